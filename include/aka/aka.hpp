@@ -1,0 +1,12 @@
+// aka ("also known as"): reads safetensors and GGUF, and gives every Llama-family tensor one name
+// and one layout, whatever the file calls it. This header includes all the others.
+#include "version.hpp"
+
+#ifndef AKA_AKA_HPP
+#define AKA_AKA_HPP
+
+#include "checkpoint.hpp"
+#include "gguf.hpp"
+#include "safetensors.hpp"
+
+#endif  // AKA_AKA_HPP

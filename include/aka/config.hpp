@@ -1,0 +1,79 @@
+// aka: every macro of the library, and what it knows of compilers and systems.
+//
+// What a user may define before the first include (the same in every translation unit):
+//   AKA_EXCEPTIONS   0 or 1: whether result<T>::value(), * and -> exist. Default: as the compiler.
+//   AKA_MALLOC(n), AKA_REALLOC(p, n), AKA_FREE(p)
+//                    the allocator of everything aka allocates. May return null: that becomes
+//                    errc::out_of_memory, never a crash.
+//   AKA_NO_MMAP      never map files; every open reads instead (some sandboxes and consoles).
+#ifndef AKA_CONFIG_HPP
+#define AKA_CONFIG_HPP
+
+#include <cstdlib>
+
+#include "version.hpp"
+
+#ifndef AKA_EXCEPTIONS
+#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
+#define AKA_EXCEPTIONS 1
+#else
+#define AKA_EXCEPTIONS 0
+#endif
+#endif
+
+// Two copies of aka, of different versions or exception modes, can live in one program: each has
+// its own inline namespace.
+#define AKA_PASTE_(a, b, c, d) v##a##_##b##_##c##d
+#define AKA_PASTE(a, b, c, d) AKA_PASTE_(a, b, c, d)
+#if AKA_EXCEPTIONS
+#define AKA_ABI AKA_PASTE(AKA_VERSION_MAJOR, AKA_VERSION_MINOR, AKA_VERSION_PATCH, )
+#else
+#define AKA_ABI AKA_PASTE(AKA_VERSION_MAJOR, AKA_VERSION_MINOR, AKA_VERSION_PATCH, _ne)
+#endif
+#define AKA_BEGIN   \
+    namespace aka { \
+    inline namespace AKA_ABI {
+#define AKA_END \
+    }           \
+    }
+
+#ifndef AKA_MALLOC
+#define AKA_MALLOC(n) std::malloc(n)
+#define AKA_REALLOC(p, n) std::realloc(p, n)
+#define AKA_FREE(p) std::free(p)
+#endif
+
+#if defined(_WIN32)
+#define AKA_WINDOWS 1
+#else
+#define AKA_WINDOWS 0
+#endif
+
+#if defined(__BYTE_ORDER__) && defined(__ORDER_BIG_ENDIAN__)
+#define AKA_BIG_ENDIAN_HOST (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+#else
+#define AKA_BIG_ENDIAN_HOST 0
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define AKA_LIKELY(x) __builtin_expect(static_cast<bool>(x), 1)
+#define AKA_COLD __attribute__((cold, noinline))
+#define AKA_INLINE __attribute__((always_inline)) inline
+#elif defined(_MSC_VER)
+#define AKA_LIKELY(x) (x)
+#define AKA_COLD __declspec(noinline)
+#define AKA_INLINE __forceinline
+#else
+#define AKA_LIKELY(x) (x)
+#define AKA_COLD
+#define AKA_INLINE inline
+#endif
+
+// Marks a view that must not outlive what it was taken from; clang warns where it does.
+#if defined(__clang__)
+#define AKA_LIFETIMEBOUND [[clang::lifetimebound]]
+#else
+#define AKA_LIFETIMEBOUND
+#endif
+
+#endif  // AKA_CONFIG_HPP

@@ -1,0 +1,447 @@
+// aka: a file's bytes, mapped or read on demand.
+#ifndef AKA_MAPPED_FILE_HPP
+#define AKA_MAPPED_FILE_HPP
+
+#include "config.hpp"
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#if !AKA_WINDOWS
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#if !defined(AKA_NO_MMAP)
+#include <sys/mman.h>
+#endif
+#endif
+
+#include "bytes.hpp"
+#include "error.hpp"
+#include "path.hpp"
+#include "windows.hpp"
+
+AKA_BEGIN
+
+/// How a file's data is reached. `map` falls back to `read` where the system will not map
+/// (`mapped()` tells); `read` keeps the file open and reads when asked, for network disks and for
+/// address spaces smaller than the file; `header` reads the header and closes the file.
+enum class access : std::uint8_t { map, read, header };
+
+/// Advice on the order in which mapped bytes will be touched. Nothing is advised by default.
+enum class pattern : std::uint8_t { normal, sequential, random };
+
+/// A read-only file, or bytes of the caller's in its place. Move-only. The file may be renamed,
+/// replaced or deleted while it is open. If somebody truncates it, `read` and `prefetch` say so;
+/// touching the lost part of a mapping raises SIGBUS, which no library can turn into an error.
+class mapped_file {
+  public:
+    mapped_file() noexcept = default;
+    mapped_file(mapped_file&& o) noexcept { swap(o); }
+    mapped_file& operator=(mapped_file&& o) noexcept {
+        mapped_file t(std::move(o));
+        swap(t);
+        return *this;
+    }
+    ~mapped_file() { close(); }
+
+    static result<mapped_file> open(detail::path path, access how = access::map) noexcept;
+
+    /// Bytes that the caller keeps alive and unchanged.
+    static mapped_file memory(byte_span bytes) noexcept {
+        mapped_file f;
+        f.data_ = bytes.data();
+        f.size_ = bytes.size();
+        return f;
+    }
+
+    /// As it was opened; empty for memory.
+    std::string_view path() const noexcept AKA_LIFETIMEBOUND { return path_.view(); }
+    std::uint64_t size() const noexcept { return size_; }
+    /// Whether the bytes are in memory, so that `data()` is not null (an empty file: true).
+    bool mapped() const noexcept { return data_ != nullptr || size_ == 0; }
+    const std::byte* data() const noexcept AKA_LIFETIMEBOUND { return data_; }
+
+    /// Copies out.size() bytes at `offset`. Positioned, thread-safe; short reads are continued.
+    /// Errors: cannot_read, file_changed (it is shorter than when it was opened), no_data.
+    status read(std::uint64_t offset, span<std::byte> out) const noexcept;
+
+    /// Brings a range into memory, in windows of 64 MiB, and reports what cannot be read instead
+    /// of raising a signal later. Errors: out_of_range, file_changed, cannot_read.
+    status prefetch(std::uint64_t offset, std::uint64_t size) const noexcept;
+
+    /// Lets the system forget cached pages of a range (they come back when touched).
+    status drop_cache(std::uint64_t offset, std::uint64_t size) const noexcept;
+
+    status advise(pattern p) const noexcept;
+
+    /// No more reading after this; what is mapped stays mapped.
+    void close_descriptor() noexcept;
+
+  private:
+#if AKA_WINDOWS
+    using native = void*;
+    static native no_file() noexcept { return detail::win::invalid_handle(); }
+#else
+    using native = int;
+    static constexpr native no_file() noexcept { return -1; }
+    // A process has about 1,024 descriptors and a checkpoint may have more files than that: past
+    // this number a mapped file gives its descriptor back, and opens the path again if need be.
+    static constexpr int most_kept = 256;
+#endif
+    struct descriptor;  // this file's, or one opened for the occasion
+
+    void swap(mapped_file& o) noexcept {
+        std::swap(path_, o.path_);
+        std::swap(data_, o.data_);
+        std::swap(size_, o.size_);
+        std::swap(file_, o.file_);
+        std::swap(view_, o.view_);
+        std::swap(device_, o.device_);
+        std::swap(inode_, o.inode_);
+    }
+    void close() noexcept;
+    error fail(errc code, int os, const char* what) const noexcept {
+        return detail::fail(code, error::nowhere, what).os(os).in(path_.view());
+    }
+    error shrunk(std::uint64_t now) const noexcept {
+        return detail::fail(errc::file_changed, error::nowhere, "the file has ", now,
+                            " bytes now, it had ", size_, " when it was opened")
+            .in(path_.view());
+    }
+    status check_range(std::uint64_t offset, std::uint64_t n) const noexcept {
+        if (offset <= size_ && n <= size_ - offset) return {};
+        return detail::fail(errc::out_of_range, offset, n, " bytes asked for, the file has ", size_)
+            .in(path_.view());
+    }
+
+    detail::path path_;
+    const std::byte* data_ = nullptr;
+    std::uint64_t size_ = 0;
+    native file_ = no_file();
+    bool view_ = false;  // data_ is a mapping of ours
+    std::uint64_t device_ = 0, inode_ = 0;
+};
+
+#if !AKA_WINDOWS
+
+namespace detail {
+
+// 64-bit offsets also where off_t has 32 bits: there the large-file names stand beside.
+#if defined(__USE_LARGEFILE64) && defined(__GLIBC__) && !defined(__LP64__)
+using file_stat = struct ::stat64;
+inline int open_file(const char* p) noexcept {
+    return ::open64(p, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_LARGEFILE);
+}
+inline int stat_file(int fd, file_stat* st) noexcept { return ::fstat64(fd, st); }
+inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept {
+    return ::pread64(fd, p, n, static_cast<off64_t>(at));
+}
+#else
+using file_stat = struct ::stat;
+// O_NONBLOCK: opening a pipe by mistake must not hang; it means nothing to a regular file.
+inline int open_file(const char* p) noexcept {
+    return ::open(p, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+inline int stat_file(int fd, file_stat* st) noexcept { return ::fstat(fd, st); }
+inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept {
+    return static_cast<long>(::pread(fd, p, n, static_cast<off_t>(at)));
+}
+#endif
+
+}  // namespace detail
+
+struct mapped_file::descriptor {
+    int fd;
+    bool ours;
+    int os = 0;
+    bool same = true;
+
+    explicit descriptor(const mapped_file& f) noexcept : fd(f.file_), ours(false) {
+        if (fd >= 0 || f.path_.view().empty()) return;
+        fd = detail::open_file(f.path_.c_str());
+        os = errno;
+        ours = fd >= 0;
+        detail::file_stat st;
+        if (ours && (detail::stat_file(fd, &st) != 0 ||
+                     static_cast<std::uint64_t>(st.st_dev) != f.device_ ||
+                     static_cast<std::uint64_t>(st.st_ino) != f.inode_))
+            same = false;
+    }
+    ~descriptor() {
+        if (ours) ::close(fd);
+    }
+    descriptor(const descriptor&) = delete;
+};
+
+inline void mapped_file::close_descriptor() noexcept {
+    if (file_ >= 0) ::close(file_);
+    file_ = no_file();
+}
+
+inline void mapped_file::close() noexcept {
+    close_descriptor();
+#if !defined(AKA_NO_MMAP)
+    if (view_)
+        ::munmap(const_cast<void*>(static_cast<const void*>(data_)),
+                 static_cast<std::size_t>(size_));
+#endif
+    view_ = false;
+    data_ = nullptr;
+    size_ = 0;
+}
+
+inline result<mapped_file> mapped_file::open(detail::path path, access how) noexcept {
+    mapped_file f;
+    if (!path.ok()) return detail::no_memory();
+    f.path_ = std::move(path);
+    do f.file_ = detail::open_file(f.path_.c_str());
+    while (f.file_ < 0 && errno == EINTR);
+    if (f.file_ < 0)
+        return f.fail(errno == ENOENT ? errc::missing_file : errc::cannot_open, errno,
+                      errno == ENOENT ? "there is no such file" : "cannot open the file");
+    detail::file_stat st;
+    if (detail::stat_file(f.file_, &st) != 0)
+        return f.fail(errc::cannot_open, errno, "cannot ask for the file's size");
+    if (!S_ISREG(st.st_mode))
+        return f.fail(errc::cannot_open, 0,
+                      S_ISDIR(st.st_mode) ? "this is a folder" : "this is not a regular file");
+    f.size_ = static_cast<std::uint64_t>(st.st_size);
+    f.device_ = static_cast<std::uint64_t>(st.st_dev);
+    f.inode_ = static_cast<std::uint64_t>(st.st_ino);
+#if !defined(AKA_NO_MMAP)
+    if (how == access::map && f.size_ != 0 && detail::fits_memory(f.size_)) {
+        // Private, because some file systems refuse shared mappings; read-only, so that it costs
+        // no commit charge; not populated: opening must not read 100 GB.
+        void* p =
+            ::mmap(nullptr, static_cast<std::size_t>(f.size_), PROT_READ, MAP_PRIVATE, f.file_, 0);
+        if (p != MAP_FAILED) {
+            f.data_ = static_cast<const std::byte*>(p);
+            f.view_ = true;
+            if (f.file_ >= most_kept) f.close_descriptor();
+        }
+    }
+#else
+    (void)how;
+#endif
+    return f;
+}
+
+inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const noexcept {
+    if (status s = check_range(offset, out.size()); !s) return s;
+    if (data_ != nullptr && !view_) {
+        if (!out.empty()) std::memcpy(out.data(), data_ + offset, out.size());
+        return {};
+    }
+    descriptor d(*this);
+    if (d.fd < 0) {
+        if (d.os == 0) return fail(errc::no_data, 0, "only the header of this file was read");
+        return fail(errc::cannot_open, d.os, "cannot open the file again");
+    }
+    if (!d.same) return fail(errc::file_changed, 0, "another file has this name now");
+    while (!out.empty()) {
+        constexpr std::size_t most = 0x40000000;  // Linux reads 2 GiB - 4 KiB a call, macOS less
+        long n = detail::read_file(d.fd, out.data(), out.size() < most ? out.size() : most, offset);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return fail(errc::cannot_read, errno, "cannot read the file").at(offset);
+        if (n == 0) return shrunk(offset);
+        offset += static_cast<std::uint64_t>(n);
+        out = out.subspan(static_cast<std::size_t>(n));
+    }
+    return {};
+}
+
+inline status mapped_file::prefetch(std::uint64_t offset, std::uint64_t size) const noexcept {
+    if (status s = check_range(offset, size); !s) return s;
+    if (size == 0 || (data_ != nullptr && !view_)) return {};
+    {
+        descriptor d(*this);
+        detail::file_stat st;
+        if (d.fd >= 0 && d.same && detail::stat_file(d.fd, &st) == 0 &&
+            static_cast<std::uint64_t>(st.st_size) < size_)
+            return shrunk(static_cast<std::uint64_t>(st.st_size));
+#if defined(POSIX_FADV_WILLNEED)
+        if (!view_ && d.fd >= 0 && d.same) {
+            (void)::posix_fadvise(d.fd, static_cast<off_t>(offset), static_cast<off_t>(size),
+                                  POSIX_FADV_WILLNEED);
+        }
+#endif
+    }
+#if !defined(AKA_NO_MMAP)
+    if (view_) {
+        const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+        std::uint64_t at = offset & ~(page - 1), end = offset + size;
+        while (at < end) {
+            constexpr std::uint64_t window = std::uint64_t{64} << 20;
+            std::uint64_t n = end - at < window ? end - at : window;
+            void* p = const_cast<std::byte*>(data_) + at;
+            constexpr int populate_read = 22;  // MADV_POPULATE_READ, Linux 5.14
+            if (::madvise(p, static_cast<std::size_t>(n), populate_read) != 0) {
+                if (errno == EINTR || errno == EAGAIN) continue;
+                if (errno == EINVAL || errno == ENOSYS) {  // an older system: advice only
+                    (void)::madvise(p, static_cast<std::size_t>(end - at), MADV_WILLNEED);
+                    break;
+                }
+                return fail(errc::cannot_read, errno, "cannot bring the file into memory").at(at);
+            }
+            at += n;
+        }
+    }
+#endif
+    return {};
+}
+
+inline status mapped_file::drop_cache(std::uint64_t offset, std::uint64_t size) const noexcept {
+    if (status s = check_range(offset, size); !s) return s;
+    if (size == 0 || (data_ != nullptr && !view_)) return {};
+#if !defined(AKA_NO_MMAP)
+    if (view_) {
+        // Pages that are mapped stay cached, so they are let go here first.
+        const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+        std::uint64_t at = offset & ~(page - 1);
+        if (::madvise(const_cast<std::byte*>(data_) + at,
+                      static_cast<std::size_t>(offset + size - at), MADV_DONTNEED) != 0)
+            return fail(errc::cannot_read, errno, "cannot let the pages go");
+    }
+#endif
+#if defined(POSIX_FADV_DONTNEED)
+    descriptor d(*this);
+    if (d.fd < 0) return fail(errc::cannot_open, d.os, "cannot open the file again");
+    if (!d.same) return fail(errc::file_changed, 0, "another file has this name now");
+    int e = ::posix_fadvise(d.fd, static_cast<off_t>(offset), static_cast<off_t>(size),
+                            POSIX_FADV_DONTNEED);
+    if (e != 0) return fail(errc::cannot_read, e, "the system will not drop cached pages");
+#endif
+    return {};
+}
+
+inline status mapped_file::advise(pattern p) const noexcept {
+#if !defined(AKA_NO_MMAP)
+    if (view_) {
+        int a = p == pattern::normal       ? MADV_NORMAL
+                : p == pattern::sequential ? MADV_SEQUENTIAL
+                                           : MADV_RANDOM;
+        if (::madvise(const_cast<std::byte*>(data_), static_cast<std::size_t>(size_), a) != 0)
+            return fail(errc::cannot_read, errno, "the system refuses the advice");
+    }
+#else
+    (void)p;
+#endif
+    return {};
+}
+
+#else  // Windows
+
+struct mapped_file::descriptor {};
+
+inline void mapped_file::close_descriptor() noexcept {
+    if (file_ != no_file()) detail::win::CloseHandle(file_);
+    file_ = no_file();
+}
+
+inline void mapped_file::close() noexcept {
+    close_descriptor();
+    if (view_) detail::win::UnmapViewOfFile(data_);
+    view_ = false;
+    data_ = nullptr;
+    size_ = 0;
+}
+
+inline result<mapped_file> mapped_file::open(detail::path path, access how) noexcept {
+    namespace win = detail::win;
+    mapped_file f;
+    detail::growing<wchar_t> wide;
+    if (!path.ok() || !detail::to_wide(path.view(), wide)) return detail::no_memory();
+    f.path_ = std::move(path);
+    // All sharing is granted: the file can be renamed, replaced and deleted while it is open.
+    f.file_ = win::CreateFileW(wide.data(), win::generic_read, win::share_all, nullptr,
+                               win::open_existing, win::attribute_normal, nullptr);
+    if (f.file_ == no_file()) {
+        auto os = static_cast<int>(win::GetLastError());
+        bool absent = os == 2 || os == 3;  // ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND
+        return f.fail(absent ? errc::missing_file : errc::cannot_open, os,
+                      absent ? "there is no such file" : "cannot open the file");
+    }
+    if (win::GetFileType(f.file_) != win::type_disk)
+        return f.fail(errc::cannot_open, 0, "this is not a regular file");
+    long long size = 0;
+    if (win::GetFileSizeEx(f.file_, reinterpret_cast<_LARGE_INTEGER*>(&size)) == 0)
+        return f.fail(errc::cannot_open, static_cast<int>(win::GetLastError()),
+                      "cannot ask for the file's size");
+    f.size_ = static_cast<std::uint64_t>(size);
+#if !defined(AKA_NO_MMAP)
+    if (how == access::map && f.size_ != 0 && detail::fits_memory(f.size_)) {
+        void* m = win::CreateFileMappingW(f.file_, nullptr, win::page_readonly, 0, 0, nullptr);
+        if (m != nullptr) {
+            void* p = win::MapViewOfFile(m, win::map_read, 0, 0, 0);
+            win::CloseHandle(m);
+            if (p != nullptr) {
+                f.data_ = static_cast<const std::byte*>(p);
+                f.view_ = true;
+            }
+        }
+    }
+#else
+    (void)how;
+#endif
+    return f;
+}
+
+inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const noexcept {
+    namespace win = detail::win;
+    if (status s = check_range(offset, out.size()); !s) return s;
+    if (data_ != nullptr && !view_) {
+        if (!out.empty()) std::memcpy(out.data(), data_ + offset, out.size());
+        return {};
+    }
+    if (file_ == no_file()) return fail(errc::no_data, 0, "only the header of this file was read");
+    while (!out.empty()) {
+        constexpr std::size_t most = std::size_t{64} << 20;
+        win::overlapped o = {};
+        o.offset = static_cast<unsigned long>(offset);
+        o.offset_high = static_cast<unsigned long>(offset >> 32);
+        unsigned long n = 0;
+        if (win::ReadFile(file_, out.data(),
+                          static_cast<unsigned long>(out.size() < most ? out.size() : most), &n,
+                          reinterpret_cast<_OVERLAPPED*>(&o)) == 0) {
+            auto os = win::GetLastError();
+            if (os == win::error_handle_eof) return shrunk(offset);
+            return fail(errc::cannot_read, static_cast<int>(os), "cannot read the file").at(offset);
+        }
+        if (n == 0) return shrunk(offset);
+        offset += n;
+        out = out.subspan(n);
+    }
+    return {};
+}
+
+inline status mapped_file::prefetch(std::uint64_t offset, std::uint64_t size) const noexcept {
+    if (status s = check_range(offset, size); !s) return s;
+    if (!view_ || size == 0) return {};
+    // Reading through the handle fills the cache behind the mapping, and fails as an error.
+    static constexpr std::size_t block = std::size_t{1} << 20;
+    auto* scratch = static_cast<std::byte*>(AKA_MALLOC(block));
+    if (scratch == nullptr) return detail::no_memory();
+    status s;
+    for (std::uint64_t at = offset, end = offset + size; s && at < end;) {
+        std::uint64_t n = end - at < block ? end - at : block;
+        s = read(at, {scratch, static_cast<std::size_t>(n)});
+        at += n;
+    }
+    AKA_FREE(scratch);
+    return s;
+}
+
+// Windows has no way to drop a file's cached pages, and its mappings take no such advice.
+inline status mapped_file::drop_cache(std::uint64_t offset, std::uint64_t size) const noexcept {
+    return check_range(offset, size);
+}
+inline status mapped_file::advise(pattern) const noexcept { return {}; }
+
+#endif
+
+AKA_END
+
+#endif  // AKA_MAPPED_FILE_HPP

@@ -1,0 +1,145 @@
+// aka: finding a name among a million, whoever chose the names.
+#ifndef AKA_NAME_INDEX_HPP
+#define AKA_NAME_INDEX_HPP
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "arena.hpp"
+#include "bytes.hpp"
+
+AKA_BEGIN
+namespace detail {
+
+// The hash takes eight bytes a step, so that a reader that looks at a name eight bytes at a time
+// anyway (for its end, for escapes) can hash it on the way: `hash_step` for every eight bytes,
+// once more for what is left if anything is, `hash_end` last.
+constexpr std::uint64_t hash_start = 0x2545f4914f6cdd1d;
+AKA_INLINE std::uint64_t hash_step(std::uint64_t h, std::uint64_t word) noexcept {
+    h = (h ^ word) * 0x9e3779b97f4a7c15u;
+    return h ^ (h >> 29);
+}
+AKA_INLINE std::uint32_t hash_end(std::uint64_t h, std::uint64_t size) noexcept {
+    h = (h ^ size) * 0xd6e8feb86659fd93u;
+    return static_cast<std::uint32_t>(h >> 32);
+}
+/// The first `n` bytes (0 to 7) of a little-endian word.
+AKA_INLINE std::uint64_t low_bytes(std::uint64_t word, unsigned n) noexcept {
+    return word & ((std::uint64_t{1} << (8 * n)) - 1);
+}
+inline std::uint32_t hash_name(std::string_view s) noexcept {
+    const char* p = s.data();
+    std::size_t left = s.size();
+    std::uint64_t h = hash_start;
+    for (; left >= 8; left -= 8, p += 8) h = hash_step(h, load_le<std::uint64_t>(p));
+    if (left != 0) {
+        unsigned char tail[8] = {};
+        std::memcpy(tail, p, left);
+        h = hash_step(h, load_le<std::uint64_t>(tail));
+    }
+    return hash_end(h, s.size());
+}
+
+/// Names to positions. A hash table; and where somebody chose names that collide, a sorted list:
+/// never quadratic. 16 to 32 bytes a name.
+class name_index {
+  public:
+    static constexpr std::uint32_t none = ~std::uint32_t{0};
+    enum class outcome { ok, duplicate, no_memory };
+
+    /// `name(i)` and `hash(i)` for positions below n. At a duplicate `twice(earlier, later)` says
+    /// which of the two positions stays; `none` stops with `duplicate`.
+    template <class Name, class Hash, class Twice>
+    outcome build(std::size_t n, Name name, Hash hash, Twice twice) noexcept {
+        slots_.clear();
+        sorted_ = false;
+        if (n == 0) return outcome::ok;
+        std::size_t size = 8;
+        while (size < 2 * n) size *= 2;
+        if (n >= none / 4 || !slots_.resize(size)) return outcome::no_memory;
+        std::size_t mask = size - 1;
+        for (std::size_t i = 0; i < n; ++i) {
+            std::uint32_t h = hash(i);
+            std::size_t at = h & mask, steps = 0;
+            for (; slots_[at].position != 0; at = (at + 1) & mask) {
+                if (slots_[at].hash == h) {
+                    std::uint32_t earlier = slots_[at].position - 1;
+                    if (name(earlier) == name(i)) {
+                        std::uint32_t stays = twice(earlier, static_cast<std::uint32_t>(i));
+                        if (stays == none) return outcome::duplicate;
+                        slots_[at].position = stays + 1;
+                        goto next;
+                    }
+                }
+                if (++steps > 256) return sort_names(n, name, twice);
+            }
+            slots_[at] = {static_cast<std::uint32_t>(i) + 1, h};
+        next:;
+        }
+        return outcome::ok;
+    }
+
+    template <class Name>
+    std::uint32_t find(std::string_view s, Name name) const noexcept {
+        if (slots_.empty()) return none;
+        if (sorted_) return find_sorted(s, name);
+        std::uint32_t h = hash_name(s);
+        std::size_t mask = slots_.size() - 1;
+        for (std::size_t at = h & mask; slots_[at].position != 0; at = (at + 1) & mask)
+            if (slots_[at].hash == h && name(slots_[at].position - 1) == s)
+                return slots_[at].position - 1;
+        return none;
+    }
+
+  private:
+    struct slot {
+        std::uint32_t position;  // plus one; 0 is an empty slot
+        std::uint32_t hash;
+    };
+
+    template <class Name, class Twice>
+    outcome sort_names(std::size_t n, Name name, Twice twice) noexcept {
+        sorted_ = true;
+        if (!slots_.resize(n)) return outcome::no_memory;
+        for (std::size_t i = 0; i < n; ++i) slots_[i] = {static_cast<std::uint32_t>(i) + 1, 0};
+        sort(slots_.data(), n, [&](const slot& a, const slot& b) {
+            int c = name(a.position - 1).compare(name(b.position - 1));
+            return c < 0 || (c == 0 && a.position < b.position);
+        });
+        std::size_t kept = 0;
+        for (std::size_t i = 0; i < n; ++i) {
+            if (kept != 0 && name(slots_[kept - 1].position - 1) == name(slots_[i].position - 1)) {
+                std::uint32_t stays = twice(slots_[kept - 1].position - 1, slots_[i].position - 1);
+                if (stays == none) return outcome::duplicate;
+                slots_[kept - 1].position = stays + 1;
+            } else {
+                slots_[kept++] = slots_[i];
+            }
+        }
+        if (!slots_.resize(kept)) return outcome::no_memory;
+        return outcome::ok;
+    }
+    template <class Name>
+    std::uint32_t find_sorted(std::string_view s, Name name) const noexcept {
+        std::size_t low = 0, high = slots_.size();
+        while (low < high) {
+            std::size_t mid = low + (high - low) / 2;
+            int c = name(slots_[mid].position - 1).compare(s);
+            if (c == 0) return slots_[mid].position - 1;
+            if (c < 0)
+                low = mid + 1;
+            else
+                high = mid;
+        }
+        return none;
+    }
+
+    growing<slot> slots_;
+    bool sorted_ = false;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_NAME_INDEX_HPP

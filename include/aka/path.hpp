@@ -1,0 +1,215 @@
+// aka: paths as users have them (char, wchar_t, std::string, std::filesystem::path), kept as
+// UTF-8, and what folders hold.
+#ifndef AKA_PATH_HPP
+#define AKA_PATH_HPP
+
+#include "config.hpp"
+
+#include <cerrno>
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+
+#if !AKA_WINDOWS
+#include <dirent.h>
+#include <sys/stat.h>
+#endif
+
+#include "arena.hpp"
+#include "error.hpp"
+#include "windows.hpp"
+
+AKA_BEGIN
+namespace detail {
+
+/// UTF-16 or UTF-32, whatever wchar_t is, to UTF-8. Unpaired surrogates are kept (as three bytes),
+/// because Windows has such file names.
+inline bool append_utf8(growing<char>& out, std::uint32_t c) noexcept {
+    char b[4];
+    std::size_t n = 0;
+    if (c < 0x80) {
+        b[n++] = static_cast<char>(c);
+    } else {
+        if (c < 0x800) {
+            b[n++] = static_cast<char>(0xc0 | (c >> 6));
+        } else {
+            if (c < 0x10000) {
+                b[n++] = static_cast<char>(0xe0 | (c >> 12));
+            } else {
+                b[n++] = static_cast<char>(0xf0 | (c >> 18));
+                b[n++] = static_cast<char>(0x80 | ((c >> 12) & 0x3f));
+            }
+            b[n++] = static_cast<char>(0x80 | ((c >> 6) & 0x3f));
+        }
+        b[n++] = static_cast<char>(0x80 | (c & 0x3f));
+    }
+    return out.append(b, n);
+}
+
+/// An owned, NUL-terminated UTF-8 path.
+class path {
+  public:
+    path() noexcept = default;
+    path(std::string_view s) noexcept { *this /= s; }
+    path(const char* s) noexcept : path(std::string_view(s == nullptr ? "" : s)) {}
+    path(const wchar_t* s) noexcept { append_wide(s); }
+    template <class P, class = decltype(std::declval<const P&>().c_str())>
+    path(const P& p) noexcept : path(p.c_str()) {}
+
+    /// False: there was no memory for it.
+    bool ok() const noexcept { return ok_; }
+    const char* c_str() const noexcept { return text_.empty() ? "" : text_.data(); }
+    std::string_view view() const noexcept {
+        return text_.empty() ? std::string_view()
+                             : std::string_view(text_.data(), text_.size() - 1);
+    }
+    /// The folder of this file, "." when it names none.
+    std::string_view folder() const noexcept {
+        std::string_view v = view();
+        std::size_t cut = v.find_last_of(separators);
+        if (cut == std::string_view::npos) return ".";
+        return v.substr(0, cut == 0 ? 1 : cut);
+    }
+    std::string_view file_name() const noexcept {
+        std::string_view v = view();
+        std::size_t cut = v.find_last_of(separators);
+        return cut == std::string_view::npos ? v : v.substr(cut + 1);
+    }
+    /// Appends one more part, with a separator where one is missing.
+    path& operator/=(std::string_view part) noexcept {
+        bool slash = !text_.empty() && separators.find(view().back()) == std::string_view::npos;
+        if (!text_.empty()) text_.resize(text_.size() - 1);
+        ok_ = ok_ && (!slash || text_.append("/", 1)) && text_.append(part.data(), part.size()) &&
+              text_.append("", 1);
+        return *this;
+    }
+
+    static constexpr std::string_view separators = AKA_WINDOWS ? "/\\" : "/";
+
+  private:
+    void append_wide(const wchar_t* s) noexcept {
+        for (; ok_ && s != nullptr && *s != 0; ++s) {
+            auto c = static_cast<std::uint32_t>(*s);
+            if (sizeof(wchar_t) == 2 && c >= 0xd800 && c < 0xdc00) {
+                auto low = static_cast<std::uint32_t>(s[1]);
+                if (low >= 0xdc00 && low < 0xe000) {
+                    c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+                    ++s;
+                }
+            }
+            ok_ = append_utf8(text_, c);
+        }
+        ok_ = ok_ && text_.append("", 1);
+    }
+
+    growing<char> text_;
+    bool ok_ = true;
+};
+
+inline bool ends_with(std::string_view s, std::string_view tail) noexcept {
+    return s.size() >= tail.size() && s.substr(s.size() - tail.size()) == tail;
+}
+inline bool starts_with(std::string_view s, std::string_view head) noexcept {
+    return s.substr(0, head.size()) == head;
+}
+
+enum class path_kind : std::uint8_t { missing, file, folder, other };
+
+#if !AKA_WINDOWS
+
+inline path_kind kind_of(const path& p, int& os_error) noexcept {
+    struct stat st;
+    os_error = 0;
+    if (::stat(p.c_str(), &st) != 0) {
+        // A file over 2 GiB on a 32-bit system without large-file stat is there all the same.
+        if (errno == EOVERFLOW) return path_kind::file;
+        return os_error = errno, path_kind::missing;
+    }
+    if (S_ISDIR(st.st_mode)) return path_kind::folder;
+    return S_ISREG(st.st_mode) ? path_kind::file : path_kind::other;
+}
+
+/// Calls `f(name) -> bool` for each entry of a folder; stops when it returns false.
+template <class F>
+status for_each_entry(const path& folder, F f) noexcept {
+    DIR* d = ::opendir(folder.c_str());
+    if (d == nullptr)
+        return fail(errc::cannot_open, error::nowhere, "cannot list this folder")
+            .os(errno)
+            .in(folder.view());
+    int failed = 0;
+    while (true) {
+        errno = 0;
+        struct dirent* e = ::readdir(d);
+        if (e == nullptr) {
+            failed = errno;
+            break;
+        }
+        if (!f(std::string_view(e->d_name))) break;
+    }
+    ::closedir(d);
+    if (failed != 0)
+        return fail(errc::cannot_read, error::nowhere, "cannot list this folder")
+            .os(failed)
+            .in(folder.view());
+    return {};
+}
+
+#else
+
+/// UTF-8 to the UTF-16 that Windows wants. False: no memory.
+inline bool to_wide(std::string_view s, growing<wchar_t>& out) noexcept {
+    for (std::size_t i = 0; i < s.size();) {
+        auto b = static_cast<unsigned char>(s[i++]);
+        std::uint32_t c = b;
+        int more = b < 0x80 ? 0 : b < 0xe0 ? 1 : b < 0xf0 ? 2 : 3;
+        if (more != 0) c = b & (0x3fu >> more);
+        for (; more > 0 && i < s.size(); --more)
+            c = (c << 6) | (static_cast<unsigned char>(s[i++]) & 0x3f);
+        if (c >= 0x10000) {
+            c -= 0x10000;
+            if (!out.push(static_cast<wchar_t>(0xd800 + (c >> 10)))) return false;
+            c = 0xdc00 + (c & 0x3ff);
+        }
+        if (!out.push(static_cast<wchar_t>(c))) return false;
+    }
+    return out.push(L'\0');
+}
+
+inline path_kind kind_of(const path& p, int& os_error) noexcept {
+    growing<wchar_t> wide;
+    os_error = 0;
+    if (!to_wide(p.view(), wide)) return path_kind::missing;
+    unsigned long a = win::GetFileAttributesW(wide.data());
+    if (a == win::invalid_attributes)
+        return os_error = static_cast<int>(win::GetLastError()), path_kind::missing;
+    return (a & win::attribute_directory) != 0 ? path_kind::folder : path_kind::file;
+}
+
+template <class F>
+status for_each_entry(const path& folder, F f) noexcept {
+    path pattern(folder.view());
+    pattern /= "*";
+    growing<wchar_t> wide;
+    if (!pattern.ok() || !to_wide(pattern.view(), wide)) return no_memory();
+    win::find_data found;
+    void* h = win::FindFirstFileW(wide.data(), &found);
+    if (h == win::invalid_handle())
+        return fail(errc::cannot_open, error::nowhere, "cannot list this folder")
+            .os(static_cast<int>(win::GetLastError()))
+            .in(folder.view());
+    do {
+        path name(static_cast<const wchar_t*>(found.name));
+        if (!name.ok()) return win::FindClose(h), status(no_memory());
+        if (!f(name.view())) break;
+    } while (win::FindNextFileW(h, &found) != 0);
+    win::FindClose(h);
+    return {};
+}
+
+#endif
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_PATH_HPP
