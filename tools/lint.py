@@ -23,6 +23,7 @@ FLOORS = [
     'error', 'span', 'bytes', 'arena', 'path',
     'dtype', 'shape', 'box',
     'name_index', 'json', 'metadata', 'mapped_file', 'store', 'tensor', 'tensor_list',
+    'numbered_name', 'shard_index',
     ('safetensors', 'gguf'),
     'checkpoint',
     'aka',

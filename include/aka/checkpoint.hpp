@@ -10,7 +10,9 @@
 #include <utility>
 
 #include "gguf.hpp"
+#include "numbered_name.hpp"
 #include "safetensors.hpp"
+#include "shard_index.hpp"
 
 AKA_BEGIN
 
@@ -66,55 +68,6 @@ class checkpoint : public tensor_list {
     detail::gguf_facts facts_;
 };
 
-namespace detail {
-
-/// The parts of `prefix-00002-of-00005.gguf`: numbers as written, digits of any count.
-struct numbered_name {
-    std::string_view prefix, suffix;
-    std::uint64_t number = 0, count = 0;
-    std::size_t number_digits = 0, count_digits = 0;
-
-    static bool parse(std::string_view name, numbered_name& n) noexcept {
-        std::size_t of = name.rfind("-of-");
-        if (of == std::string_view::npos) return false;
-        std::size_t dot = of + 4, dash = of;
-        n = {};
-        for (; dot < name.size() && json_reader::is_digit(name[dot]); ++dot, ++n.count_digits)
-            n.count = n.count * 10 + static_cast<std::uint64_t>(name[dot] - '0');
-        while (dash > 0 && json_reader::is_digit(name[dash - 1])) --dash, ++n.number_digits;
-        for (std::size_t i = dash; i < of; ++i)
-            n.number = n.number * 10 + static_cast<std::uint64_t>(name[i] - '0');
-        if (n.count_digits == 0 || n.number_digits == 0 || n.count_digits > 9 ||
-            n.number_digits > 9 || dash == 0 || name[dash - 1] != '-')
-            return false;
-        n.prefix = name.substr(0, dash);
-        n.suffix = name.substr(dot);
-        return n.number >= 1 && n.number <= n.count;
-    }
-    /// The name of another part.
-    fixed_text<512> part(std::uint64_t i) const noexcept {
-        fixed_text<512> t;
-        auto digits = [&](std::uint64_t v, std::size_t width) {
-            std::uint64_t scale = 1;
-            for (std::size_t k = 1; k < width; ++k) scale *= 10;
-            for (; scale > v && scale > 1; scale /= 10) t << '0';
-            t << v;
-        };
-        t << prefix;
-        digits(i, number_digits);
-        t << "-of-";
-        digits(count, count_digits);
-        t << suffix;
-        return t;
-    }
-    bool same_set(const numbered_name& o) const noexcept {
-        return prefix == o.prefix && suffix == o.suffix && count == o.count &&
-               number_digits == o.number_digits && count_digits == o.count_digits;
-    }
-};
-
-}  // namespace detail
-
 /// Opens checkpoints; see checkpoint::open.
 class checkpoint_reader {
   public:
@@ -149,10 +102,10 @@ class checkpoint_reader {
     }
     static error in(error e, std::string_view file) noexcept { return e.in(file); }
 
-    /// A store for `files` files, whose folder is known.
+    /// A store for `files` files (0: not known yet), whose folder is known.
     static store_ref new_store(std::string_view folder, std::size_t files) noexcept {
         store_ref s = store_ref::make();
-        if (!s || !s->files.reserve(files)) return {};
+        if (!s || (files != 0 && !s->files.reserve(files))) return {};
         const char* f = s->names.copy(folder);
         if (f == nullptr) return {};
         s->folder = {f, folder.size()};
@@ -283,269 +236,44 @@ class checkpoint_reader {
 
     // --- safetensors: shards with an index
 
-    struct listed {  // one entry of weight_map
-        std::string_view name, shard;
-        std::uint32_t file;
-        bool seen;
-    };
-    using weight_map = detail::growing<listed>;
-
-    static std::uint32_t find_listed(const detail::name_index& index, const weight_map& map,
-                                     std::string_view name) noexcept {
-        return index.find(name, [&](std::size_t i) { return map[i].name; });
-    }
-
     result<checkpoint> open_index(const path& p, bool names_only) noexcept {
         store_ref s = new_store(p.folder(), 0);
         if (!s) return detail::no_memory();
-        weight_map map;
-        if (status r = read_index(*s, p, map); !r) return in(r.error(), p.view());
-        detail::name_index by_name;
-        std::uint32_t again = 0;
-        auto o = by_name.build(
-            map.size(), [&](std::size_t i) { return map[i].name; },
-            [&](std::size_t i) { return detail::hash_name(map[i].name); },
-            [&](std::uint32_t, std::uint32_t later) {
-                again = later;
-                return detail::name_index::none;
-            });
-        if (o == detail::name_index::outcome::no_memory) return detail::no_memory();
-        if (o == detail::name_index::outcome::duplicate)
-            return detail::fail(errc::bad_index, error::nowhere, "tensor ",
-                                detail::quoted{map[again].name}, " is listed twice")
-                .in(p.view());
-
-        names shards;
-        if (!distinct_shards(map, shards)) return detail::no_memory();
+        detail::shard_index index;
+        if (status r = index.read(*s, p); !r) return in(r.error(), p.view());
         std::size_t readable = 0, present = 0;
-        for (std::string_view shard : shards) {
+        for (std::string_view shard : index.shards()) {
             int os = 0;
             readable += detail::ends_with(shard, ".safetensors");
             present += detail::kind_of(beside(p, shard), os) == detail::path_kind::file;
         }
-        if (readable != shards.size() || present == 0) {
-            if (names_only) return only_names(std::move(s), map, shards);
-            return in(no_shards(shards, readable == shards.size()), p.view());
+        if (readable != index.shards().size() || present == 0) {
+            bool foreign = readable != index.shards().size();
+            if (!names_only) return in(no_shards(index.shards(), foreign), p.view());
+            if (status r = index.only_names(*s); !r) return r.error();
+            return finish(std::move(s), checkpoint_format::index);
         }
-
-        store_ref whole = new_store(p.folder(), shards.size());
-        if (!whole || !whole->tensors.reserve(map.size())) return detail::no_memory();
-        whole->index_text = std::move(s->index_text);
-        whole->meta.entries() = std::move(s->meta.entries());
-        // Names and keys that had to be unescaped live in the first store's arena.
-        detail::arena first_names = std::move(s->names);
-        if (status r = open_shards(*whole, p, shards); !r) return r.error();
-        if (status r = match(*whole, p, map, by_name, shards); !r) return r.error();
-        if (!keep_keys(*whole)) return detail::no_memory();
-        return finish(std::move(whole), checkpoint_format::safetensors);
-    }
-
-    status read_index(detail::store& s, const path& p, weight_map& map) noexcept {
-        result<mapped_file> f = mapped_file::open(path(p.view()), access::read);
-        if (!f) return f.error();
-        std::uint64_t size = f.get_if()->size();
-        if (!detail::fits_memory(size) || !s.index_text.resize(static_cast<std::size_t>(size)))
+        if (!s->files.reserve(index.shards().size()) || !s->tensors.reserve(index.size()))
             return detail::no_memory();
-        if (status r = f.get_if()->read(0, {s.index_text.data(), s.index_text.size()}); !r)
-            return r;
-        detail::json_reader json(
-            {reinterpret_cast<const char*>(s.index_text.data()), static_cast<std::size_t>(size)});
-        bool found = false;
-        error failed;
-        auto keep = [&](const detail::json_string& t, std::string_view& out) {
-            if (detail::text_of(t, s.names, out)) return true;
-            failed = detail::no_memory();
-            return false;
-        };
-        bool good = json.object([&](const detail::json_string& key) {
-            if (detail::equal(key, "metadata") && json.peek() == '{')
-                return json.object(
-                    [&](const detail::json_string& k) { return read_key(s, json, k, failed); });
-            if (!detail::equal(key, "weight_map")) return json.skip();
-            found = true;
-            return json.object([&](const detail::json_string& k) {
-                listed e = {};
-                detail::json_string shard;
-                std::uint64_t at = json.pos();
-                if (!json.string(shard) || !keep(k, e.name) || !keep(shard, e.shard)) return false;
-                if (!plain_name(e.shard)) {
-                    failed = detail::fail(errc::bad_index, at, "tensor ", detail::quoted{e.name},
-                                          ": a shard must be a file beside the index, not ",
-                                          detail::quoted{e.shard});
-                    return false;
-                }
-                if (map.push(e)) return true;
-                failed = detail::no_memory();
-                return false;
-            });
-        }) && json.finish();
-        if (failed.code() != errc::none) return failed;
-        if (!good)
-            return detail::fail(errc::bad_index, json.pos(), "not the JSON of an index: ",
-                                json.what() == nullptr ? "malformed" : json.what());
-        if (!found) return detail::fail(errc::bad_index, error::nowhere, "it has no 'weight_map'");
-        if (map.empty())
-            return detail::fail(errc::bad_index, error::nowhere, "its 'weight_map' is empty");
-        return {};
-    }
-    // A key of the index's own metadata (total_size): numbers and strings are kept.
-    static bool read_key(detail::store& s, detail::json_reader& json,
-                         const detail::json_string& key, error& failed) noexcept {
-        metadata::entry e;
-        e.offset = json.pos();
-        e.file = ~std::uint32_t{0};
-        e.value.count = 1;
-        e.value.format.swap = AKA_BIG_ENDIAN_HOST;
-        char c = json.peek();
-        detail::json_string text;
-        if (c == '"') {
-            std::string_view v;
-            if (!json.string(text)) return false;
-            if (!detail::text_of(text, s.names, v)) return failed = detail::no_memory(), false;
-            e.value.type = value_type::string;
-            e.value.at = reinterpret_cast<const std::byte*>(v.data());
-            e.value.count = v.size();
-        } else if (detail::json_reader::is_digit(c) || c == '-') {
-            double d = 0;
-            if (!json.number(d)) return false;
-            // Some writers give total_size as 1.0e9.
-            bool whole = d >= 0 && d < 9007199254740992.0 &&
-                         static_cast<double>(static_cast<std::uint64_t>(d)) == d;
-            auto u = static_cast<std::uint64_t>(whole ? d : 0);
-            void* at = s.names.allocate(8, 8);
-            if (at == nullptr) return failed = detail::no_memory(), false;
-            std::memcpy(at, whole ? static_cast<void*>(&u) : static_cast<void*>(&d), 8);
-            e.value.type = whole ? value_type::u64 : value_type::f64;
-            e.value.at = static_cast<const std::byte*>(at);
-        } else {
-            return json.skip();
-        }
-        if (detail::text_of(key, s.names, e.key) && s.meta.entries().push(e)) return true;
-        return failed = detail::no_memory(), false;
-    }
-    // An index comes from a stranger: it may name files beside it, nothing else.
-    static bool plain_name(std::string_view shard) noexcept {
-        if (shard.empty() || shard == "." || shard.find("..") != std::string_view::npos)
-            return false;
-        for (char c : shard)
-            if (c == '/' || c == '\\' || c == ':' || c == '\0') return false;
-        return true;
-    }
-    // Each shard once, sorted; entries get their shard's position.
-    static bool distinct_shards(weight_map& map, names& shards) noexcept {
-        detail::name_index by_shard;
-        auto o = by_shard.build(
-            map.size(), [&](std::size_t i) { return map[i].shard; },
-            [&](std::size_t i) { return detail::hash_name(map[i].shard); },
-            [](std::uint32_t earlier, std::uint32_t) { return earlier; });
-        if (o != detail::name_index::outcome::ok) return false;
-        auto first = [&](std::string_view shard) {
-            return by_shard.find(shard, [&](std::size_t i) { return map[i].shard; });
-        };
-        for (std::uint32_t i = 0; i < map.size(); ++i)
-            if (first(map[i].shard) == i && !shards.push(map[i].shard)) return false;
-        detail::sort(shards.data(), shards.size(),
-                     [](std::string_view a, std::string_view b) { return a < b; });
-        for (std::uint32_t i = 0; i < shards.size(); ++i) map[first(shards[i])].file = i;
-        for (listed& e : map) e.file = map[first(e.shard)].file;
-        return true;
-    }
-    static error no_shards(const names& shards, bool readable) noexcept {
-        if (!readable)
-            return detail::fail(errc::not_a_checkpoint, error::nowhere, "its shards, like ",
-                                detail::quoted{shards[0]}, ", are not safetensors files");
-        return detail::fail(errc::missing_file, error::nowhere, "none of its ", shards.size(),
-                            " shards is there, not even ", detail::quoted{shards[0]});
-    }
-    result<checkpoint> only_names(store_ref s, const weight_map& map,
-                                  const names& shards) noexcept {
-        detail::growing<detail::tensor_record>& all = s->tensors;
-        if (!all.reserve(map.size())) return detail::no_memory();
-        for (const listed& e : map) {
-            detail::tensor_record& r = *all.push();
-            r = {};
-            r.name = e.name.data();
-            r.name_size = static_cast<std::uint32_t>(e.name.size());
-            r.hash = detail::hash_name(e.name);
-            r.file = ~std::uint32_t{0};
-            r.rank = detail::tensor_record::no_shape;
-        }
-        for (std::string_view shard : shards)
-            if (!s->notes.push(note{"this shard was not read", {}, shard}))
-                return detail::no_memory();
-        return finish(std::move(s), checkpoint_format::index);
-    }
-    status open_shards(detail::store& s, const path& p, const names& shards) noexcept {
         safetensors_options o = of_safetensors();
-        for (std::uint32_t i = 0; i < shards.size(); ++i) {
-            result<mapped_file> f = mapped_file::open(beside(p, shards[i]), options_.how);
-            if (!f) {
-                error e = f.error();
+        for (std::uint32_t i = 0; i < index.shards().size(); ++i) {
+            if (status r = add_file(s, beside(p, index.shards()[i])); !r) {
+                error e = r.error();
                 if (e.code() == errc::missing_file)
                     e.say(": a shard that ", detail::quoted{p.file_name()}, " lists");
                 return e;
             }
-            detail::file_entry& entry = s.files.add();
-            entry.file = std::move(*f.get_if());
-            entry.data = options_.how != access::header;
-            if (status r = detail::read_safetensors(s, i, o); !r) return r;
+            if (status r = detail::read_safetensors(*s, i, o); !r) return r.error();
         }
-        return {};
+        if (status r = index.match(*s); !r) return in(r.error(), p.view());
+        return finish(std::move(s), checkpoint_format::safetensors);
     }
-    // Holds the shards against the index: it decides.
-    status match(detail::store& s, const path& p, weight_map& map,
-                 const detail::name_index& by_name, const names& shards) noexcept {
-        detail::growing<detail::tensor_record>& all = s.tensors;
-        std::size_t kept = 0;
-        for (std::size_t i = 0; i < all.size(); ++i) {
-            const detail::tensor_record& r = all[i];
-            std::uint32_t at = find_listed(by_name, map, r.name_view());
-            bool listed_here = at != detail::name_index::none && map[at].file == r.file;
-            if (!listed_here) {
-                const char* what = at == detail::name_index::none
-                                       ? "in a shard, but not in the index"
-                                       : "also in a shard that the index does not name for it";
-                if (!s.notes.push(note{what, r.name_view(), s.files[r.file].file.path()}))
-                    return detail::no_memory();
-                continue;
-            }
-            map[at].seen = true;
-            all[kept++] = r;
-        }
-        all.resize(kept);
-        for (const listed& e : map)
-            if (!e.seen)
-                return detail::fail(errc::missing_tensor, error::nowhere, "tensor ",
-                                    detail::quoted{e.name}, " is listed in ",
-                                    detail::quoted{shards[e.file]}, ", but is not there")
-                    .in(p.view());
-        return {};
-    }
-    // Keys of the index whose text was unescaped into another arena move into this one.
-    static bool keep_keys(detail::store& s) noexcept {
-        const auto* from = s.index_text.data();
-        const auto* to = from + s.index_text.size();
-        auto outside = [&](const void* q) {
-            return q < static_cast<const void*>(from) || q >= static_cast<const void*>(to);
-        };
-        for (metadata::entry& e : s.meta.entries()) {
-            if (e.file != ~std::uint32_t{0}) continue;
-            if (outside(e.key.data())) {
-                const char* c = s.names.copy(e.key);
-                if (c == nullptr) return false;
-                e.key = {c, e.key.size()};
-            }
-            if (outside(e.value.at)) {
-                std::size_t n = e.value.type == value_type::string
-                                    ? static_cast<std::size_t>(e.value.count)
-                                    : 8;
-                void* c = s.names.allocate(n == 0 ? 1 : n, 8);
-                if (c == nullptr) return false;
-                if (n != 0) std::memcpy(c, e.value.at, n);
-                e.value.at = static_cast<const std::byte*>(c);
-            }
-        }
-        return true;
+    static error no_shards(const names& shards, bool foreign) noexcept {
+        if (foreign)
+            return detail::fail(errc::not_a_checkpoint, error::nowhere, "its shards, like ",
+                                detail::quoted{shards[0]}, ", are not safetensors files");
+        return detail::fail(errc::missing_file, error::nowhere, "none of its ", shards.size(),
+                            " shards is there, not even ", detail::quoted{shards[0]});
     }
 
     // --- a folder: which of its files are the model
