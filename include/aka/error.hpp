@@ -61,6 +61,12 @@ enum class errc : std::uint8_t {
     missing_file,
     missing_tensor,
     ambiguous,
+    // names and layouts
+    bad_table,
+    bad_layout,
+    bad_hparams,
+    not_identified,
+    collision,
     // asking
     not_found,
     wrong_type,
@@ -111,6 +117,11 @@ constexpr const char* errc_name(errc code) noexcept {
                                      "missing_file",
                                      "missing_tensor",
                                      "ambiguous",
+                                     "bad_table",
+                                     "bad_layout",
+                                     "bad_hparams",
+                                     "not_identified",
+                                     "collision",
                                      "not_found",
                                      "wrong_type",
                                      "out_of_range",
@@ -169,12 +180,16 @@ class fixed_text {
   private:
     void escaped(std::string_view s) noexcept {
         constexpr char hex[] = "0123456789abcdef";
-        for (char c : s) {
-            auto u = static_cast<unsigned char>(c);
-            if (u >= 0x20 && u != 0x7f)
-                put(c);
+        bool second = false;  // of U+0080 to U+009F, control characters of two bytes in UTF-8
+        for (std::size_t i = 0; i < s.size(); ++i) {
+            auto u = static_cast<unsigned char>(s[i]);
+            bool first = u == 0xc2 && i + 1 < s.size() &&
+                         (static_cast<unsigned char>(s[i + 1]) & 0xe0) == 0x80;
+            if (u >= 0x20 && u != 0x7f && !first && !second)
+                put(s[i]);
             else
                 *this << "\\x" << hex[u >> 4] << hex[u & 15];
+            second = first;
         }
     }
     void put(char c) noexcept {

@@ -226,8 +226,10 @@ class safetensors_reader {
     bool read_offsets(tensor_record& r) noexcept {
         std::uint64_t n = 0;
         std::uint64_t* to[] = {&r.offset, &r.bytes};
-        if (!header_->array([&] { return n < 2 && header_->whole(*to[n++]); })) return false;
-        return n == 2 || header_->stop("expected two offsets");
+        constexpr const char* two = "expected two offsets";
+        if (!header_->array([&] { return n < 2 ? header_->whole(*to[n++]) : header_->stop(two); }))
+            return false;
+        return n == 2 || header_->stop(two);
     }
 
     bool metadata_block(const json_string& at) noexcept {
@@ -262,13 +264,15 @@ class safetensors_reader {
             sort(mine, n, [](const tensor_record& a, const tensor_record& b) {
                 return a.offset != b.offset ? a.offset < b.offset : a.bytes < b.bytes;
             });
+        constexpr std::uint32_t dropped_file = ~std::uint32_t{0};
         std::size_t dropped = 0;
         std::uint32_t twice = 0;
         auto drop_earlier = [&](std::uint32_t a, std::uint32_t b) {
             twice = b;
             if (options_.names == duplicates::refuse) return name_index::none;
             bool first_stays = mine[a].at > mine[b].at;
-            mine[first_stays ? b : a].name = nullptr;
+            // Its name stays readable: a list that has to be sorted is gone through once more.
+            mine[first_stays ? b : a].file = dropped_file;
             ++dropped;
             return first_stays ? a : b;
         };
@@ -281,7 +285,7 @@ class safetensors_reader {
         if (o == name_index::outcome::ok && dropped != 0) {
             std::size_t kept = 0;
             for (std::size_t i = 0; i < n; ++i)
-                if (mine[i].name != nullptr) mine[kept++] = mine[i];
+                if (mine[i].file != dropped_file) mine[kept++] = mine[i];
             all.resize(first_ + kept);
             n = kept;
             o = build();

@@ -101,17 +101,27 @@ struct note {
     std::string_view file;
 };
 
+struct tensor_plan;  // tensor.hpp
+
 struct store {
     file_list files;
     growing<tensor_record> tensors;
+    growing<const tensor_plan*> plans;  // of an adapter: how each tensor is put together, or null
     name_index index;
     metadata meta;
     arena names;
     growing<note> notes;
     growing<std::byte> index_text;  // a shard index, whose names and keys are viewed
     std::string_view folder;
+    store* source = nullptr;  // of an adapter: whose files these tensors are in; counted
     std::uint32_t references = 1;
 
+    store() noexcept = default;
+    store(const store&) = delete;
+    store& operator=(const store&) = delete;
+    ~store();
+
+    const file_list& data() const noexcept { return source == nullptr ? files : source->files; }
     std::uint32_t find(std::string_view name) const noexcept {
         return index.find(name, [this](std::size_t i) { return tensors[i].name_view(); });
     }
@@ -183,6 +193,8 @@ class store_ref {
     }
     store* store_ = nullptr;
 };
+
+inline store::~store() { store_ref drop(source); }
 
 }  // namespace detail
 AKA_END

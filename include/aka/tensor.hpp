@@ -82,7 +82,7 @@ class tensor {
     tensor() noexcept = default;
 
     /// False: there is no such tensor (what `find` returns then).
-    explicit operator bool() const noexcept { return store_ != nullptr; }
+    explicit operator bool() const noexcept { return files_ != nullptr; }
 
     /// As the file (or the adapter's convention) spells it. Not NUL-terminated.
     std::string_view name() const noexcept { return {name_, name_size_}; }
@@ -90,7 +90,7 @@ class tensor {
     /// As the format writes it: safetensors' own name, ggml's in capitals. Of an unknown dtype the
     /// text of the safetensors header, else `unknown`.
     std::string_view dtype_name() const noexcept {
-        const char* json = raw_type_ < 0 ? nullptr : store_->files[file_].json;
+        const char* json = raw_type_ < 0 ? nullptr : (*files_)[file_].json;
         if (json == nullptr) return aka::name(dtype_);
         const char* begin = json + raw_type_;
         std::size_t n = 0;
@@ -99,7 +99,7 @@ class tensor {
     }
     /// The ggml type id, also where a GGUF file has one that aka does not know; -1: it has none.
     std::int64_t ggml_type() const noexcept {
-        if (raw_type_ >= 0 && store_->files[file_].json == nullptr) return raw_type_;
+        if (raw_type_ >= 0 && (*files_)[file_].json == nullptr) return raw_type_;
         return info(dtype_).ggml_id;
     }
     /// Outermost first. Empty, like a scalar's, where only names are known: see has_shape.
@@ -114,16 +114,15 @@ class tensor {
     /// is one packed range of one file.
     std::uint32_t file_index() const noexcept { return file_; }
     std::string_view file() const noexcept {
-        return store_ == nullptr || file_ >= store_->files.size()
-                   ? std::string_view()
-                   : store_->files[file_].file.path();
+        return files_ == nullptr || file_ >= files_->size() ? std::string_view()
+                                                            : (*files_)[file_].file.path();
     }
     std::uint64_t offset() const noexcept { return is_packed() ? offset_ : error::nowhere; }
 
     /// Whether the tensor is one packed range in memory, so that `bytes`, `as` and `row` succeed.
     bool is_view() const noexcept { return is_packed() && place() != nullptr; }
     /// Whether the tensor is one packed range of one file, mapped or not.
-    bool is_packed() const noexcept { return store_ != nullptr && plan_ == nullptr && cuts_ == 0; }
+    bool is_packed() const noexcept { return files_ != nullptr && plan_ == nullptr && cuts_ == 0; }
 
     /// The stored bytes, in the file's byte order. Errors: needs_copy (not one packed range in
     /// memory: use copy_to), no_data.
@@ -138,7 +137,7 @@ class tensor {
     result<span<const T>> as() const noexcept {
         if (!reads<T>(dtype_)) return wrong_type(sizeof(T));
         if (!is_view()) return no_view();
-        if (sizeof(T) > 1 && store_->files[file_].swap)
+        if (sizeof(T) > 1 && (*files_)[file_].swap)
             return say(errc::needs_copy, "its numbers are in the other byte order: use copy_to");
         const std::byte* p = place();
         if (reinterpret_cast<std::uintptr_t>(p) % alignof(T) != 0)
@@ -180,16 +179,18 @@ class tensor {
     /// Brings the tensor's file range into memory; says what cannot be read.
     status prefetch() const noexcept {
         if (!is_packed()) return say(errc::needs_copy, "it is not one range of one file");
-        if (file_ >= store_->files.size()) return say(errc::no_data, "its file is not here");
-        return store_->files[file_].file.prefetch(offset_, bytes_);
+        if (file_ >= files_->size()) return say(errc::no_data, "its file is not here");
+        return (*files_)[file_].file.prefetch(offset_, bytes_);
     }
 
     /// To be added to every element by whoever computes (Gemma's norms less one); usually 0.
     float norm_offset() const noexcept { return plan_ == nullptr ? 0.0f : plan_->norm_offset; }
 
     // For the readers and the adapter.
-    tensor(const detail::store& s, const detail::tensor_record& r) noexcept
-        : store_(&s),
+    tensor(const detail::file_list& files, const detail::tensor_record& r,
+           const detail::tensor_plan* plan = nullptr) noexcept
+        : files_(&files),
+          plan_(plan),
           name_(r.name),
           offset_(r.offset),
           bytes_(r.bytes),
@@ -210,10 +211,10 @@ class tensor {
     static constexpr unsigned most_cuts = 4;
 
     const std::byte* place() const noexcept {
-        if (file_ >= store_->files.size()) return nullptr;
-        const detail::file_entry& f = store_->files[file_];
+        if (file_ >= files_->size()) return nullptr;
+        const detail::file_entry& f = (*files_)[file_];
         if (!f.data) return nullptr;
-        static constexpr std::byte nothing{};
+        alignas(16) static constexpr std::byte nothing{};  // for as<T>, whatever T is
         if (bytes_ == 0) return &nothing;
         const std::byte* p = f.file.data();
         return p == nullptr ? nullptr : p + offset_;
@@ -247,10 +248,10 @@ class tensor {
             .in(file());
     }
     AKA_COLD error no_view() const noexcept {
-        if (store_ == nullptr) return error(errc::not_found).say("there is no such tensor");
+        if (files_ == nullptr) return error(errc::not_found).say("there is no such tensor");
         if (!is_packed())
             return say(errc::needs_copy, "it is not one packed range in memory: use copy_to");
-        if (file_ >= store_->files.size() || !store_->files[file_].data)
+        if (file_ >= files_->size() || !(*files_)[file_].data)
             return say(errc::no_data, "only its header was read");
         return say(errc::needs_copy, "its file is not mapped: use copy_to");
     }
@@ -265,7 +266,7 @@ class tensor {
             .in(file());
     }
 
-    const detail::store* store_ = nullptr;
+    const detail::file_list* files_ = nullptr;
     const detail::tensor_plan* plan_ = nullptr;
     const char* name_ = nullptr;
     std::uint64_t offset_ = 0;
@@ -282,7 +283,7 @@ class tensor {
 
 inline result<tensor> tensor::slice(std::uint32_t dim, std::uint64_t first,
                                     std::uint64_t count) const noexcept {
-    if (store_ == nullptr) return no_view();
+    if (files_ == nullptr) return no_view();
     if (!has_shape_) return say(errc::no_data, "its shape is not known");
     std::uint64_t have = dim < shape_.rank() ? shape_[dim] : 0;
     if (dim >= shape_.rank() || first > have || count > have - first) {
@@ -354,8 +355,8 @@ inline box tensor::region() const noexcept {
 }
 
 inline status tensor::carry_out(std::uint32_t file, const strip& s, std::byte* out) const noexcept {
-    if (file >= store_->files.size()) return say(errc::no_data, "its file is not here");
-    const detail::file_entry& f = store_->files[file];
+    if (file >= files_->size()) return say(errc::no_data, "its file is not here");
+    const detail::file_entry& f = (*files_)[file];
     if (!f.data) return say(errc::no_data, "only its header was read");
     if (f.file.data() == nullptr) return detail::read_strip(f.file, s, out);
     detail::copy_strip(out, f.file.data(), s);
@@ -364,11 +365,11 @@ inline status tensor::carry_out(std::uint32_t file, const strip& s, std::byte* o
 
 inline status tensor::copy_range(std::uint64_t first, std::uint64_t last,
                                  std::byte* out) const noexcept {
-    if (store_ == nullptr) return no_view();
+    if (files_ == nullptr) return no_view();
     if (norm_offset() != 0.0f)
         return say(errc::unsupported, "a norm offset is to be added: convert, do not copy");
     std::uint32_t any = plan_ == nullptr || plan_->count == 0 ? file_ : plan_->boxes[0].file;
-    bool swap = any < store_->files.size() && store_->files[any].swap;
+    bool swap = any < files_->size() && (*files_)[any].swap;
     if (swap && !detail::can_swap(dtype_))
         return say(errc::unsupported, "the byte order of this type is not settled");
 

@@ -15,9 +15,7 @@ class tensor_list {
   public:
     std::size_t size() const noexcept { return store_ ? store_->tensors.size() : 0; }
     bool empty() const noexcept { return size() == 0; }
-    tensor operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND {
-        return {*store_, store_->tensors[i]};
-    }
+    tensor operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND { return at(*store_, i); }
 
     /// The tensor of this name; false in a condition when there is none.
     tensor find(std::string_view name) const noexcept AKA_LIFETIMEBOUND {
@@ -50,7 +48,7 @@ class tensor_list {
         using pointer = void;
         using iterator_category = std::input_iterator_tag;
 
-        tensor operator*() const noexcept { return {*store_, store_->tensors[at_]}; }
+        tensor operator*() const noexcept { return at(*store_, at_); }
         iterator& operator++() noexcept { return ++at_, *this; }
         friend bool operator==(const iterator& a, const iterator& b) noexcept {
             return a.at_ == b.at_;
@@ -70,20 +68,26 @@ class tensor_list {
     const aka::metadata& metadata() const noexcept AKA_LIFETIMEBOUND { return store_->meta; }
 
     /// The files behind it, by the index that tensors and keys give.
-    std::uint32_t file_count() const noexcept { return store_ ? store_->files.size() : 0; }
+    std::uint32_t file_count() const noexcept { return store_ ? store_->data().size() : 0; }
     const mapped_file& file(std::uint32_t i) const noexcept AKA_LIFETIMEBOUND {
-        return store_->files[i].file;
+        return store_->data()[i].file;
     }
     /// Where the tensor data of a file begins, and the byte behind its last tensor.
     std::uint64_t data_begin(std::uint32_t i = 0) const noexcept {
-        return store_->files[i].data_begin;
+        return store_->data()[i].data_begin;
     }
-    std::uint64_t data_end(std::uint32_t i = 0) const noexcept { return store_->files[i].data_end; }
+    std::uint64_t data_end(std::uint32_t i = 0) const noexcept {
+        return store_->data()[i].data_end;
+    }
 
     /// A further counted reference, for something that must outlive every handle in sight.
     detail::store_ref keep() const noexcept { return store_; }
 
   protected:
+    static tensor at(const detail::store& s, std::size_t i) noexcept {
+        return {s.data(), s.tensors[i], s.plans.empty() ? nullptr : s.plans[i]};
+    }
+
     tensor_list() noexcept = default;
     explicit tensor_list(detail::store_ref s) noexcept : store_(std::move(s)) {}
 
