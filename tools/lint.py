@@ -26,6 +26,7 @@ FLOORS = [
     'numbered_name', 'shard_index',
     ('safetensors', 'gguf'),
     'checkpoint',
+    'hparam_sources', 'hparam_table', 'hparams',
     'aka',
 ]
 

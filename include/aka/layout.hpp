@@ -14,21 +14,13 @@
 
 AKA_BEGIN
 
-/// The order of the rows of a head in q and k: all first halves of the pairs before all second
-/// halves (Hugging Face, NEOX), or pair by pair (Meta, NORM). `none`: no rotary embedding, rows
-/// stay as they are.
-enum class rope_order : std::uint8_t { unknown, half, interleaved, none };
-
-constexpr std::string_view name(rope_order r) noexcept {
-    constexpr std::string_view names[] = {"unknown", "half", "interleaved", "none"};
-    return names[static_cast<unsigned>(r)];
-}
-
 /// How long the axes of one layer are. `f` differs between the dense, the expert and the shared
 /// feed-forward.
 struct axis_sizes {
-    std::uint64_t v = 0, x = 0, kv = 0, g = 0, d = 0;
-    std::uint64_t rotary = 0;  ///< rows of a head that turn: 2 * i; the rest, d - rotary, is r
+    std::uint64_t v = 0, x = 0, kv = 0, g = 0;
+    std::uint64_t d = 0;       ///< a head of v
+    std::uint64_t head = 0;    ///< a head of q and k: the same in most models
+    std::uint64_t rotary = 0;  ///< rows of a head that turn: 2 * i; the rest of them is r
     std::uint64_t f = 0, f_exps = 0, f_shexp = 0, e = 0;
 
     std::uint64_t of(axis a, role r) const noexcept {
@@ -80,17 +72,13 @@ struct atom_place {
             if (axis[i].axis == a) return &axis[i];
         return nullptr;
     }
-    /// Keeps steps [first, first + count) of an axis; one step alone takes the axis away. False:
-    /// the place does not have them.
+    /// Keeps steps [first, first + count) of an axis. False: the place does not have them.
     bool restrict_to(aka::axis a, std::uint64_t first, std::uint64_t count) noexcept {
         for (unsigned i = 0; i < axes; ++i) {
             if (axis[i].axis != a) continue;
             if (first > axis[i].n || count > axis[i].n - first) return false;
             base += first * axis[i].stride;
             axis[i].n = count;
-            if (count == 1) {
-                for (--axes; i < axes; ++i) axis[i] = axis[i + 1];
-            }
             return true;
         }
         return false;
@@ -270,7 +258,7 @@ class layout_walk {
             pos_ += word.size();
             it.kind = item::pair;
             if (swap_pair_) it.a = b;
-            it.extent = sizes_.d;
+            it.extent = sizes_.head;
         }
         return true;
     }
@@ -380,7 +368,7 @@ class layout_walk {
         if (!has_pair) return emit(path);
         atom_place rotary = path;
         if (!add(rotary, pair[0]) || !add(rotary, pair[1]) || !emit(rotary)) return false;
-        std::uint64_t rest = sizes_.d - sizes_.rotary;
+        std::uint64_t rest = sizes_.head - sizes_.rotary;
         if (rest == 0) return true;
         path.rest = true;
         path.base += sizes_.rotary * rest_stride;
@@ -500,28 +488,29 @@ inline status zip(const atom_place& from, const atom_place& to, dtype type, box&
         std::uint64_t n, src, dst;
     };
     step steps[atom_place::most_axes];
-    unsigned count = 0;
+    unsigned count = 0, source_axes = 0;
+    for (unsigned i = 0; i < from.axes; ++i) source_axes += from.axis[i].n != 1;
     for (unsigned i = 0; i < to.axes; ++i) {
         const atom_axis& t = to.axis[i];
+        if (t.n == 1) continue;  // one step has no stride
         const atom_axis* f = from.find(t.axis);
         if (f == nullptr || f->n != t.n)
             return detail::fail(errc::bad_layout, error::nowhere, name(to.role), ": axis ",
                                 axis_names[static_cast<unsigned>(t.axis)], " has ",
-                                f == nullptr ? 0 : f->n, " steps on one side and ", t.n,
+                                f == nullptr ? 1 : f->n, " steps on one side and ", t.n,
                                 " on the other");
         unsigned at = count++;
         for (; at > 0 && steps[at - 1].dst < t.stride; --at) steps[at] = steps[at - 1];
         steps[at] = {t.n, f->stride, t.stride};
     }
-    if (from.axes != to.axes)
-        return detail::fail(errc::bad_layout, error::nowhere, name(to.role), ": ", from.axes,
-                            " axes on one side and ", to.axes, " on the other");
+    if (source_axes != count)
+        return detail::fail(errc::bad_layout, error::nowhere, name(to.role), ": ", source_axes,
+                            " axes on one side and ", count, " on the other");
     // Neighbours that follow each other on both sides become one, in elements.
     step merged[atom_place::most_axes];
     unsigned left = 0;
     for (unsigned i = 0; i < count; ++i) {
         const step& s = steps[i];
-        if (s.n == 1) continue;
         if (left != 0 && merged[left - 1].src == s.n * s.src && merged[left - 1].dst == s.n * s.dst)
             merged[left - 1] = {merged[left - 1].n * s.n, s.src, s.dst};
         else

@@ -15,18 +15,18 @@ AKA_BEGIN
 enum class role : std::uint8_t {
     none,
     // the model's own
-    token_embd, output_norm, output, rope_freqs, rope_factors_long, rope_factors_short,
+    token_embd, token_embd_extra, output_norm, output, rope_freqs, rope_factors_long, rope_factors_short,
     // one a layer: attention
     attn_norm, attn_q, attn_k, attn_v, attn_output,
     attn_q_norm, attn_k_norm, attn_sinks, attn_post_norm,
     attn_q_a, attn_q_a_norm, attn_q_b, attn_kv_a_mqa, attn_kv_a_norm, attn_kv_b, attn_k_b, attn_v_b,
-    attn_gate,
+    attn_gate, attn_q_gate,
     // feed-forward
     ffn_norm, ffn_gate, ffn_up, ffn_down, ffn_post_norm,
     ffn_gate_inp, exp_probs_b, ffn_gate_exps, ffn_up_exps, ffn_down_exps,
     ffn_gate_inp_shexp, ffn_gate_shexp, ffn_up_shexp, ffn_down_shexp,
     // the linear attention of hybrid models
-    ssm_in, ssm_ba, ssm_conv1d, ssm_a, ssm_dt, ssm_norm, ssm_out, ssm_z, ssm_alpha, ssm_beta,
+    ssm_in, ssm_qkv, ssm_ba, ssm_conv1d, ssm_a, ssm_dt, ssm_norm, ssm_out, ssm_z, ssm_alpha, ssm_beta,
 };
 // clang-format on
 
@@ -55,6 +55,7 @@ namespace detail {
 inline constexpr role_info role_table[] = {
     {role::none, "none", false, "*", "", ""},
     {role::token_embd, "token_embd", false, "v , x", "x", ""},
+    {role::token_embd_extra, "token_embd_extra", false, "*", "", ""},
     {role::output_norm, "output_norm", false, "x", "", ""},
     {role::output, "output", false, "v , x", "x", ""},
     {role::rope_freqs, "rope_freqs", false, "*", "", ""},
@@ -78,6 +79,7 @@ inline constexpr role_info role_table[] = {
     {role::attn_k_b, "attn_k_b", true, "*", "", ""},
     {role::attn_v_b, "attn_v_b", true, "*", "", ""},
     {role::attn_gate, "attn_gate", true, "*", "", ""},
+    {role::attn_q_gate, "attn_q_gate", true, "kv g d , x", "x", ""},
     {role::ffn_norm, "ffn_norm", true, "x", "", ""},
     {role::ffn_gate, "ffn_gate", true, "f , x", "x", "gate"},
     {role::ffn_up, "ffn_up", true, "f , x", "x", "up"},
@@ -93,6 +95,7 @@ inline constexpr role_info role_table[] = {
     {role::ffn_up_shexp, "ffn_up_shexp", true, "f , x", "x", "up_shexp"},
     {role::ffn_down_shexp, "ffn_down_shexp", true, "x , f", "f", "down_shexp"},
     {role::ssm_in, "ssm_in", true, "*", "", ""},
+    {role::ssm_qkv, "ssm_qkv", true, "*", "", ""},
     {role::ssm_ba, "ssm_ba", true, "*", "", ""},
     {role::ssm_conv1d, "ssm_conv1d", true, "*", "", ""},
     {role::ssm_a, "ssm_a", true, "*", "", ""},
@@ -130,6 +133,16 @@ constexpr role role_from_name(std::string_view s) noexcept {
 /// Whether the role is of an expert: its tensors have an `e` axis, or there is one an expert.
 constexpr bool is_expert(role r) noexcept {
     return r == role::ffn_gate_exps || r == role::ffn_up_exps || r == role::ffn_down_exps;
+}
+
+/// The order of the rows of a head in q and k: all first halves of the pairs before all second
+/// halves (Hugging Face, NEOX), or pair by pair (Meta, NORM). `none`: no rotary embedding, rows
+/// stay as they are.
+enum class rope_order : std::uint8_t { unknown, half, interleaved, none };
+
+constexpr std::string_view name(rope_order r) noexcept {
+    constexpr std::string_view names[] = {"unknown", "half", "interleaved", "none"};
+    return names[static_cast<unsigned>(r)];
 }
 
 AKA_END

@@ -174,6 +174,8 @@ class store_ref {
     }
     explicit operator bool() const noexcept { return store_ != nullptr; }
     store* get() const noexcept { return store_; }
+    /// Gives the count away.
+    store* release() noexcept { return std::exchange(store_, nullptr); }
     store* operator->() const noexcept { return store_; }
     store& operator*() const noexcept { return *store_; }
 
