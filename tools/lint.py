@@ -22,11 +22,13 @@ FLOORS = [
     'version', 'config', 'windows',
     'error', 'span', 'bytes', 'arena', 'path',
     'dtype', 'shape', 'box',
-    'name_index', 'json', 'metadata', 'mapped_file', 'store', 'tensor', 'tensor_list',
+    'name_index', 'roles', 'layout', 'parts', 'fold', 'convention', 'conventions', 'table_compiler', 'names',
+    'json', 'metadata', 'mapped_file', 'store', 'tensor', 'tensor_list',
     'numbered_name', 'shard_index',
     ('safetensors', 'gguf'),
     'checkpoint',
     'hparam_sources', 'hparam_table', 'hparams',
+    'identify', 'coordinate_map', 'adapter', 'adapt', 'llama',
     'aka',
 ]
 

@@ -5,8 +5,13 @@
 #ifndef AKA_AKA_HPP
 #define AKA_AKA_HPP
 
+#include "adapt.hpp"
 #include "checkpoint.hpp"
 #include "gguf.hpp"
+#include "hparams.hpp"
+#include "identify.hpp"
+#include "llama.hpp"
+#include "names.hpp"
 #include "safetensors.hpp"
 
 #endif  // AKA_AKA_HPP

@@ -30,7 +30,9 @@ class arena {
 
     void* allocate(std::size_t size, std::size_t align) noexcept {
         std::size_t pad = (align - reinterpret_cast<std::uintptr_t>(at_) % align) % align;
-        if (size > SIZE_MAX - pad || size + pad > static_cast<std::size_t>(end_ - at_)) {
+        // A block of no bytes has an address too: null is for a lack of memory.
+        if (at_ == nullptr || size > SIZE_MAX - pad ||
+            size + pad > static_cast<std::size_t>(end_ - at_)) {
             if (!grow(size, align)) return nullptr;
             pad = (align - reinterpret_cast<std::uintptr_t>(at_) % align) % align;
         }

@@ -138,9 +138,9 @@ class checkpoint_reader {
     }
 
     result<checkpoint> open_file(path p) noexcept {
-        store_ref s = new_store(p.folder(), 1);
-        if (!s) return detail::no_memory();
         path again(p.view());
+        store_ref s = new_store(p.folder(), 1);
+        if (!s || !p.ok() || !again.ok()) return detail::no_memory();
         if (status r = add_file(s, std::move(p)); !r) return r.error();
         const mapped_file& f = s->files[0].file;
         std::byte first[4] = {};
@@ -156,6 +156,23 @@ class checkpoint_reader {
         safetensors_options o = of_safetensors();
         if (status r = detail::read_safetensors(*s, 0, o); !r) return r.error();
         return finish(std::move(s), checkpoint_format::safetensors);
+    }
+
+    /// Whether all parts are there. Their number is only a name's word: no room is made on that.
+    static status find_parts(std::string_view folder, const detail::numbered_name& n,
+                             const char* of_what) noexcept {
+        for (std::uint64_t i = 1; i <= n.count; ++i) {
+            path part(folder);
+            part /= n.part(i).view();
+            int os = 0;
+            if (!part.ok()) return detail::no_memory();
+            if (detail::kind_of(part, os) == detail::path_kind::missing)
+                return detail::fail(errc::missing_file, error::nowhere,
+                                    "there is no such file: part ", i, " of ", n.count, of_what)
+                    .os(os)
+                    .in(part.view());
+        }
+        return {};
     }
 
     // --- GGUF: one file, or the split that it is a part of
@@ -181,18 +198,11 @@ class checkpoint_reader {
                        errc::bad_split, error::nowhere, "part ", here, " (from 0) of ", parts,
                        ", so its name must end in that number from 1, like '-00001-of-00002.gguf'")
                 .in(p.view());
+        if (status r = find_parts(p.folder(), n, " of a split model"); !r) return r.error();
         s = new_store(p.folder(), static_cast<std::size_t>(parts));
         if (!s) return detail::no_memory();
         for (std::uint32_t i = 0; i < parts; ++i) {
-            auto name = n.part(i + 1);
-            path part = beside(p, name.view());
-            if (!part.ok()) return detail::no_memory();
-            if (status r = add_file(s, std::move(part)); !r) {
-                error e = r.error();
-                if (e.code() == errc::missing_file)
-                    e.say(": part ", i + 1, " of ", parts, " of a split model");
-                return e;
-            }
+            if (status r = add_file(s, beside(p, n.part(i + 1).view())); !r) return r.error();
             detail::gguf_facts f;
             if (status r = detail::read_gguf(*s, i, f); !r) return r.error();
             if (i == 0) facts = f;
@@ -215,20 +225,13 @@ class checkpoint_reader {
     // --- safetensors: a set of numbered files without an index
 
     result<checkpoint> open_set(const path& folder, const detail::numbered_name& n) noexcept {
+        if (status r = find_parts(folder.view(), n, ", and there is no index"); !r)
+            return r.error();
         store_ref s = new_store(folder.view(), static_cast<std::size_t>(n.count));
         if (!s) return detail::no_memory();
         safetensors_options o = of_safetensors();
         for (std::uint32_t i = 0; i < n.count; ++i) {
-            path part(folder.view());
-            auto name = n.part(i + 1);
-            part /= name.view();
-            if (!part.ok()) return detail::no_memory();
-            if (status r = add_file(s, std::move(part)); !r) {
-                error e = r.error();
-                if (e.code() == errc::missing_file)
-                    e.say(": part ", i + 1, " of ", n.count, ", and there is no index");
-                return e;
-            }
+            if (status r = add_file(s, inside(folder, n.part(i + 1).view())); !r) return r.error();
             if (status r = detail::read_safetensors(*s, i, o); !r) return r.error();
         }
         return finish(std::move(s), checkpoint_format::safetensors);
@@ -238,15 +241,18 @@ class checkpoint_reader {
 
     result<checkpoint> open_index(const path& p, bool names_only) noexcept {
         store_ref s = new_store(p.folder(), 0);
-        if (!s) return detail::no_memory();
+        if (!s || !p.ok()) return detail::no_memory();
         detail::shard_index index;
         if (status r = index.read(*s, p); !r) return in(r.error(), p.view());
         std::size_t readable = 0, present = 0;
         for (std::string_view shard : index.shards()) {
             int os = 0;
+            path there = beside(p, shard);
+            if (!there.ok()) return detail::no_memory();
             readable += detail::ends_with(shard, ".safetensors");
-            present += detail::kind_of(beside(p, shard), os) == detail::path_kind::file;
+            present += detail::kind_of(there, os) == detail::path_kind::file;
         }
+        some_shards_ = present != 0;
         if (readable != index.shards().size() || present == 0) {
             bool foreign = readable != index.shards().size();
             if (!names_only) return in(no_shards(index.shards(), foreign), p.view());
@@ -343,10 +349,8 @@ class checkpoint_reader {
             if (r || last_choice ||
                 (r.code() != errc::missing_file && r.code() != errc::not_a_checkpoint))
                 return r;
-            bool any =
-                r.code() == errc::missing_file && r.error().file() != inside(folder, index).view();
-            if (any)
-                return r;  // some of the shards are there: a broken download, not another model
+            // Some of the shards are there: a broken download, not another model.
+            if (r.code() == errc::missing_file && some_shards_) return r;
         }
         for (std::string_view name : {"model.safetensors", "consolidated.safetensors"})
             if (has(l.tensors, name)) return open_file(inside(folder, name));
@@ -386,7 +390,7 @@ class checkpoint_reader {
             for (std::string_view file : *n) {
                 bool used = false;
                 for (std::uint32_t i = 0; i < s.files.size() && !used; ++i)
-                    used = path(s.files[i].file.path()).file_name() == file;
+                    used = path::file_name(s.files[i].file.path()) == file;
                 if (used) continue;
                 const char* kept = s.names.copy(file);
                 if (kept == nullptr ||
@@ -399,6 +403,7 @@ class checkpoint_reader {
     }
 
     checkpoint_options options_;
+    bool some_shards_ = false;  // of the index that was tried last
 };
 
 inline result<checkpoint> checkpoint::open(detail::path path,

@@ -72,7 +72,7 @@ class name_index {
                         goto next;
                     }
                 }
-                if (++steps > 256) return sort_names(n, name, twice);
+                if (++steps > most_steps) return sort_names(n, name, twice);
             }
             slots_[at] = {static_cast<std::uint32_t>(i) + 1, h};
         next:;
@@ -85,14 +85,19 @@ class name_index {
         if (slots_.empty()) return none;
         if (sorted_) return find_sorted(s, name);
         std::uint32_t h = hash_name(s);
-        std::size_t mask = slots_.size() - 1;
-        for (std::size_t at = h & mask; slots_[at].position != 0; at = (at + 1) & mask)
+        std::size_t mask = slots_.size() - 1, left = most_steps + 1;
+        for (std::size_t at = h & mask; slots_[at].position != 0 && left != 0; --left) {
             if (slots_[at].hash == h && name(slots_[at].position - 1) == s)
                 return slots_[at].position - 1;
+            at = (at + 1) & mask;
+        }
         return none;
     }
 
   private:
+    // No name is further from its place, so that looking for one that is not there stops as well.
+    static constexpr std::size_t most_steps = 256;
+
     struct slot {
         std::uint32_t position;  // plus one; 0 is an empty slot
         std::uint32_t hash;

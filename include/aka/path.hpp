@@ -70,17 +70,18 @@ class path {
         if (cut == std::string_view::npos) return ".";
         return v.substr(0, cut == 0 ? 1 : cut);
     }
-    std::string_view file_name() const noexcept {
-        std::string_view v = view();
-        std::size_t cut = v.find_last_of(separators);
-        return cut == std::string_view::npos ? v : v.substr(cut + 1);
+    std::string_view file_name() const noexcept { return file_name(view()); }
+    static std::string_view file_name(std::string_view path) noexcept {
+        std::size_t cut = path.find_last_of(separators);
+        return cut == std::string_view::npos ? path : path.substr(cut + 1);
     }
     /// Appends one more part, with a separator where one is missing.
     path& operator/=(std::string_view part) noexcept {
-        bool slash = !text_.empty() && separators.find(view().back()) == std::string_view::npos;
+        bool slash = !view().empty() && separators.find(view().back()) == std::string_view::npos;
         if (!text_.empty()) text_.resize(text_.size() - 1);
         ok_ = ok_ && (!slash || text_.append("/", 1)) && text_.append(part.data(), part.size()) &&
               text_.append("", 1);
+        if (!ok_) text_.clear();  // no half of a path, and none without its NUL
         return *this;
     }
 

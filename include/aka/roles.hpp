@@ -26,7 +26,7 @@ enum class role : std::uint8_t {
     ffn_gate_inp, exp_probs_b, ffn_gate_exps, ffn_up_exps, ffn_down_exps,
     ffn_gate_inp_shexp, ffn_gate_shexp, ffn_up_shexp, ffn_down_shexp,
     // the linear attention of hybrid models
-    ssm_in, ssm_qkv, ssm_ba, ssm_conv1d, ssm_a, ssm_dt, ssm_norm, ssm_out, ssm_z, ssm_alpha, ssm_beta,
+    ssm_in, ssm_qkv, ssm_ba, ssm_conv1d, ssm_a, ssm_a_log, ssm_dt, ssm_norm, ssm_out, ssm_z, ssm_alpha, ssm_beta,
 };
 // clang-format on
 
@@ -99,6 +99,7 @@ inline constexpr role_info role_table[] = {
     {role::ssm_ba, "ssm_ba", true, "*", "", ""},
     {role::ssm_conv1d, "ssm_conv1d", true, "*", "", ""},
     {role::ssm_a, "ssm_a", true, "*", "", ""},
+    {role::ssm_a_log, "ssm_a_log", true, "*", "", ""},
     {role::ssm_dt, "ssm_dt", true, "*", "", ""},
     {role::ssm_norm, "ssm_norm", true, "*", "", ""},
     {role::ssm_out, "ssm_out", true, "*", "", ""},

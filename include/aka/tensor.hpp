@@ -161,6 +161,10 @@ class tensor {
     result<tensor> slice(std::uint32_t dim, std::uint64_t first,
                          std::uint64_t count) const noexcept;
 
+    /// Element i of the outermost dimension, without that dimension: an expert of a stack. Errors:
+    /// as slice.
+    result<tensor> select(std::uint64_t i) const noexcept;
+
     /// Copies the stored type, packed, in this machine's byte order. out.size() must be
     /// size_bytes(). Errors: wrong_size; no_data; unsupported where arithmetic is pending (a norm
     /// offset: see norm_offset) or the byte order of the type is not settled; and those of reading.
@@ -199,6 +203,7 @@ class tensor {
           file_(r.file),
           dtype_(r.dtype()),
           has_shape_(r.rank != detail::tensor_record::no_shape) {
+        if (plan != nullptr) offset_ = 0;
         if ((r.type & detail::tensor_record::raw_type) != 0)
             raw_type_ = r.type & ~detail::tensor_record::raw_type;
     }
@@ -242,6 +247,7 @@ class tensor {
     status copy_range(std::uint64_t first, std::uint64_t last, std::byte* out) const noexcept;
     status carry_out(std::uint32_t file, const strip& s, std::byte* out) const noexcept;
     box region() const noexcept;
+    void unplan() noexcept;
 
     AKA_COLD error say(errc code, const char* what) const noexcept {
         return detail::fail(code, error::nowhere, "tensor ", detail::quoted{name()}, ": ", what)
@@ -269,7 +275,7 @@ class tensor {
     const detail::file_list* files_ = nullptr;
     const detail::tensor_plan* plan_ = nullptr;
     const char* name_ = nullptr;
-    std::uint64_t offset_ = 0;
+    std::uint64_t offset_ = 0;  // in the file; of a planned tensor, in the whole that is planned
     std::uint64_t bytes_ = 0;
     aka::shape shape_;
     std::int64_t raw_type_ = -1;
@@ -312,8 +318,9 @@ inline result<tensor> tensor::slice(std::uint32_t dim, std::uint64_t first,
     dims[dim] = count;
     t.shape_ = aka::shape({dims, shape_.rank()});
     t.bytes_ = outer * step;
-    if (outer == 1 && is_packed()) {
+    if (outer == 1 && cuts_ == 0) {
         t.offset_ += from;
+        t.unplan();
         return t;
     }
     for (unsigned i = 0; i < cuts_; ++i)
@@ -323,6 +330,43 @@ inline result<tensor> tensor::slice(std::uint32_t dim, std::uint64_t first,
     for (; at > 0 && t.cut_[at - 1].dim > dim; --at) t.cut_[at] = t.cut_[at - 1];
     t.cut_[at] = {dim, first, have};
     return t;
+}
+
+inline result<tensor> tensor::select(std::uint64_t i) const noexcept {
+    result<tensor> r = slice(0, i, 1);
+    if (!r) return r;
+    tensor t = *r.get_if();
+    if (t.cuts_ != 0 && t.cut_[0].dim == 0)
+        return say(errc::unsupported, "an inner dimension is cut: select first, then slice");
+    if (t.shape_.rank() > aka::shape::inline_rank) {
+        t.shape_ = aka::shape({t.shape_.data() + 1, t.shape_.rank() - 1});
+    } else {
+        std::uint64_t dims[aka::shape::inline_rank];
+        for (std::uint32_t k = 1; k < t.shape_.rank(); ++k) dims[k - 1] = t.shape_[k];
+        t.shape_ = aka::shape({dims, t.shape_.rank() - 1});
+    }
+    for (unsigned k = 0; k < t.cuts_; ++k) --t.cut_[k].dim;
+    return t;
+}
+
+/// A part of a planned tensor that turns out to be one range of one file is a plain tensor.
+inline void tensor::unplan() noexcept {
+    if (plan_ == nullptr || plan_->norm_offset != 0.0f || bytes_ == 0) return;
+    strip only{};
+    std::uint32_t file = 0;
+    std::uint64_t runs = 0;
+    for (std::uint32_t i = 0; i < plan_->count; ++i) {
+        for_each_strip(plan_->boxes[i], offset_, offset_ + bytes_, [&](const strip& s) {
+            only = s;
+            file = plan_->boxes[i].file;
+            return (runs += s.n) <= 1;
+        });
+        if (runs > 1) return;
+    }
+    if (runs != 1 || only.run != bytes_) return;
+    plan_ = nullptr;
+    file_ = file;
+    offset_ = only.src;
 }
 
 /// What the cuts leave, as a copy from the uncut packed tensor to the cut one: a loop a cut.
@@ -382,7 +426,10 @@ inline status tensor::copy_range(std::uint64_t first, std::uint64_t last,
     whole.run = ~std::uint64_t{0} - offset_;
     const box* boxes = plan_ == nullptr ? &whole : plan_->boxes;
     std::uint32_t count = plan_ == nullptr ? 1 : plan_->count;
+    const std::uint64_t begin = plan_ == nullptr ? 0 : offset_;
     auto copy = [&](std::uint64_t from, std::uint64_t to, std::uint64_t dst) {
+        from += begin;
+        to += begin;
         for (std::uint32_t i = 0; i < count; ++i) {
             bool went = for_each_strip(boxes[i], from, to, [&](strip s) {
                 s.dst = s.dst - from + dst;

@@ -125,6 +125,199 @@ static_assert(AKA_VERSION ==
 
 #endif  // AKA_CONFIG_HPP
 
+// ---- aka/arena.hpp -----------------------------------------------------------------------------
+// aka: memory that can run out politely. Everything allocates here, nothing with new.
+#ifndef AKA_ARENA_HPP
+#define AKA_ARENA_HPP
+
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <string_view>
+#include <type_traits>
+
+AKA_BEGIN
+namespace detail {
+
+/// Gives out memory that is freed all at once. Null when there is none.
+class arena {
+  public:
+    arena() noexcept = default;
+    arena(arena&& o) noexcept : head_(o.head_), at_(o.at_), end_(o.end_) { o.forget(); }
+    arena& operator=(arena&& o) noexcept {
+        if (this != &o) {
+            clear();
+            head_ = o.head_, at_ = o.at_, end_ = o.end_;
+            o.forget();
+        }
+        return *this;
+    }
+    ~arena() { clear(); }
+
+    void* allocate(std::size_t size, std::size_t align) noexcept {
+        std::size_t pad = (align - reinterpret_cast<std::uintptr_t>(at_) % align) % align;
+        // A block of no bytes has an address too: null is for a lack of memory.
+        if (at_ == nullptr || size > SIZE_MAX - pad ||
+            size + pad > static_cast<std::size_t>(end_ - at_)) {
+            if (!grow(size, align)) return nullptr;
+            pad = (align - reinterpret_cast<std::uintptr_t>(at_) % align) % align;
+        }
+        char* p = at_ + pad;
+        at_ = p + size;
+        return p;
+    }
+    template <class T>
+    T* make(std::size_t n = 1) noexcept {
+        static_assert(std::is_trivially_destructible_v<T>, "an arena destroys nothing");
+        if (n > SIZE_MAX / 2 / sizeof(T)) return nullptr;
+        auto* p = static_cast<T*>(allocate(n * sizeof(T), alignof(T)));
+        for (std::size_t i = 0; p != nullptr && i < n; ++i) ::new (static_cast<void*>(p + i)) T();
+        return p;
+    }
+    /// A copy with a NUL behind it.
+    char* copy(std::string_view s) noexcept {
+        auto* p = static_cast<char*>(allocate(s.size() + 1, 1));
+        if (p == nullptr) return nullptr;
+        if (!s.empty()) std::memcpy(p, s.data(), s.size());
+        p[s.size()] = 0;
+        return p;
+    }
+    void clear() noexcept {
+        while (head_ != nullptr) {
+            chunk* next = head_->next;
+            AKA_FREE(head_);
+            head_ = next;
+        }
+        forget();
+    }
+
+  private:
+    struct chunk {
+        chunk* next;
+        std::size_t size;
+    };
+    void forget() noexcept { head_ = nullptr, at_ = end_ = nullptr; }
+    bool grow(std::size_t size, std::size_t align) noexcept {
+        constexpr std::size_t first = 512, most = std::size_t{1} << 16;
+        if (size > SIZE_MAX / 2 - align - sizeof(chunk)) return false;
+        std::size_t want = head_ == nullptr ? first : head_->size * 2;
+        if (want > most) want = most;
+        if (want < size + align + sizeof(chunk)) want = size + align + sizeof(chunk);
+        auto* c = static_cast<chunk*>(AKA_MALLOC(want));
+        if (c == nullptr) return false;
+        c->next = head_;
+        c->size = want;
+        head_ = c;
+        at_ = reinterpret_cast<char*>(c + 1);
+        end_ = reinterpret_cast<char*>(c) + want;
+        return true;
+    }
+
+    chunk* head_ = nullptr;
+    char* at_ = nullptr;
+    char* end_ = nullptr;
+};
+
+/// A growing array of plain values in one piece. False, or null, when there is no memory.
+template <class T>
+class growing {
+    static_assert(std::is_trivially_copyable_v<T>, "moved by realloc");
+
+  public:
+    growing() noexcept = default;
+    growing(growing&& o) noexcept : data_(o.data_), size_(o.size_), capacity_(o.capacity_) {
+        o.data_ = nullptr;
+        o.size_ = o.capacity_ = 0;
+    }
+    growing& operator=(growing&& o) noexcept {
+        if (this != &o) {
+            AKA_FREE(data_);
+            data_ = o.data_, size_ = o.size_, capacity_ = o.capacity_;
+            o.data_ = nullptr;
+            o.size_ = o.capacity_ = 0;
+        }
+        return *this;
+    }
+    ~growing() { AKA_FREE(data_); }
+
+    T* data() noexcept { return data_; }
+    const T* data() const noexcept { return data_; }
+    std::size_t size() const noexcept { return size_; }
+    bool empty() const noexcept { return size_ == 0; }
+    T& operator[](std::size_t i) noexcept { return data_[i]; }
+    const T& operator[](std::size_t i) const noexcept { return data_[i]; }
+    T& back() noexcept { return data_[size_ - 1]; }
+    T* begin() noexcept { return data_; }
+    T* end() noexcept { return data_ + size_; }
+    const T* begin() const noexcept { return data_; }
+    const T* end() const noexcept { return data_ + size_; }
+
+    /// A place for one more, not yet written.
+    T* push() noexcept {
+        if (!AKA_LIKELY(size_ < capacity_) && !reserve(capacity_ < 4 ? 4 : capacity_ * 2))
+            return nullptr;
+        return data_ + size_++;
+    }
+    bool push(const T& v) noexcept {
+        T copy = v;  // v may lie in this array
+        T* p = push();
+        if (p == nullptr) return false;
+        std::memcpy(static_cast<void*>(p), &copy, sizeof(T));
+        return true;
+    }
+    bool append(const T* p, std::size_t n) noexcept {
+        if (n > SIZE_MAX / 2 - size_) return false;
+        if (size_ + n > capacity_) {
+            std::size_t want = capacity_ * 2;
+            if (!reserve(want > size_ + n ? want : size_ + n)) return false;
+        }
+        if (n != 0) std::memcpy(static_cast<void*>(data_ + size_), p, n * sizeof(T));
+        size_ += n;
+        return true;
+    }
+    bool reserve(std::size_t n) noexcept {
+        if (n <= capacity_) return true;
+        if (n > SIZE_MAX / 2 / sizeof(T)) return false;
+        return reallocate(n);
+    }
+    /// Grows with zero bytes, or shrinks.
+    bool resize(std::size_t n) noexcept {
+        if (!reserve(n)) return false;
+        if (n > size_) std::memset(static_cast<void*>(data_ + size_), 0, (n - size_) * sizeof(T));
+        size_ = n;
+        return true;
+    }
+    /// Gives back what is not used. Keeps everything if the system will not.
+    void shrink() noexcept {
+        if (size_ == 0) {
+            AKA_FREE(data_);
+            data_ = nullptr;
+            capacity_ = 0;
+        } else if (size_ < capacity_) {
+            reallocate(size_);
+        }
+    }
+    void clear() noexcept { size_ = 0; }
+
+  private:
+    bool reallocate(std::size_t n) noexcept {
+        auto* p = static_cast<T*>(AKA_REALLOC(static_cast<void*>(data_), n * sizeof(T)));
+        if (p == nullptr) return false;
+        data_ = p;
+        capacity_ = n;
+        return true;
+    }
+
+    T* data_ = nullptr;
+    std::size_t size_ = 0;
+    std::size_t capacity_ = 0;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_ARENA_HPP
+
 // ---- aka/span.hpp ------------------------------------------------------------------------------
 // aka: a pointer and a count, until C++20 is everywhere.
 #ifndef AKA_SPAN_HPP
@@ -360,6 +553,506 @@ AKA_END
 
 #endif  // AKA_BYTES_HPP
 
+// ---- aka/name_index.hpp ------------------------------------------------------------------------
+// aka: finding a name among a million, whoever chose the names.
+#ifndef AKA_NAME_INDEX_HPP
+#define AKA_NAME_INDEX_HPP
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+// The hash takes eight bytes a step, so that a reader that looks at a name eight bytes at a time
+// anyway (for its end, for escapes) can hash it on the way: `hash_step` for every eight bytes,
+// once more for what is left if anything is, `hash_end` last.
+constexpr std::uint64_t hash_start = 0x2545f4914f6cdd1d;
+AKA_INLINE std::uint64_t hash_step(std::uint64_t h, std::uint64_t word) noexcept {
+    h = (h ^ word) * 0x9e3779b97f4a7c15u;
+    return h ^ (h >> 29);
+}
+AKA_INLINE std::uint32_t hash_end(std::uint64_t h, std::uint64_t size) noexcept {
+    h = (h ^ size) * 0xd6e8feb86659fd93u;
+    return static_cast<std::uint32_t>(h >> 32);
+}
+/// The first `n` bytes (0 to 7) of a little-endian word.
+AKA_INLINE std::uint64_t low_bytes(std::uint64_t word, unsigned n) noexcept {
+    return word & ((std::uint64_t{1} << (8 * n)) - 1);
+}
+inline std::uint32_t hash_name(std::string_view s) noexcept {
+    const char* p = s.data();
+    std::size_t left = s.size();
+    std::uint64_t h = hash_start;
+    for (; left >= 8; left -= 8, p += 8) h = hash_step(h, load_le<std::uint64_t>(p));
+    if (left != 0) {
+        unsigned char tail[8] = {};
+        std::memcpy(tail, p, left);
+        h = hash_step(h, load_le<std::uint64_t>(tail));
+    }
+    return hash_end(h, s.size());
+}
+
+/// Names to positions. A hash table; and where somebody chose names that collide, a sorted list:
+/// never quadratic. 16 to 32 bytes a name.
+class name_index {
+  public:
+    static constexpr std::uint32_t none = ~std::uint32_t{0};
+    enum class outcome { ok, duplicate, no_memory };
+
+    /// `name(i)` and `hash(i)` for positions below n. At a duplicate `twice(earlier, later)` says
+    /// which of the two positions stays; `none` stops with `duplicate`.
+    template <class Name, class Hash, class Twice>
+    outcome build(std::size_t n, Name name, Hash hash, Twice twice) noexcept {
+        slots_.clear();
+        sorted_ = false;
+        if (n == 0) return outcome::ok;
+        std::size_t size = 8;
+        while (size < 2 * n) size *= 2;
+        if (n >= none / 4 || !slots_.resize(size)) return outcome::no_memory;
+        std::size_t mask = size - 1;
+        for (std::size_t i = 0; i < n; ++i) {
+            std::uint32_t h = hash(i);
+            std::size_t at = h & mask, steps = 0;
+            for (; slots_[at].position != 0; at = (at + 1) & mask) {
+                if (slots_[at].hash == h) {
+                    std::uint32_t earlier = slots_[at].position - 1;
+                    if (name(earlier) == name(i)) {
+                        std::uint32_t stays = twice(earlier, static_cast<std::uint32_t>(i));
+                        if (stays == none) return outcome::duplicate;
+                        slots_[at].position = stays + 1;
+                        goto next;
+                    }
+                }
+                if (++steps > most_steps) return sort_names(n, name, twice);
+            }
+            slots_[at] = {static_cast<std::uint32_t>(i) + 1, h};
+        next:;
+        }
+        return outcome::ok;
+    }
+
+    template <class Name>
+    std::uint32_t find(std::string_view s, Name name) const noexcept {
+        if (slots_.empty()) return none;
+        if (sorted_) return find_sorted(s, name);
+        std::uint32_t h = hash_name(s);
+        std::size_t mask = slots_.size() - 1, left = most_steps + 1;
+        for (std::size_t at = h & mask; slots_[at].position != 0 && left != 0; --left) {
+            if (slots_[at].hash == h && name(slots_[at].position - 1) == s)
+                return slots_[at].position - 1;
+            at = (at + 1) & mask;
+        }
+        return none;
+    }
+
+  private:
+    // No name is further from its place, so that looking for one that is not there stops as well.
+    static constexpr std::size_t most_steps = 256;
+
+    struct slot {
+        std::uint32_t position;  // plus one; 0 is an empty slot
+        std::uint32_t hash;
+    };
+
+    template <class Name, class Twice>
+    outcome sort_names(std::size_t n, Name name, Twice twice) noexcept {
+        sorted_ = true;
+        if (!slots_.resize(n)) return outcome::no_memory;
+        for (std::size_t i = 0; i < n; ++i) slots_[i] = {static_cast<std::uint32_t>(i) + 1, 0};
+        sort(slots_.data(), n, [&](const slot& a, const slot& b) {
+            int c = name(a.position - 1).compare(name(b.position - 1));
+            return c < 0 || (c == 0 && a.position < b.position);
+        });
+        std::size_t kept = 0;
+        for (std::size_t i = 0; i < n; ++i) {
+            if (kept != 0 && name(slots_[kept - 1].position - 1) == name(slots_[i].position - 1)) {
+                std::uint32_t stays = twice(slots_[kept - 1].position - 1, slots_[i].position - 1);
+                if (stays == none) return outcome::duplicate;
+                slots_[kept - 1].position = stays + 1;
+            } else {
+                slots_[kept++] = slots_[i];
+            }
+        }
+        if (!slots_.resize(kept)) return outcome::no_memory;
+        return outcome::ok;
+    }
+    template <class Name>
+    std::uint32_t find_sorted(std::string_view s, Name name) const noexcept {
+        std::size_t low = 0, high = slots_.size();
+        while (low < high) {
+            std::size_t mid = low + (high - low) / 2;
+            int c = name(slots_[mid].position - 1).compare(s);
+            if (c == 0) return slots_[mid].position - 1;
+            if (c < 0)
+                low = mid + 1;
+            else
+                high = mid;
+        }
+        return none;
+    }
+
+    growing<slot> slots_;
+    bool sorted_ = false;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_NAME_INDEX_HPP
+
+// ---- aka/parts.hpp -----------------------------------------------------------------------------
+// aka: what stands at the end of a name: weight, bias, and what quantisers and adapters add.
+#ifndef AKA_PARTS_HPP
+#define AKA_PARTS_HPP
+
+#include <cstdint>
+#include <string_view>
+
+AKA_BEGIN
+
+/// How a part lies beside the weight that it belongs to: what has to move when rows move.
+enum class part_kind : std::uint8_t {
+    weight,
+    bias,         ///< one number a row
+    row_scale,    ///< one number a row, too, but to be multiplied
+    rows,         ///< the same rows, each with another payload
+    input,        ///< has no rows of the weight: LoRA's A, g_idx
+    scalar,       ///< one for the tensor (or one a head): stays as it is
+    block_scale,  ///< one for 128 by 128 weights
+    columns,      ///< transposed: the weight's rows are its columns (GPTQ and AWQ)
+    opaque,       ///< flat, packed or a description: cannot be cut
+};
+
+struct part_info {
+    std::string_view text;  ///< one `*` stands for an adapter's name
+    part_kind kind;
+    part_kind beside_qweight;  ///< where the weight is a `qweight`: GPTQ's scales are [groups, out]
+    std::string_view scheme;
+};
+
+namespace detail {
+
+// clang-format off
+inline constexpr part_info part_table[] = {
+    {"weight", part_kind::weight, part_kind::weight, ""},
+    {"bias", part_kind::bias, part_kind::bias, ""},
+    {"qweight", part_kind::columns, part_kind::columns, "GPTQ or AWQ"},
+    {"qzeros", part_kind::opaque, part_kind::opaque, "GPTQ or AWQ"},
+    {"scales", part_kind::rows, part_kind::columns, "MLX, GPTQ, AWQ or MXFP4"},
+    {"g_idx", part_kind::input, part_kind::input, "GPTQ"},
+    {"SCB", part_kind::row_scale, part_kind::row_scale, "bitsandbytes int8"},
+    {"weight_format", part_kind::scalar, part_kind::scalar, "bitsandbytes int8"},
+    {"weight.absmax", part_kind::opaque, part_kind::opaque, "bitsandbytes 4-bit"},
+    {"weight.quant_map", part_kind::opaque, part_kind::opaque, "bitsandbytes 4-bit"},
+    {"weight.nested_absmax", part_kind::opaque, part_kind::opaque, "bitsandbytes 4-bit"},
+    {"weight.nested_quant_map", part_kind::opaque, part_kind::opaque, "bitsandbytes 4-bit"},
+    {"weight.quant_state.bitsandbytes__nf4", part_kind::opaque, part_kind::opaque, "bitsandbytes 4-bit"},
+    {"weight.quant_state.bitsandbytes__fp4", part_kind::opaque, part_kind::opaque, "bitsandbytes 4-bit"},
+    {"weight_scale_inv", part_kind::block_scale, part_kind::block_scale, "FP8 in blocks"},
+    {"scale", part_kind::block_scale, part_kind::block_scale, "FP8 in blocks"},
+    {"activation_scale", part_kind::scalar, part_kind::scalar, "FP8"},
+    {"weight_packed", part_kind::rows, part_kind::rows, "compressed-tensors"},
+    {"weight_scale", part_kind::rows, part_kind::rows, "compressed-tensors or ModelOpt"},
+    {"weight_shape", part_kind::opaque, part_kind::opaque, "compressed-tensors"},
+    {"weight_zero_point", part_kind::rows, part_kind::rows, "compressed-tensors"},
+    {"weight_g_idx", part_kind::input, part_kind::input, "compressed-tensors"},
+    {"input_scale", part_kind::scalar, part_kind::scalar, "compressed-tensors or ModelOpt"},
+    {"output_scale", part_kind::scalar, part_kind::scalar, "quanto"},
+    {"weight_global_scale", part_kind::scalar, part_kind::scalar, "compressed-tensors NVFP4"},
+    {"input_global_scale", part_kind::scalar, part_kind::scalar, "compressed-tensors NVFP4"},
+    {"weight_scale_2", part_kind::scalar, part_kind::scalar, "ModelOpt NVFP4"},
+    {"k_scale", part_kind::scalar, part_kind::scalar, "FP8 cache"},
+    {"v_scale", part_kind::scalar, part_kind::scalar, "FP8 cache"},
+    {"qscale_weight", part_kind::scalar, part_kind::scalar, "Mistral FP8"},
+    {"qscale_act", part_kind::scalar, part_kind::scalar, "Mistral FP8"},
+    {"blocks", part_kind::rows, part_kind::rows, "MXFP4"},
+    {"biases", part_kind::rows, part_kind::rows, "MLX"},
+    {"weight:qdata", part_kind::rows, part_kind::rows, "torchao"},
+    {"weight:scale", part_kind::rows, part_kind::rows, "torchao"},
+    {"weight._data", part_kind::rows, part_kind::rows, "quanto"},
+    {"weight._scale", part_kind::rows, part_kind::rows, "quanto"},
+    {"weight_quantized", part_kind::rows, part_kind::rows, "MLC"},
+    {"q_weight", part_kind::rows, part_kind::rows, "MLC"},
+    {"q_scale", part_kind::rows, part_kind::rows, "MLC"},
+    {"weight_scaler", part_kind::row_scale, part_kind::row_scale, "gemma_pytorch int8"},
+    {"weight.lora_a", part_kind::input, part_kind::input, "LoRA in GGUF"},
+    {"weight.lora_b", part_kind::rows, part_kind::rows, "LoRA in GGUF"},
+    {"lora_A.weight", part_kind::input, part_kind::input, "LoRA"},
+    {"lora_B.weight", part_kind::rows, part_kind::rows, "LoRA"},
+    {"lora_A.*.weight", part_kind::input, part_kind::input, "LoRA"},
+    {"lora_B.*.weight", part_kind::rows, part_kind::rows, "LoRA"},
+    {"lora_embedding_A", part_kind::opaque, part_kind::opaque, "LoRA"},
+    {"lora_embedding_B", part_kind::opaque, part_kind::opaque, "LoRA"},
+    {"lora_embedding_A.*", part_kind::opaque, part_kind::opaque, "LoRA"},
+    {"lora_embedding_B.*", part_kind::opaque, part_kind::opaque, "LoRA"},
+    {"lora_magnitude_vector", part_kind::row_scale, part_kind::row_scale, "DoRA"},
+    {"lora_magnitude_vector.*.weight", part_kind::row_scale, part_kind::row_scale, "DoRA"},
+    {"lora_a.weight", part_kind::input, part_kind::input, "LoRA of torchtune"},
+    {"lora_b.weight", part_kind::rows, part_kind::rows, "LoRA of torchtune"},
+    {"magnitude", part_kind::row_scale, part_kind::row_scale, "DoRA of torchtune"},
+};
+// clang-format on
+inline constexpr unsigned part_count = sizeof(part_table) / sizeof(part_table[0]);
+
+inline bool is_separator(char c) noexcept { return c == '.' || c == '/'; }
+
+inline bool part_matches(std::string_view known, std::string_view s) noexcept {
+    std::size_t star = known.find('*');
+    if (star == std::string_view::npos) return known == s;
+    std::string_view after = known.substr(star + 1);
+    if (s.size() <= star + after.size() || s.substr(0, star) != known.substr(0, star) ||
+        s.substr(s.size() - after.size()) != after)
+        return false;
+    for (char c : s.substr(star, s.size() - after.size() - star))
+        if (is_separator(c)) return false;
+    return true;
+}
+
+}  // namespace detail
+
+/// What is known of this part; null when it is none.
+inline const part_info* find_part(std::string_view s) noexcept {
+    for (const part_info& p : detail::part_table)
+        if (p.text.size() <= s.size() + 1 && p.text[0] == (s.empty() ? '\0' : s[0]) &&
+            detail::part_matches(p.text, s))
+            return &p;
+    return nullptr;
+}
+
+namespace detail {
+
+/// Every way to cut a part off the end of a name: `f(rest, part)`; `rest` keeps its separator.
+template <class F>
+void each_part(std::string_view name, F f) noexcept {
+    int segments = 0;
+    for (std::size_t i = name.size(); i-- > 1;) {
+        char c = name[i];
+        if (c != '_' && !is_separator(c)) continue;
+        std::string_view part = name.substr(i + 1);
+        if (find_part(part) != nullptr) f(name.substr(0, i + 1), part);
+        if (c != '_' && ++segments == 4) return;
+    }
+}
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_PARTS_HPP
+
+// ---- aka/roles.hpp -----------------------------------------------------------------------------
+// aka: what a tensor is in a Llama-family model, by GGUF's short names, and which axes it has.
+#ifndef AKA_ROLES_HPP
+#define AKA_ROLES_HPP
+
+#include <cstdint>
+#include <string_view>
+
+AKA_BEGIN
+
+/// `attn_post_norm` (on what attention adds) and `ffn_norm` (on what the feed-forward reads) are
+/// two roles, though some files give them one name.
+// clang-format off
+enum class role : std::uint8_t {
+    none,
+    // the model's own
+    token_embd, token_embd_extra, output_norm, output, rope_freqs, rope_factors_long, rope_factors_short,
+    // one a layer: attention
+    attn_norm, attn_q, attn_k, attn_v, attn_output,
+    attn_q_norm, attn_k_norm, attn_sinks, attn_post_norm,
+    attn_q_a, attn_q_a_norm, attn_q_b, attn_kv_a_mqa, attn_kv_a_norm, attn_kv_b, attn_k_b, attn_v_b,
+    attn_gate, attn_q_gate,
+    // feed-forward
+    ffn_norm, ffn_gate, ffn_up, ffn_down, ffn_post_norm,
+    ffn_gate_inp, exp_probs_b, ffn_gate_exps, ffn_up_exps, ffn_down_exps,
+    ffn_gate_inp_shexp, ffn_gate_shexp, ffn_up_shexp, ffn_down_shexp,
+    // the linear attention of hybrid models
+    ssm_in, ssm_qkv, ssm_ba, ssm_conv1d, ssm_a, ssm_a_log, ssm_dt, ssm_norm, ssm_out, ssm_z, ssm_alpha, ssm_beta,
+};
+// clang-format on
+
+/// The axes of a tensor, which layouts put in order:
+/// v vocabulary; x model width; kv heads of k and v; g query heads for each of them; s the two
+/// halves of the rotary part of a head and i the pairs; r the rest of a head; d a whole head; f
+/// feed-forward width; e experts.
+enum class axis : std::uint8_t { v, x, kv, g, s, i, r, d, f, e };
+inline constexpr unsigned axis_count = 10;
+inline constexpr std::string_view axis_names[axis_count] = {"v", "x", "kv", "g", "s",
+                                                            "i", "r", "d",  "f", "e"};
+
+struct role_info {
+    aka::role role;
+    std::string_view name;  ///< as in GGUF
+    bool layered;           ///< one a layer, not one a model
+    std::string_view
+        axes;  ///< Hugging Face's layout; commas part dimensions; `*`: never re-ordered
+    std::string_view
+        inputs;  ///< axes that are summed over: a bias, or a scale for each row, lacks them
+    std::string_view atom;  ///< short name in layouts, where there is one
+};
+
+namespace detail {
+
+inline constexpr role_info role_table[] = {
+    {role::none, "none", false, "*", "", ""},
+    {role::token_embd, "token_embd", false, "v , x", "x", ""},
+    {role::token_embd_extra, "token_embd_extra", false, "*", "", ""},
+    {role::output_norm, "output_norm", false, "x", "", ""},
+    {role::output, "output", false, "v , x", "x", ""},
+    {role::rope_freqs, "rope_freqs", false, "*", "", ""},
+    {role::rope_factors_long, "rope_factors_long", false, "*", "", ""},
+    {role::rope_factors_short, "rope_factors_short", false, "*", "", ""},
+    {role::attn_norm, "attn_norm", true, "x", "", ""},
+    {role::attn_q, "attn_q", true, "kv g s i , x", "x", "q"},
+    {role::attn_k, "attn_k", true, "kv s i , x", "x", "k"},
+    {role::attn_v, "attn_v", true, "kv d , x", "x", "v"},
+    {role::attn_output, "attn_output", true, "x , kv g d", "kv g d", "o"},
+    {role::attn_q_norm, "attn_q_norm", true, "s i", "", ""},
+    {role::attn_k_norm, "attn_k_norm", true, "s i", "", ""},
+    {role::attn_sinks, "attn_sinks", true, "kv g", "", ""},
+    {role::attn_post_norm, "attn_post_norm", true, "x", "", ""},
+    {role::attn_q_a, "attn_q_a", true, "*", "", ""},
+    {role::attn_q_a_norm, "attn_q_a_norm", true, "*", "", ""},
+    {role::attn_q_b, "attn_q_b", true, "*", "", ""},
+    {role::attn_kv_a_mqa, "attn_kv_a_mqa", true, "*", "", ""},
+    {role::attn_kv_a_norm, "attn_kv_a_norm", true, "*", "", ""},
+    {role::attn_kv_b, "attn_kv_b", true, "*", "", ""},
+    {role::attn_k_b, "attn_k_b", true, "*", "", ""},
+    {role::attn_v_b, "attn_v_b", true, "*", "", ""},
+    {role::attn_gate, "attn_gate", true, "*", "", ""},
+    {role::attn_q_gate, "attn_q_gate", true, "kv g d , x", "x", ""},
+    {role::ffn_norm, "ffn_norm", true, "x", "", ""},
+    {role::ffn_gate, "ffn_gate", true, "f , x", "x", "gate"},
+    {role::ffn_up, "ffn_up", true, "f , x", "x", "up"},
+    {role::ffn_down, "ffn_down", true, "x , f", "f", "down"},
+    {role::ffn_post_norm, "ffn_post_norm", true, "x", "", ""},
+    {role::ffn_gate_inp, "ffn_gate_inp", true, "e , x", "x", ""},
+    {role::exp_probs_b, "exp_probs_b", true, "e", "", ""},
+    {role::ffn_gate_exps, "ffn_gate_exps", true, "e , f , x", "x", "gate_exps"},
+    {role::ffn_up_exps, "ffn_up_exps", true, "e , f , x", "x", "up_exps"},
+    {role::ffn_down_exps, "ffn_down_exps", true, "e , x , f", "f", "down_exps"},
+    {role::ffn_gate_inp_shexp, "ffn_gate_inp_shexp", true, "*", "", ""},
+    {role::ffn_gate_shexp, "ffn_gate_shexp", true, "f , x", "x", "gate_shexp"},
+    {role::ffn_up_shexp, "ffn_up_shexp", true, "f , x", "x", "up_shexp"},
+    {role::ffn_down_shexp, "ffn_down_shexp", true, "x , f", "f", "down_shexp"},
+    {role::ssm_in, "ssm_in", true, "*", "", ""},
+    {role::ssm_qkv, "ssm_qkv", true, "*", "", ""},
+    {role::ssm_ba, "ssm_ba", true, "*", "", ""},
+    {role::ssm_conv1d, "ssm_conv1d", true, "*", "", ""},
+    {role::ssm_a, "ssm_a", true, "*", "", ""},
+    {role::ssm_a_log, "ssm_a_log", true, "*", "", ""},
+    {role::ssm_dt, "ssm_dt", true, "*", "", ""},
+    {role::ssm_norm, "ssm_norm", true, "*", "", ""},
+    {role::ssm_out, "ssm_out", true, "*", "", ""},
+    {role::ssm_z, "ssm_z", true, "*", "", ""},
+    {role::ssm_alpha, "ssm_alpha", true, "*", "", ""},
+    {role::ssm_beta, "ssm_beta", true, "*", "", ""},
+};
+inline constexpr unsigned role_count = sizeof(role_table) / sizeof(role_table[0]);
+
+constexpr bool role_table_in_order() noexcept {
+    for (unsigned i = 0; i < role_count; ++i)
+        if (role_table[i].role != static_cast<role>(i)) return false;
+    return role_count == static_cast<unsigned>(role::ssm_beta) + 1 && role_count <= 64;
+}
+static_assert(role_table_in_order(), "looked up by position, and kept in 64-bit sets");
+
+}  // namespace detail
+
+constexpr const role_info& info(role r) noexcept {
+    return detail::role_table[static_cast<unsigned>(r)];
+}
+constexpr std::string_view name(role r) noexcept { return info(r).name; }
+
+/// The role of this name, or of this short name in layouts; `none` when there is none.
+constexpr role role_from_name(std::string_view s) noexcept {
+    if (s.empty()) return role::none;
+    for (const role_info& row : detail::role_table)
+        if (row.name == s || row.atom == s) return row.role;
+    return role::none;
+}
+
+/// Whether the role is of an expert: its tensors have an `e` axis, or there is one an expert.
+constexpr bool is_expert(role r) noexcept {
+    return r == role::ffn_gate_exps || r == role::ffn_up_exps || r == role::ffn_down_exps;
+}
+
+/// The order of the rows of a head in q and k: all first halves of the pairs before all second
+/// halves (Hugging Face, NEOX), or pair by pair (Meta, NORM). `none`: no rotary embedding, rows
+/// stay as they are.
+enum class rope_order : std::uint8_t { unknown, half, interleaved, none };
+
+constexpr std::string_view name(rope_order r) noexcept {
+    constexpr std::string_view names[] = {"unknown", "half", "interleaved", "none"};
+    return names[static_cast<unsigned>(r)];
+}
+
+AKA_END
+
+#endif  // AKA_ROLES_HPP
+
+// ---- aka/coordinate_map.hpp --------------------------------------------------------------------
+// aka: from (role, layer, expert, part) to a tensor's position.
+#ifndef AKA_COORDINATE_MAP_HPP
+#define AKA_COORDINATE_MAP_HPP
+
+#include <cstdint>
+
+AKA_BEGIN
+namespace detail {
+
+/// A hash table of packed coordinates.
+class coordinate_map {
+  public:
+    static constexpr std::uint32_t none = ~std::uint32_t{0};
+
+    static std::uint64_t key(role r, std::int64_t layer, std::int64_t expert,
+                             const part_info& part) noexcept {
+        // 8 bits for the role, 8 for the part, 24 each for layer and expert, none being all ones.
+        return static_cast<std::uint64_t>(r) | static_cast<std::uint64_t>(&part - part_table) << 8 |
+               (static_cast<std::uint64_t>(layer) & 0xffffff) << 16 |
+               (static_cast<std::uint64_t>(expert) & 0xffffff) << 40;
+    }
+
+    bool reserve(std::size_t n) noexcept {
+        std::size_t size = 16;
+        while (size < 2 * n) size *= 2;
+        slots_.clear();
+        return slots_.resize(size);
+    }
+    /// The position that was there already, or `none` when this one is new. Reserve first.
+    std::uint32_t insert(std::uint64_t k, std::uint32_t position) noexcept {
+        slot* s = place(k);
+        if (s->position != 0) return s->position - 1;
+        *s = {k, position + 1};
+        return none;
+    }
+    std::uint32_t find(std::uint64_t k) const noexcept {
+        if (slots_.empty()) return none;
+        const slot* s = const_cast<coordinate_map*>(this)->place(k);
+        return s->position == 0 ? none : s->position - 1;
+    }
+
+  private:
+    struct slot {
+        std::uint64_t key;
+        std::uint32_t position;  // plus one
+    };
+    slot* place(std::uint64_t k) noexcept {
+        std::size_t mask = slots_.size() - 1;
+        std::size_t at = hash_end(hash_step(hash_start, k), 8) & mask;
+        while (slots_[at].position != 0 && slots_[at].key != k) at = (at + 1) & mask;
+        return &slots_[at];
+    }
+    growing<slot> slots_;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_COORDINATE_MAP_HPP
+
 // ---- aka/box.hpp -------------------------------------------------------------------------------
 // aka: the copy plan. A box says which bytes of a source go where in a destination, as runs
 // under a few nested loops: slices, fused tensors, RoPE row orders, stacked experts and ranks are
@@ -589,197 +1282,6 @@ AKA_END
 
 #endif  // AKA_BOX_HPP
 
-// ---- aka/arena.hpp -----------------------------------------------------------------------------
-// aka: memory that can run out politely. Everything allocates here, nothing with new.
-#ifndef AKA_ARENA_HPP
-#define AKA_ARENA_HPP
-
-#include <cstdint>
-#include <cstring>
-#include <new>
-#include <string_view>
-#include <type_traits>
-
-AKA_BEGIN
-namespace detail {
-
-/// Gives out memory that is freed all at once. Null when there is none.
-class arena {
-  public:
-    arena() noexcept = default;
-    arena(arena&& o) noexcept : head_(o.head_), at_(o.at_), end_(o.end_) { o.forget(); }
-    arena& operator=(arena&& o) noexcept {
-        if (this != &o) {
-            clear();
-            head_ = o.head_, at_ = o.at_, end_ = o.end_;
-            o.forget();
-        }
-        return *this;
-    }
-    ~arena() { clear(); }
-
-    void* allocate(std::size_t size, std::size_t align) noexcept {
-        std::size_t pad = (align - reinterpret_cast<std::uintptr_t>(at_) % align) % align;
-        if (size > SIZE_MAX - pad || size + pad > static_cast<std::size_t>(end_ - at_)) {
-            if (!grow(size, align)) return nullptr;
-            pad = (align - reinterpret_cast<std::uintptr_t>(at_) % align) % align;
-        }
-        char* p = at_ + pad;
-        at_ = p + size;
-        return p;
-    }
-    template <class T>
-    T* make(std::size_t n = 1) noexcept {
-        static_assert(std::is_trivially_destructible_v<T>, "an arena destroys nothing");
-        if (n > SIZE_MAX / 2 / sizeof(T)) return nullptr;
-        auto* p = static_cast<T*>(allocate(n * sizeof(T), alignof(T)));
-        for (std::size_t i = 0; p != nullptr && i < n; ++i) ::new (static_cast<void*>(p + i)) T();
-        return p;
-    }
-    /// A copy with a NUL behind it.
-    char* copy(std::string_view s) noexcept {
-        auto* p = static_cast<char*>(allocate(s.size() + 1, 1));
-        if (p == nullptr) return nullptr;
-        if (!s.empty()) std::memcpy(p, s.data(), s.size());
-        p[s.size()] = 0;
-        return p;
-    }
-    void clear() noexcept {
-        while (head_ != nullptr) {
-            chunk* next = head_->next;
-            AKA_FREE(head_);
-            head_ = next;
-        }
-        forget();
-    }
-
-  private:
-    struct chunk {
-        chunk* next;
-        std::size_t size;
-    };
-    void forget() noexcept { head_ = nullptr, at_ = end_ = nullptr; }
-    bool grow(std::size_t size, std::size_t align) noexcept {
-        constexpr std::size_t first = 512, most = std::size_t{1} << 16;
-        if (size > SIZE_MAX / 2 - align - sizeof(chunk)) return false;
-        std::size_t want = head_ == nullptr ? first : head_->size * 2;
-        if (want > most) want = most;
-        if (want < size + align + sizeof(chunk)) want = size + align + sizeof(chunk);
-        auto* c = static_cast<chunk*>(AKA_MALLOC(want));
-        if (c == nullptr) return false;
-        c->next = head_;
-        c->size = want;
-        head_ = c;
-        at_ = reinterpret_cast<char*>(c + 1);
-        end_ = reinterpret_cast<char*>(c) + want;
-        return true;
-    }
-
-    chunk* head_ = nullptr;
-    char* at_ = nullptr;
-    char* end_ = nullptr;
-};
-
-/// A growing array of plain values in one piece. False, or null, when there is no memory.
-template <class T>
-class growing {
-    static_assert(std::is_trivially_copyable_v<T>, "moved by realloc");
-
-  public:
-    growing() noexcept = default;
-    growing(growing&& o) noexcept : data_(o.data_), size_(o.size_), capacity_(o.capacity_) {
-        o.data_ = nullptr;
-        o.size_ = o.capacity_ = 0;
-    }
-    growing& operator=(growing&& o) noexcept {
-        if (this != &o) {
-            AKA_FREE(data_);
-            data_ = o.data_, size_ = o.size_, capacity_ = o.capacity_;
-            o.data_ = nullptr;
-            o.size_ = o.capacity_ = 0;
-        }
-        return *this;
-    }
-    ~growing() { AKA_FREE(data_); }
-
-    T* data() noexcept { return data_; }
-    const T* data() const noexcept { return data_; }
-    std::size_t size() const noexcept { return size_; }
-    bool empty() const noexcept { return size_ == 0; }
-    T& operator[](std::size_t i) noexcept { return data_[i]; }
-    const T& operator[](std::size_t i) const noexcept { return data_[i]; }
-    T& back() noexcept { return data_[size_ - 1]; }
-    T* begin() noexcept { return data_; }
-    T* end() noexcept { return data_ + size_; }
-    const T* begin() const noexcept { return data_; }
-    const T* end() const noexcept { return data_ + size_; }
-
-    /// A place for one more, not yet written.
-    T* push() noexcept {
-        if (!AKA_LIKELY(size_ < capacity_) && !reserve(capacity_ < 4 ? 4 : capacity_ * 2))
-            return nullptr;
-        return data_ + size_++;
-    }
-    bool push(const T& v) noexcept {
-        T copy = v;  // v may lie in this array
-        T* p = push();
-        if (p == nullptr) return false;
-        std::memcpy(static_cast<void*>(p), &copy, sizeof(T));
-        return true;
-    }
-    bool append(const T* p, std::size_t n) noexcept {
-        if (n > SIZE_MAX / 2 - size_) return false;
-        if (size_ + n > capacity_) {
-            std::size_t want = capacity_ * 2;
-            if (!reserve(want > size_ + n ? want : size_ + n)) return false;
-        }
-        if (n != 0) std::memcpy(static_cast<void*>(data_ + size_), p, n * sizeof(T));
-        size_ += n;
-        return true;
-    }
-    bool reserve(std::size_t n) noexcept {
-        if (n <= capacity_) return true;
-        if (n > SIZE_MAX / 2 / sizeof(T)) return false;
-        return reallocate(n);
-    }
-    /// Grows with zero bytes, or shrinks.
-    bool resize(std::size_t n) noexcept {
-        if (!reserve(n)) return false;
-        if (n > size_) std::memset(static_cast<void*>(data_ + size_), 0, (n - size_) * sizeof(T));
-        size_ = n;
-        return true;
-    }
-    /// Gives back what is not used. Keeps everything if the system will not.
-    void shrink() noexcept {
-        if (size_ == 0) {
-            AKA_FREE(data_);
-            data_ = nullptr;
-            capacity_ = 0;
-        } else if (size_ < capacity_) {
-            reallocate(size_);
-        }
-    }
-    void clear() noexcept { size_ = 0; }
-
-  private:
-    bool reallocate(std::size_t n) noexcept {
-        auto* p = static_cast<T*>(AKA_REALLOC(static_cast<void*>(data_), n * sizeof(T)));
-        if (p == nullptr) return false;
-        data_ = p;
-        capacity_ = n;
-        return true;
-    }
-
-    T* data_ = nullptr;
-    std::size_t size_ = 0;
-    std::size_t capacity_ = 0;
-};
-
-}  // namespace detail
-AKA_END
-
-#endif  // AKA_ARENA_HPP
-
 // ---- aka/dtype.hpp -----------------------------------------------------------------------------
 // aka: the element types of both formats, in one table.
 #ifndef AKA_DTYPE_HPP
@@ -1005,6 +1507,12 @@ enum class errc : std::uint8_t {
     missing_file,
     missing_tensor,
     ambiguous,
+    // names and layouts
+    bad_table,
+    bad_layout,
+    bad_hparams,
+    not_identified,
+    collision,
     // asking
     not_found,
     wrong_type,
@@ -1055,6 +1563,11 @@ constexpr const char* errc_name(errc code) noexcept {
                                      "missing_file",
                                      "missing_tensor",
                                      "ambiguous",
+                                     "bad_table",
+                                     "bad_layout",
+                                     "bad_hparams",
+                                     "not_identified",
+                                     "collision",
                                      "not_found",
                                      "wrong_type",
                                      "out_of_range",
@@ -1113,12 +1626,16 @@ class fixed_text {
   private:
     void escaped(std::string_view s) noexcept {
         constexpr char hex[] = "0123456789abcdef";
-        for (char c : s) {
-            auto u = static_cast<unsigned char>(c);
-            if (u >= 0x20 && u != 0x7f)
-                put(c);
+        bool second = false;  // of U+0080 to U+009F, control characters of two bytes in UTF-8
+        for (std::size_t i = 0; i < s.size(); ++i) {
+            auto u = static_cast<unsigned char>(s[i]);
+            bool first = u == 0xc2 && i + 1 < s.size() &&
+                         (static_cast<unsigned char>(s[i + 1]) & 0xe0) == 0x80;
+            if (u >= 0x20 && u != 0x7f && !first && !second)
+                put(s[i]);
             else
                 *this << "\\x" << hex[u >> 4] << hex[u & 15];
+            second = first;
         }
     }
     void put(char c) noexcept {
@@ -1493,17 +2010,18 @@ class path {
         if (cut == std::string_view::npos) return ".";
         return v.substr(0, cut == 0 ? 1 : cut);
     }
-    std::string_view file_name() const noexcept {
-        std::string_view v = view();
-        std::size_t cut = v.find_last_of(separators);
-        return cut == std::string_view::npos ? v : v.substr(cut + 1);
+    std::string_view file_name() const noexcept { return file_name(view()); }
+    static std::string_view file_name(std::string_view path) noexcept {
+        std::size_t cut = path.find_last_of(separators);
+        return cut == std::string_view::npos ? path : path.substr(cut + 1);
     }
     /// Appends one more part, with a separator where one is missing.
     path& operator/=(std::string_view part) noexcept {
-        bool slash = !text_.empty() && separators.find(view().back()) == std::string_view::npos;
+        bool slash = !view().empty() && separators.find(view().back()) == std::string_view::npos;
         if (!text_.empty()) text_.resize(text_.size() - 1);
         ok_ = ok_ && (!slash || text_.append("/", 1)) && text_.append(part.data(), part.size()) &&
               text_.append("", 1);
+        if (!ok_) text_.clear();  // no half of a path, and none without its NUL
         return *this;
     }
 
@@ -2079,150 +2597,6 @@ AKA_END
 
 #endif  // AKA_MAPPED_FILE_HPP
 
-// ---- aka/name_index.hpp ------------------------------------------------------------------------
-// aka: finding a name among a million, whoever chose the names.
-#ifndef AKA_NAME_INDEX_HPP
-#define AKA_NAME_INDEX_HPP
-
-#include <cstdint>
-#include <cstring>
-#include <string_view>
-
-AKA_BEGIN
-namespace detail {
-
-// The hash takes eight bytes a step, so that a reader that looks at a name eight bytes at a time
-// anyway (for its end, for escapes) can hash it on the way: `hash_step` for every eight bytes,
-// once more for what is left if anything is, `hash_end` last.
-constexpr std::uint64_t hash_start = 0x2545f4914f6cdd1d;
-AKA_INLINE std::uint64_t hash_step(std::uint64_t h, std::uint64_t word) noexcept {
-    h = (h ^ word) * 0x9e3779b97f4a7c15u;
-    return h ^ (h >> 29);
-}
-AKA_INLINE std::uint32_t hash_end(std::uint64_t h, std::uint64_t size) noexcept {
-    h = (h ^ size) * 0xd6e8feb86659fd93u;
-    return static_cast<std::uint32_t>(h >> 32);
-}
-/// The first `n` bytes (0 to 7) of a little-endian word.
-AKA_INLINE std::uint64_t low_bytes(std::uint64_t word, unsigned n) noexcept {
-    return word & ((std::uint64_t{1} << (8 * n)) - 1);
-}
-inline std::uint32_t hash_name(std::string_view s) noexcept {
-    const char* p = s.data();
-    std::size_t left = s.size();
-    std::uint64_t h = hash_start;
-    for (; left >= 8; left -= 8, p += 8) h = hash_step(h, load_le<std::uint64_t>(p));
-    if (left != 0) {
-        unsigned char tail[8] = {};
-        std::memcpy(tail, p, left);
-        h = hash_step(h, load_le<std::uint64_t>(tail));
-    }
-    return hash_end(h, s.size());
-}
-
-/// Names to positions. A hash table; and where somebody chose names that collide, a sorted list:
-/// never quadratic. 16 to 32 bytes a name.
-class name_index {
-  public:
-    static constexpr std::uint32_t none = ~std::uint32_t{0};
-    enum class outcome { ok, duplicate, no_memory };
-
-    /// `name(i)` and `hash(i)` for positions below n. At a duplicate `twice(earlier, later)` says
-    /// which of the two positions stays; `none` stops with `duplicate`.
-    template <class Name, class Hash, class Twice>
-    outcome build(std::size_t n, Name name, Hash hash, Twice twice) noexcept {
-        slots_.clear();
-        sorted_ = false;
-        if (n == 0) return outcome::ok;
-        std::size_t size = 8;
-        while (size < 2 * n) size *= 2;
-        if (n >= none / 4 || !slots_.resize(size)) return outcome::no_memory;
-        std::size_t mask = size - 1;
-        for (std::size_t i = 0; i < n; ++i) {
-            std::uint32_t h = hash(i);
-            std::size_t at = h & mask, steps = 0;
-            for (; slots_[at].position != 0; at = (at + 1) & mask) {
-                if (slots_[at].hash == h) {
-                    std::uint32_t earlier = slots_[at].position - 1;
-                    if (name(earlier) == name(i)) {
-                        std::uint32_t stays = twice(earlier, static_cast<std::uint32_t>(i));
-                        if (stays == none) return outcome::duplicate;
-                        slots_[at].position = stays + 1;
-                        goto next;
-                    }
-                }
-                if (++steps > 256) return sort_names(n, name, twice);
-            }
-            slots_[at] = {static_cast<std::uint32_t>(i) + 1, h};
-        next:;
-        }
-        return outcome::ok;
-    }
-
-    template <class Name>
-    std::uint32_t find(std::string_view s, Name name) const noexcept {
-        if (slots_.empty()) return none;
-        if (sorted_) return find_sorted(s, name);
-        std::uint32_t h = hash_name(s);
-        std::size_t mask = slots_.size() - 1;
-        for (std::size_t at = h & mask; slots_[at].position != 0; at = (at + 1) & mask)
-            if (slots_[at].hash == h && name(slots_[at].position - 1) == s)
-                return slots_[at].position - 1;
-        return none;
-    }
-
-  private:
-    struct slot {
-        std::uint32_t position;  // plus one; 0 is an empty slot
-        std::uint32_t hash;
-    };
-
-    template <class Name, class Twice>
-    outcome sort_names(std::size_t n, Name name, Twice twice) noexcept {
-        sorted_ = true;
-        if (!slots_.resize(n)) return outcome::no_memory;
-        for (std::size_t i = 0; i < n; ++i) slots_[i] = {static_cast<std::uint32_t>(i) + 1, 0};
-        sort(slots_.data(), n, [&](const slot& a, const slot& b) {
-            int c = name(a.position - 1).compare(name(b.position - 1));
-            return c < 0 || (c == 0 && a.position < b.position);
-        });
-        std::size_t kept = 0;
-        for (std::size_t i = 0; i < n; ++i) {
-            if (kept != 0 && name(slots_[kept - 1].position - 1) == name(slots_[i].position - 1)) {
-                std::uint32_t stays = twice(slots_[kept - 1].position - 1, slots_[i].position - 1);
-                if (stays == none) return outcome::duplicate;
-                slots_[kept - 1].position = stays + 1;
-            } else {
-                slots_[kept++] = slots_[i];
-            }
-        }
-        if (!slots_.resize(kept)) return outcome::no_memory;
-        return outcome::ok;
-    }
-    template <class Name>
-    std::uint32_t find_sorted(std::string_view s, Name name) const noexcept {
-        std::size_t low = 0, high = slots_.size();
-        while (low < high) {
-            std::size_t mid = low + (high - low) / 2;
-            int c = name(slots_[mid].position - 1).compare(s);
-            if (c == 0) return slots_[mid].position - 1;
-            if (c < 0)
-                low = mid + 1;
-            else
-                high = mid;
-        }
-        return none;
-    }
-
-    growing<slot> slots_;
-    bool sorted_ = false;
-};
-
-}  // namespace detail
-AKA_END
-
-#endif  // AKA_NAME_INDEX_HPP
-
 // ---- aka/metadata.hpp --------------------------------------------------------------------------
 // aka: the key-value metadata of a checkpoint, read where it lies: nothing is copied, arrays are
 // walked when asked.
@@ -2780,17 +3154,27 @@ struct note {
     std::string_view file;
 };
 
+struct tensor_plan;  // tensor.hpp
+
 struct store {
     file_list files;
     growing<tensor_record> tensors;
+    growing<const tensor_plan*> plans;  // of an adapter: how each tensor is put together, or null
     name_index index;
     metadata meta;
     arena names;
     growing<note> notes;
     growing<std::byte> index_text;  // a shard index, whose names and keys are viewed
     std::string_view folder;
+    store* source = nullptr;  // of an adapter: whose files these tensors are in; counted
     std::uint32_t references = 1;
 
+    store() noexcept = default;
+    store(const store&) = delete;
+    store& operator=(const store&) = delete;
+    ~store();
+
+    const file_list& data() const noexcept { return source == nullptr ? files : source->files; }
     std::uint32_t find(std::string_view name) const noexcept {
         return index.find(name, [this](std::size_t i) { return tensors[i].name_view(); });
     }
@@ -2843,6 +3227,8 @@ class store_ref {
     }
     explicit operator bool() const noexcept { return store_ != nullptr; }
     store* get() const noexcept { return store_; }
+    /// Gives the count away.
+    store* release() noexcept { return std::exchange(store_, nullptr); }
     store* operator->() const noexcept { return store_; }
     store& operator*() const noexcept { return *store_; }
 
@@ -2862,6 +3248,8 @@ class store_ref {
     }
     store* store_ = nullptr;
 };
+
+inline store::~store() { store_ref drop(source); }
 
 }  // namespace detail
 AKA_END
@@ -2950,7 +3338,7 @@ class tensor {
     tensor() noexcept = default;
 
     /// False: there is no such tensor (what `find` returns then).
-    explicit operator bool() const noexcept { return store_ != nullptr; }
+    explicit operator bool() const noexcept { return files_ != nullptr; }
 
     /// As the file (or the adapter's convention) spells it. Not NUL-terminated.
     std::string_view name() const noexcept { return {name_, name_size_}; }
@@ -2958,7 +3346,7 @@ class tensor {
     /// As the format writes it: safetensors' own name, ggml's in capitals. Of an unknown dtype the
     /// text of the safetensors header, else `unknown`.
     std::string_view dtype_name() const noexcept {
-        const char* json = raw_type_ < 0 ? nullptr : store_->files[file_].json;
+        const char* json = raw_type_ < 0 ? nullptr : (*files_)[file_].json;
         if (json == nullptr) return aka::name(dtype_);
         const char* begin = json + raw_type_;
         std::size_t n = 0;
@@ -2967,7 +3355,7 @@ class tensor {
     }
     /// The ggml type id, also where a GGUF file has one that aka does not know; -1: it has none.
     std::int64_t ggml_type() const noexcept {
-        if (raw_type_ >= 0 && store_->files[file_].json == nullptr) return raw_type_;
+        if (raw_type_ >= 0 && (*files_)[file_].json == nullptr) return raw_type_;
         return info(dtype_).ggml_id;
     }
     /// Outermost first. Empty, like a scalar's, where only names are known: see has_shape.
@@ -2982,16 +3370,15 @@ class tensor {
     /// is one packed range of one file.
     std::uint32_t file_index() const noexcept { return file_; }
     std::string_view file() const noexcept {
-        return store_ == nullptr || file_ >= store_->files.size()
-                   ? std::string_view()
-                   : store_->files[file_].file.path();
+        return files_ == nullptr || file_ >= files_->size() ? std::string_view()
+                                                            : (*files_)[file_].file.path();
     }
     std::uint64_t offset() const noexcept { return is_packed() ? offset_ : error::nowhere; }
 
     /// Whether the tensor is one packed range in memory, so that `bytes`, `as` and `row` succeed.
     bool is_view() const noexcept { return is_packed() && place() != nullptr; }
     /// Whether the tensor is one packed range of one file, mapped or not.
-    bool is_packed() const noexcept { return store_ != nullptr && plan_ == nullptr && cuts_ == 0; }
+    bool is_packed() const noexcept { return files_ != nullptr && plan_ == nullptr && cuts_ == 0; }
 
     /// The stored bytes, in the file's byte order. Errors: needs_copy (not one packed range in
     /// memory: use copy_to), no_data.
@@ -3006,7 +3393,7 @@ class tensor {
     result<span<const T>> as() const noexcept {
         if (!reads<T>(dtype_)) return wrong_type(sizeof(T));
         if (!is_view()) return no_view();
-        if (sizeof(T) > 1 && store_->files[file_].swap)
+        if (sizeof(T) > 1 && (*files_)[file_].swap)
             return say(errc::needs_copy, "its numbers are in the other byte order: use copy_to");
         const std::byte* p = place();
         if (reinterpret_cast<std::uintptr_t>(p) % alignof(T) != 0)
@@ -3030,6 +3417,10 @@ class tensor {
     result<tensor> slice(std::uint32_t dim, std::uint64_t first,
                          std::uint64_t count) const noexcept;
 
+    /// Element i of the outermost dimension, without that dimension: an expert of a stack. Errors:
+    /// as slice.
+    result<tensor> select(std::uint64_t i) const noexcept;
+
     /// Copies the stored type, packed, in this machine's byte order. out.size() must be
     /// size_bytes(). Errors: wrong_size; no_data; unsupported where arithmetic is pending (a norm
     /// offset: see norm_offset) or the byte order of the type is not settled; and those of reading.
@@ -3048,16 +3439,18 @@ class tensor {
     /// Brings the tensor's file range into memory; says what cannot be read.
     status prefetch() const noexcept {
         if (!is_packed()) return say(errc::needs_copy, "it is not one range of one file");
-        if (file_ >= store_->files.size()) return say(errc::no_data, "its file is not here");
-        return store_->files[file_].file.prefetch(offset_, bytes_);
+        if (file_ >= files_->size()) return say(errc::no_data, "its file is not here");
+        return (*files_)[file_].file.prefetch(offset_, bytes_);
     }
 
     /// To be added to every element by whoever computes (Gemma's norms less one); usually 0.
     float norm_offset() const noexcept { return plan_ == nullptr ? 0.0f : plan_->norm_offset; }
 
     // For the readers and the adapter.
-    tensor(const detail::store& s, const detail::tensor_record& r) noexcept
-        : store_(&s),
+    tensor(const detail::file_list& files, const detail::tensor_record& r,
+           const detail::tensor_plan* plan = nullptr) noexcept
+        : files_(&files),
+          plan_(plan),
           name_(r.name),
           offset_(r.offset),
           bytes_(r.bytes),
@@ -3066,6 +3459,7 @@ class tensor {
           file_(r.file),
           dtype_(r.dtype()),
           has_shape_(r.rank != detail::tensor_record::no_shape) {
+        if (plan != nullptr) offset_ = 0;
         if ((r.type & detail::tensor_record::raw_type) != 0)
             raw_type_ = r.type & ~detail::tensor_record::raw_type;
     }
@@ -3078,10 +3472,10 @@ class tensor {
     static constexpr unsigned most_cuts = 4;
 
     const std::byte* place() const noexcept {
-        if (file_ >= store_->files.size()) return nullptr;
-        const detail::file_entry& f = store_->files[file_];
+        if (file_ >= files_->size()) return nullptr;
+        const detail::file_entry& f = (*files_)[file_];
         if (!f.data) return nullptr;
-        static constexpr std::byte nothing{};
+        alignas(16) static constexpr std::byte nothing{};  // for as<T>, whatever T is
         if (bytes_ == 0) return &nothing;
         const std::byte* p = f.file.data();
         return p == nullptr ? nullptr : p + offset_;
@@ -3109,16 +3503,17 @@ class tensor {
     status copy_range(std::uint64_t first, std::uint64_t last, std::byte* out) const noexcept;
     status carry_out(std::uint32_t file, const strip& s, std::byte* out) const noexcept;
     box region() const noexcept;
+    void unplan() noexcept;
 
     AKA_COLD error say(errc code, const char* what) const noexcept {
         return detail::fail(code, error::nowhere, "tensor ", detail::quoted{name()}, ": ", what)
             .in(file());
     }
     AKA_COLD error no_view() const noexcept {
-        if (store_ == nullptr) return error(errc::not_found).say("there is no such tensor");
+        if (files_ == nullptr) return error(errc::not_found).say("there is no such tensor");
         if (!is_packed())
             return say(errc::needs_copy, "it is not one packed range in memory: use copy_to");
-        if (file_ >= store_->files.size() || !store_->files[file_].data)
+        if (file_ >= files_->size() || !(*files_)[file_].data)
             return say(errc::no_data, "only its header was read");
         return say(errc::needs_copy, "its file is not mapped: use copy_to");
     }
@@ -3133,10 +3528,10 @@ class tensor {
             .in(file());
     }
 
-    const detail::store* store_ = nullptr;
+    const detail::file_list* files_ = nullptr;
     const detail::tensor_plan* plan_ = nullptr;
     const char* name_ = nullptr;
-    std::uint64_t offset_ = 0;
+    std::uint64_t offset_ = 0;  // in the file; of a planned tensor, in the whole that is planned
     std::uint64_t bytes_ = 0;
     aka::shape shape_;
     std::int64_t raw_type_ = -1;
@@ -3150,7 +3545,7 @@ class tensor {
 
 inline result<tensor> tensor::slice(std::uint32_t dim, std::uint64_t first,
                                     std::uint64_t count) const noexcept {
-    if (store_ == nullptr) return no_view();
+    if (files_ == nullptr) return no_view();
     if (!has_shape_) return say(errc::no_data, "its shape is not known");
     std::uint64_t have = dim < shape_.rank() ? shape_[dim] : 0;
     if (dim >= shape_.rank() || first > have || count > have - first) {
@@ -3179,8 +3574,9 @@ inline result<tensor> tensor::slice(std::uint32_t dim, std::uint64_t first,
     dims[dim] = count;
     t.shape_ = aka::shape({dims, shape_.rank()});
     t.bytes_ = outer * step;
-    if (outer == 1 && is_packed()) {
+    if (outer == 1 && cuts_ == 0) {
         t.offset_ += from;
+        t.unplan();
         return t;
     }
     for (unsigned i = 0; i < cuts_; ++i)
@@ -3190,6 +3586,43 @@ inline result<tensor> tensor::slice(std::uint32_t dim, std::uint64_t first,
     for (; at > 0 && t.cut_[at - 1].dim > dim; --at) t.cut_[at] = t.cut_[at - 1];
     t.cut_[at] = {dim, first, have};
     return t;
+}
+
+inline result<tensor> tensor::select(std::uint64_t i) const noexcept {
+    result<tensor> r = slice(0, i, 1);
+    if (!r) return r;
+    tensor t = *r.get_if();
+    if (t.cuts_ != 0 && t.cut_[0].dim == 0)
+        return say(errc::unsupported, "an inner dimension is cut: select first, then slice");
+    if (t.shape_.rank() > aka::shape::inline_rank) {
+        t.shape_ = aka::shape({t.shape_.data() + 1, t.shape_.rank() - 1});
+    } else {
+        std::uint64_t dims[aka::shape::inline_rank];
+        for (std::uint32_t k = 1; k < t.shape_.rank(); ++k) dims[k - 1] = t.shape_[k];
+        t.shape_ = aka::shape({dims, t.shape_.rank() - 1});
+    }
+    for (unsigned k = 0; k < t.cuts_; ++k) --t.cut_[k].dim;
+    return t;
+}
+
+/// A part of a planned tensor that turns out to be one range of one file is a plain tensor.
+inline void tensor::unplan() noexcept {
+    if (plan_ == nullptr || plan_->norm_offset != 0.0f || bytes_ == 0) return;
+    strip only{};
+    std::uint32_t file = 0;
+    std::uint64_t runs = 0;
+    for (std::uint32_t i = 0; i < plan_->count; ++i) {
+        for_each_strip(plan_->boxes[i], offset_, offset_ + bytes_, [&](const strip& s) {
+            only = s;
+            file = plan_->boxes[i].file;
+            return (runs += s.n) <= 1;
+        });
+        if (runs > 1) return;
+    }
+    if (runs != 1 || only.run != bytes_) return;
+    plan_ = nullptr;
+    file_ = file;
+    offset_ = only.src;
 }
 
 /// What the cuts leave, as a copy from the uncut packed tensor to the cut one: a loop a cut.
@@ -3222,8 +3655,8 @@ inline box tensor::region() const noexcept {
 }
 
 inline status tensor::carry_out(std::uint32_t file, const strip& s, std::byte* out) const noexcept {
-    if (file >= store_->files.size()) return say(errc::no_data, "its file is not here");
-    const detail::file_entry& f = store_->files[file];
+    if (file >= files_->size()) return say(errc::no_data, "its file is not here");
+    const detail::file_entry& f = (*files_)[file];
     if (!f.data) return say(errc::no_data, "only its header was read");
     if (f.file.data() == nullptr) return detail::read_strip(f.file, s, out);
     detail::copy_strip(out, f.file.data(), s);
@@ -3232,11 +3665,11 @@ inline status tensor::carry_out(std::uint32_t file, const strip& s, std::byte* o
 
 inline status tensor::copy_range(std::uint64_t first, std::uint64_t last,
                                  std::byte* out) const noexcept {
-    if (store_ == nullptr) return no_view();
+    if (files_ == nullptr) return no_view();
     if (norm_offset() != 0.0f)
         return say(errc::unsupported, "a norm offset is to be added: convert, do not copy");
     std::uint32_t any = plan_ == nullptr || plan_->count == 0 ? file_ : plan_->boxes[0].file;
-    bool swap = any < store_->files.size() && store_->files[any].swap;
+    bool swap = any < files_->size() && (*files_)[any].swap;
     if (swap && !detail::can_swap(dtype_))
         return say(errc::unsupported, "the byte order of this type is not settled");
 
@@ -3249,7 +3682,10 @@ inline status tensor::copy_range(std::uint64_t first, std::uint64_t last,
     whole.run = ~std::uint64_t{0} - offset_;
     const box* boxes = plan_ == nullptr ? &whole : plan_->boxes;
     std::uint32_t count = plan_ == nullptr ? 1 : plan_->count;
+    const std::uint64_t begin = plan_ == nullptr ? 0 : offset_;
     auto copy = [&](std::uint64_t from, std::uint64_t to, std::uint64_t dst) {
+        from += begin;
+        to += begin;
         for (std::uint32_t i = 0; i < count; ++i) {
             bool went = for_each_strip(boxes[i], from, to, [&](strip s) {
                 s.dst = s.dst - from + dst;
@@ -3305,9 +3741,7 @@ class tensor_list {
   public:
     std::size_t size() const noexcept { return store_ ? store_->tensors.size() : 0; }
     bool empty() const noexcept { return size() == 0; }
-    tensor operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND {
-        return {*store_, store_->tensors[i]};
-    }
+    tensor operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND { return at(*store_, i); }
 
     /// The tensor of this name; false in a condition when there is none.
     tensor find(std::string_view name) const noexcept AKA_LIFETIMEBOUND {
@@ -3340,7 +3774,7 @@ class tensor_list {
         using pointer = void;
         using iterator_category = std::input_iterator_tag;
 
-        tensor operator*() const noexcept { return {*store_, store_->tensors[at_]}; }
+        tensor operator*() const noexcept { return at(*store_, at_); }
         iterator& operator++() noexcept { return ++at_, *this; }
         friend bool operator==(const iterator& a, const iterator& b) noexcept {
             return a.at_ == b.at_;
@@ -3360,20 +3794,26 @@ class tensor_list {
     const aka::metadata& metadata() const noexcept AKA_LIFETIMEBOUND { return store_->meta; }
 
     /// The files behind it, by the index that tensors and keys give.
-    std::uint32_t file_count() const noexcept { return store_ ? store_->files.size() : 0; }
+    std::uint32_t file_count() const noexcept { return store_ ? store_->data().size() : 0; }
     const mapped_file& file(std::uint32_t i) const noexcept AKA_LIFETIMEBOUND {
-        return store_->files[i].file;
+        return store_->data()[i].file;
     }
     /// Where the tensor data of a file begins, and the byte behind its last tensor.
     std::uint64_t data_begin(std::uint32_t i = 0) const noexcept {
-        return store_->files[i].data_begin;
+        return store_->data()[i].data_begin;
     }
-    std::uint64_t data_end(std::uint32_t i = 0) const noexcept { return store_->files[i].data_end; }
+    std::uint64_t data_end(std::uint32_t i = 0) const noexcept {
+        return store_->data()[i].data_end;
+    }
 
     /// A further counted reference, for something that must outlive every handle in sight.
     detail::store_ref keep() const noexcept { return store_; }
 
   protected:
+    static tensor at(const detail::store& s, std::size_t i) noexcept {
+        return {s.data(), s.tensors[i], s.plans.empty() ? nullptr : s.plans[i]};
+    }
+
     tensor_list() noexcept = default;
     explicit tensor_list(detail::store_ref s) noexcept : store_(std::move(s)) {}
 
@@ -4564,8 +5004,10 @@ class safetensors_reader {
     bool read_offsets(tensor_record& r) noexcept {
         std::uint64_t n = 0;
         std::uint64_t* to[] = {&r.offset, &r.bytes};
-        if (!header_->array([&] { return n < 2 && header_->whole(*to[n++]); })) return false;
-        return n == 2 || header_->stop("expected two offsets");
+        constexpr const char* two = "expected two offsets";
+        if (!header_->array([&] { return n < 2 ? header_->whole(*to[n++]) : header_->stop(two); }))
+            return false;
+        return n == 2 || header_->stop(two);
     }
 
     bool metadata_block(const json_string& at) noexcept {
@@ -4600,13 +5042,15 @@ class safetensors_reader {
             sort(mine, n, [](const tensor_record& a, const tensor_record& b) {
                 return a.offset != b.offset ? a.offset < b.offset : a.bytes < b.bytes;
             });
+        constexpr std::uint32_t dropped_file = ~std::uint32_t{0};
         std::size_t dropped = 0;
         std::uint32_t twice = 0;
         auto drop_earlier = [&](std::uint32_t a, std::uint32_t b) {
             twice = b;
             if (options_.names == duplicates::refuse) return name_index::none;
             bool first_stays = mine[a].at > mine[b].at;
-            mine[first_stays ? b : a].name = nullptr;
+            // Its name stays readable: a list that has to be sorted is gone through once more.
+            mine[first_stays ? b : a].file = dropped_file;
             ++dropped;
             return first_stays ? a : b;
         };
@@ -4619,7 +5063,7 @@ class safetensors_reader {
         if (o == name_index::outcome::ok && dropped != 0) {
             std::size_t kept = 0;
             for (std::size_t i = 0; i < n; ++i)
-                if (mine[i].name != nullptr) mine[kept++] = mine[i];
+                if (mine[i].file != dropped_file) mine[kept++] = mine[i];
             all.resize(first_ + kept);
             n = kept;
             o = build();
@@ -5124,9 +5568,9 @@ class checkpoint_reader {
     }
 
     result<checkpoint> open_file(path p) noexcept {
-        store_ref s = new_store(p.folder(), 1);
-        if (!s) return detail::no_memory();
         path again(p.view());
+        store_ref s = new_store(p.folder(), 1);
+        if (!s || !p.ok() || !again.ok()) return detail::no_memory();
         if (status r = add_file(s, std::move(p)); !r) return r.error();
         const mapped_file& f = s->files[0].file;
         std::byte first[4] = {};
@@ -5142,6 +5586,23 @@ class checkpoint_reader {
         safetensors_options o = of_safetensors();
         if (status r = detail::read_safetensors(*s, 0, o); !r) return r.error();
         return finish(std::move(s), checkpoint_format::safetensors);
+    }
+
+    /// Whether all parts are there. Their number is only a name's word: no room is made on that.
+    static status find_parts(std::string_view folder, const detail::numbered_name& n,
+                             const char* of_what) noexcept {
+        for (std::uint64_t i = 1; i <= n.count; ++i) {
+            path part(folder);
+            part /= n.part(i).view();
+            int os = 0;
+            if (!part.ok()) return detail::no_memory();
+            if (detail::kind_of(part, os) == detail::path_kind::missing)
+                return detail::fail(errc::missing_file, error::nowhere,
+                                    "there is no such file: part ", i, " of ", n.count, of_what)
+                    .os(os)
+                    .in(part.view());
+        }
+        return {};
     }
 
     // --- GGUF: one file, or the split that it is a part of
@@ -5167,18 +5628,11 @@ class checkpoint_reader {
                        errc::bad_split, error::nowhere, "part ", here, " (from 0) of ", parts,
                        ", so its name must end in that number from 1, like '-00001-of-00002.gguf'")
                 .in(p.view());
+        if (status r = find_parts(p.folder(), n, " of a split model"); !r) return r.error();
         s = new_store(p.folder(), static_cast<std::size_t>(parts));
         if (!s) return detail::no_memory();
         for (std::uint32_t i = 0; i < parts; ++i) {
-            auto name = n.part(i + 1);
-            path part = beside(p, name.view());
-            if (!part.ok()) return detail::no_memory();
-            if (status r = add_file(s, std::move(part)); !r) {
-                error e = r.error();
-                if (e.code() == errc::missing_file)
-                    e.say(": part ", i + 1, " of ", parts, " of a split model");
-                return e;
-            }
+            if (status r = add_file(s, beside(p, n.part(i + 1).view())); !r) return r.error();
             detail::gguf_facts f;
             if (status r = detail::read_gguf(*s, i, f); !r) return r.error();
             if (i == 0) facts = f;
@@ -5201,20 +5655,13 @@ class checkpoint_reader {
     // --- safetensors: a set of numbered files without an index
 
     result<checkpoint> open_set(const path& folder, const detail::numbered_name& n) noexcept {
+        if (status r = find_parts(folder.view(), n, ", and there is no index"); !r)
+            return r.error();
         store_ref s = new_store(folder.view(), static_cast<std::size_t>(n.count));
         if (!s) return detail::no_memory();
         safetensors_options o = of_safetensors();
         for (std::uint32_t i = 0; i < n.count; ++i) {
-            path part(folder.view());
-            auto name = n.part(i + 1);
-            part /= name.view();
-            if (!part.ok()) return detail::no_memory();
-            if (status r = add_file(s, std::move(part)); !r) {
-                error e = r.error();
-                if (e.code() == errc::missing_file)
-                    e.say(": part ", i + 1, " of ", n.count, ", and there is no index");
-                return e;
-            }
+            if (status r = add_file(s, inside(folder, n.part(i + 1).view())); !r) return r.error();
             if (status r = detail::read_safetensors(*s, i, o); !r) return r.error();
         }
         return finish(std::move(s), checkpoint_format::safetensors);
@@ -5224,15 +5671,18 @@ class checkpoint_reader {
 
     result<checkpoint> open_index(const path& p, bool names_only) noexcept {
         store_ref s = new_store(p.folder(), 0);
-        if (!s) return detail::no_memory();
+        if (!s || !p.ok()) return detail::no_memory();
         detail::shard_index index;
         if (status r = index.read(*s, p); !r) return in(r.error(), p.view());
         std::size_t readable = 0, present = 0;
         for (std::string_view shard : index.shards()) {
             int os = 0;
+            path there = beside(p, shard);
+            if (!there.ok()) return detail::no_memory();
             readable += detail::ends_with(shard, ".safetensors");
-            present += detail::kind_of(beside(p, shard), os) == detail::path_kind::file;
+            present += detail::kind_of(there, os) == detail::path_kind::file;
         }
+        some_shards_ = present != 0;
         if (readable != index.shards().size() || present == 0) {
             bool foreign = readable != index.shards().size();
             if (!names_only) return in(no_shards(index.shards(), foreign), p.view());
@@ -5329,10 +5779,8 @@ class checkpoint_reader {
             if (r || last_choice ||
                 (r.code() != errc::missing_file && r.code() != errc::not_a_checkpoint))
                 return r;
-            bool any =
-                r.code() == errc::missing_file && r.error().file() != inside(folder, index).view();
-            if (any)
-                return r;  // some of the shards are there: a broken download, not another model
+            // Some of the shards are there: a broken download, not another model.
+            if (r.code() == errc::missing_file && some_shards_) return r;
         }
         for (std::string_view name : {"model.safetensors", "consolidated.safetensors"})
             if (has(l.tensors, name)) return open_file(inside(folder, name));
@@ -5372,7 +5820,7 @@ class checkpoint_reader {
             for (std::string_view file : *n) {
                 bool used = false;
                 for (std::uint32_t i = 0; i < s.files.size() && !used; ++i)
-                    used = path(s.files[i].file.path()).file_name() == file;
+                    used = path::file_name(s.files[i].file.path()) == file;
                 if (used) continue;
                 const char* kept = s.names.copy(file);
                 if (kept == nullptr ||
@@ -5385,6 +5833,7 @@ class checkpoint_reader {
     }
 
     checkpoint_options options_;
+    bool some_shards_ = false;  // of the index that was tried last
 };
 
 inline result<checkpoint> checkpoint::open(detail::path path,
@@ -5395,6 +5844,6180 @@ inline result<checkpoint> checkpoint::open(detail::path path,
 AKA_END
 
 #endif  // AKA_CHECKPOINT_HPP
+
+// ---- aka/fold.hpp ------------------------------------------------------------------------------
+// aka: thousands of names are a few shapes: `model.layers.{}.mlp.up_proj.weight` and the numbers.
+#ifndef AKA_FOLD_HPP
+#define AKA_FOLD_HPP
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+AKA_BEGIN
+
+/// Stands in a shape where its names have numbers. A name with a control character in it is not
+/// folded, so that none can pretend.
+inline constexpr char name_hole = '\x01';
+
+/// What a training framework or a bigger model puts around a name.
+struct wrapper_info {
+    std::string_view text;
+    bool anywhere;  ///< at any level, not only in front
+    std::string_view from;
+};
+
+namespace detail {
+
+// `.` stands for `/` too.
+inline constexpr wrapper_info wrapper_table[] = {
+    {"module.", false, "DataParallel, DDP or DeepSpeed"},
+    {"_orig_mod.", true, "torch.compile"},
+    {"_fsdp_wrapped_module.", true, "FSDP"},
+    {"_checkpoint_wrapped_module.", true, "activation checkpointing"},
+    {"base_model.", false, "PEFT"},
+    {"base_layer.", true, "PEFT, around a layer with an adapter"},
+    {"model.", false, "the model without its head"},
+    {"language_model.", false, "a vision-language model's text tower"},
+    {"text_model.", false, "a vision-language model's text tower"},
+    {"llm.", false, "MiniCPM-V's text tower"},
+    {"transformer.", false, "the model without its head"},
+    {"ernie.", false, "ERNIE"},
+    {"backbone.", false, "the model without its head"},
+};
+inline constexpr std::string_view modules_to_save = "modules_to_save.";
+
+inline bool begins_with(std::string_view s, std::string_view word) noexcept {
+    if (s.size() < word.size() || s.substr(0, word.size() - 1) != word.substr(0, word.size() - 1))
+        return false;
+    char c = s[word.size() - 1];
+    return c == word.back() || (word.back() == '.' && c == '/');
+}
+
+/// Bytes of wrappers in front, to a fixed point. What is left is never empty.
+inline std::size_t wrapped_prefix(std::string_view s) noexcept {
+    std::size_t at = 0;
+    for (bool more = true; more;) {
+        more = false;
+        for (const wrapper_info& w : wrapper_table) {
+            if (s.size() - at > w.text.size() && begins_with(s.substr(at), w.text)) {
+                at += w.text.size();
+                more = true;
+            }
+        }
+    }
+    return at;
+}
+
+/// Removes the wrappers that stand inside; `out` has room for the whole. Returns what is left.
+inline std::size_t unwrapped_inside(std::string_view s, char* out) noexcept {
+    std::size_t n = 0;
+    for (std::size_t i = 0; i < s.size();) {
+        std::size_t skip = 0;
+        if (i > 0) {
+            for (const wrapper_info& w : wrapper_table)
+                if (w.anywhere && s.size() - i > w.text.size() && begins_with(s.substr(i), w.text))
+                    skip = w.text.size();
+            if (skip == 0 && begins_with(s.substr(i), modules_to_save)) {
+                // modules_to_save.ADAPTER.
+                std::size_t end = i + modules_to_save.size();
+                while (end < s.size() && !is_separator(s[end])) ++end;
+                if (end + 1 < s.size()) skip = end + 1 - i;
+            }
+        }
+        if (skip != 0) {
+            i += skip;
+            continue;
+        }
+        do out[n++] = s[i++];
+        while (i < s.size() && !is_separator(s[i - 1]));
+    }
+    return n;
+}
+
+inline constexpr unsigned max_holes = 4;
+inline constexpr std::string_view weight_word = "weight";
+
+/// Writes a name with holes for its numbers (at most as long as the name). A number is a whole
+/// segment, or what follows `weight` at the end, and has no leading zeros.
+struct folded_text {
+    std::size_t size = 0;
+    std::uint32_t holes = 0;
+    std::uint32_t number[max_holes] = {};
+    std::uint16_t at[max_holes] = {};  // of the holes
+};
+AKA_INLINE bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+
+inline bool fold_name(std::string_view name, char* out, folded_text& f) noexcept {
+    f = {};
+    if (name.size() > 0xffff) return false;
+    const char* p = name.data();
+    const char* end = p + name.size();
+    char* o = out;
+    while (p < end) {
+        const char* segment = p;
+        char* segment_out = o;
+        if (is_digit(*p) && f.holes < max_holes) {
+            std::uint32_t v = 0;
+            while (p < end && is_digit(*p) && p - segment < 9)
+                v = v * 10 + static_cast<std::uint32_t>(*p++ - '0');
+            bool whole = p == end || is_separator(*p);
+            if (whole && (p - segment == 1 || *segment != '0')) {
+                f.number[f.holes] = v;
+                f.at[f.holes++] = static_cast<std::uint16_t>(o - out);
+                *o++ = name_hole;
+                if (p < end) *o++ = *p++;
+                continue;
+            }
+            p = segment;
+        }
+        for (; p < end && !is_separator(*p); ++p) {
+            if (static_cast<unsigned char>(*p) < 0x20) return false;
+            *o++ = *p;
+        }
+        if (p < end) {
+            *o++ = *p++;
+        } else if (is_digit(p[-1]) && p - segment > 6 && f.holes < max_holes &&
+                   std::memcmp(segment, weight_word.data(), 6) == 0 && p - segment < 6 + 10 &&
+                   (segment[6] != '0' || p - segment == 7)) {
+            std::uint32_t v = 0;
+            const char* d = segment + 6;
+            while (d < p && is_digit(*d)) v = v * 10 + static_cast<std::uint32_t>(*d++ - '0');
+            if (d == p) {
+                o = segment_out + 6;
+                f.number[f.holes] = v;
+                f.at[f.holes++] = static_cast<std::uint16_t>(o - out);
+                *o++ = name_hole;
+            }
+        }
+    }
+    f.size = static_cast<std::size_t>(o - out);
+    return true;
+}
+
+}  // namespace detail
+
+/// Names that differ only in their numbers.
+struct name_shape {
+    std::string_view first;   ///< the first name of this shape
+    std::string_view text;    ///< it, with holes
+    std::string_view prefix;  ///< the wrappers in front: `model.language_model.`
+    std::string_view core;    ///< what matching looks at: without wrappers, inside neither
+    std::uint32_t count = 0;
+    std::uint32_t holes = 0;
+    std::uint32_t low[detail::max_holes] = {}, high[detail::max_holes] = {};
+
+    bool wrapped_inside() const noexcept { return prefix.size() + core.size() != text.size(); }
+
+    // positions of names: the first, the last; and how the next name is guessed
+    std::uint32_t first_member = 0, last_member = 0;
+    std::uint32_t guess = 0;
+    std::uint16_t hole_at[detail::max_holes] = {};
+};
+
+/// One name: its shape, its numbers from left to right, the next name of the same shape.
+struct folded_name {
+    std::uint32_t shape = 0;
+    std::uint32_t next = 0;
+    std::uint32_t number[detail::max_holes] = {};
+};
+
+/// Folds names in the order in which they are added. Borrows them.
+class folded_names {
+  public:
+    static constexpr std::uint32_t none = ~std::uint32_t{0};
+
+    folded_names() noexcept = default;
+
+    /// Anything with `size()` whose elements, `name(i)`, are string views.
+    template <class Name>
+    static result<folded_names> of(std::size_t n, Name name) noexcept {
+        folded_names f;
+        if (n >= none / 4 || !f.names_.reserve(n)) return detail::no_memory();
+        for (std::size_t i = 0; i < n; ++i)
+            if (!f.add_name(name(i))) return detail::no_memory();
+        for (name_shape& s : f.shapes_)
+            if (!f.unwrap(s)) return detail::no_memory();
+        return f;
+    }
+    static result<folded_names> of(span<const std::string_view> names) noexcept {
+        return of(names.size(), [&](std::size_t i) { return names[i]; });
+    }
+
+    std::size_t size() const noexcept { return names_.size(); }
+    const folded_name& operator[](std::size_t i) const noexcept { return names_[i]; }
+    span<const name_shape> shapes() const noexcept AKA_LIFETIMEBOUND {
+        return {shapes_.data(), shapes_.size()};
+    }
+
+  private:
+    bool add_name(std::string_view name) noexcept {
+        folded_name* n = names_.push();
+        if (n == nullptr) return false;
+        *n = {};
+        // Files repeat themselves: what came after the last name's shape before comes again.
+        std::uint32_t at = last_ == none ? none : shapes_[last_].guess;
+        if (at == none || !fits(shapes_[at], name, n->number)) {
+            at = look_up(name, *n);
+            if (at == none) return false;
+            if (last_ != none) shapes_[last_].guess = at;
+        }
+        name_shape& s = shapes_[at];
+        auto position = static_cast<std::uint32_t>(names_.size() - 1);
+        n->shape = at;
+        n->next = none;
+        if (s.count++ == 0)
+            s.first_member = position;
+        else
+            names_[s.last_member].next = position;
+        s.last_member = position;
+        for (std::uint32_t i = 0; i < s.holes; ++i) {
+            if (n->number[i] < s.low[i]) s.low[i] = n->number[i];
+            if (n->number[i] > s.high[i]) s.high[i] = n->number[i];
+        }
+        last_ = at;
+        return true;
+    }
+
+    static bool fits(const name_shape& s, std::string_view name, std::uint32_t* number) noexcept {
+        const char* p = name.data();
+        const char* end = p + name.size();
+        const char* text = s.text.data();
+        std::size_t at = 0;
+        for (std::uint32_t h = 0; h < s.holes; ++h) {
+            std::size_t n = s.hole_at[h] - at;
+            if (static_cast<std::size_t>(end - p) <= n || std::memcmp(p, text + at, n) != 0)
+                return false;
+            p += n;
+            at += n + 1;
+            const char* digits = p;
+            std::uint32_t v = 0;
+            while (p < end && detail::is_digit(*p) && p - digits < 9)
+                v = v * 10 + static_cast<std::uint32_t>(*p++ - '0');
+            if (p == digits || (*digits == '0' && p - digits != 1)) return false;
+            number[h] = v;
+        }
+        std::size_t left = s.text.size() - at;
+        return static_cast<std::size_t>(end - p) == left && std::memcmp(p, text + at, left) == 0;
+    }
+
+    std::uint32_t look_up(std::string_view name, folded_name& n) noexcept {
+        if (buffer_.size() < name.size() && !buffer_.resize(2 * name.size() + 256)) return none;
+        detail::folded_text f;
+        std::string_view text = name;
+        if (detail::fold_name(name, buffer_.data(), f))
+            text = {buffer_.data(), f.size};
+        else
+            f = {};
+        std::memcpy(n.number, f.number, sizeof f.number);
+        std::uint32_t h = detail::hash_name(text);
+        if (2 * (shapes_.size() + 1) > slots_.size() && !grow()) return none;
+        std::size_t mask = slots_.size() - 1, at = h & mask;
+        for (std::size_t steps = 0; slots_[at].shape != 0; at = (at + 1) & mask, ++steps) {
+            // Names chosen to collide cost shapes of their own, not time without end.
+            if (steps == most_steps) break;
+            const name_shape& s = shapes_[slots_[at].shape - 1];
+            if (slots_[at].hash == h && s.holes == f.holes && s.text == text)
+                return slots_[at].shape - 1;
+        }
+        name_shape* s = shapes_.push();
+        const char* copy = s == nullptr ? nullptr : arena_.copy(text);
+        if (copy == nullptr) return none;
+        *s = {};
+        s->first = name;
+        s->text = {copy, text.size()};
+        s->holes = f.holes;
+        s->guess = none;
+        for (std::uint32_t i = 0; i < f.holes; ++i) {
+            s->low[i] = none;
+            s->hole_at[i] = f.at[i];
+        }
+        if (slots_[at].shape == 0) slots_[at] = {static_cast<std::uint32_t>(shapes_.size()), h};
+        return static_cast<std::uint32_t>(shapes_.size() - 1);
+    }
+    bool grow() noexcept {
+        detail::growing<slot> old = static_cast<detail::growing<slot>&&>(slots_);
+        slots_ = {};
+        if (!slots_.resize(old.size() < 64 ? 64 : 2 * old.size())) return false;
+        std::size_t mask = slots_.size() - 1;
+        for (const slot& s : old) {
+            if (s.shape == 0) continue;
+            std::size_t at = s.hash & mask;
+            while (slots_[at].shape != 0) at = (at + 1) & mask;
+            slots_[at] = s;
+        }
+        return true;
+    }
+    bool unwrap(name_shape& s) noexcept {
+        std::size_t n = detail::wrapped_prefix(s.text);
+        s.prefix = s.text.substr(0, n);
+        s.core = s.text.substr(n);
+        if (buffer_.size() < s.core.size() && !buffer_.resize(s.core.size())) return false;
+        std::size_t left = detail::unwrapped_inside(s.core, buffer_.data());
+        if (left == s.core.size()) return true;
+        const char* copy = arena_.copy({buffer_.data(), left});
+        if (copy == nullptr) return false;
+        s.core = {copy, left};
+        return true;
+    }
+
+    struct slot {
+        std::uint32_t shape;  // plus one; 0 is an empty slot
+        std::uint32_t hash;
+    };
+    static constexpr std::size_t most_steps = 256;
+
+    detail::arena arena_;
+    detail::growing<folded_name> names_;
+    detail::growing<name_shape> shapes_;
+    detail::growing<slot> slots_;
+    detail::growing<char> buffer_;
+    std::uint32_t last_ = none;
+};
+
+AKA_END
+
+#endif  // AKA_FOLD_HPP
+
+// ---- aka/hparam_sources.hpp --------------------------------------------------------------------
+// aka: where hyper-parameters are said: a config's JSON or a GGUF's keys, asked in one way.
+#ifndef AKA_HPARAM_SOURCES_HPP
+#define AKA_HPARAM_SOURCES_HPP
+
+#include <cstdint>
+#include <string_view>
+
+AKA_BEGIN
+
+/// Whose words the hyper-parameters are. `none`: there was nothing to read.
+enum class hparams_source : std::uint8_t { none, config_json, params_json, gguf };
+
+namespace detail {
+
+// Where the language model of a larger one has its config.
+inline constexpr std::string_view text_configs =
+    "text_config llm_config language_config language_model_config llama_config thinker_config "
+    "text_cfg lm_config";
+
+/// Calls `f(word) -> bool` for each word until one returns true.
+template <class F>
+bool any_word(std::string_view words, F f) noexcept {
+    while (!words.empty()) {
+        std::size_t n = words.find(' ');
+        if (f(words.substr(0, n))) return true;
+        words = n == std::string_view::npos ? std::string_view() : words.substr(n + 1);
+    }
+    return false;
+}
+
+/// What a source has for a key.
+struct said_value {
+    enum class kind : std::uint8_t { absent, null, number, flag, text, list, object };
+    kind type = kind::absent;
+    bool truth = false;
+    bool whole = false;  // `count` is the number; else it is only in `real`
+    double real = 0;
+    std::uint64_t count = 0;  // also the elements of a list or members of an object
+    json_string text;         // also how a config writes a number
+    std::uint64_t at = error::nowhere;
+    raw_value raw;  // where a GGUF array is
+    bool is(kind k) const noexcept { return type == k; }
+
+    void number(double v) noexcept {
+        type = kind::number;
+        real = v;
+        whole = v >= 0 && v < 9007199254740992.0 &&
+                static_cast<double>(static_cast<std::uint64_t>(v)) == v;
+        if (whole) count = static_cast<std::uint64_t>(v);
+    }
+    /// "is -3", for an error.
+    AKA_COLD void describe(error& e) const noexcept {
+        constexpr const char* kinds[] = {"absent", "null",     "a number", "",
+                                         "text",   "an array", "an object"};
+        e.say(" is ");
+        if (is(kind::flag))
+            e.say(truth ? "true" : "false");
+        else if (!is(kind::number))
+            e.say(kinds[static_cast<unsigned>(type)]);
+        else if (text.size != 0)
+            e.say(text.raw().substr(0, 40));
+        else if (whole)
+            e.say(count);
+        else if (real != real)
+            e.say("not a number");
+        else if (real < 0 && real > -9e15)
+            e.say(static_cast<std::int64_t>(real));
+        else
+            e.say(real > 0 && real < 1 ? "a fraction" : "out of all measure");
+    }
+};
+
+/// A config as a list of members, each with the object that it is in. Arrays stay where they are.
+class config_source {
+  public:
+    using kind = said_value::kind;
+    static constexpr std::uint64_t most_bytes = std::uint64_t{4} << 20;
+
+    config_source(byte_span b, hparams_source from) noexcept
+        : text_(reinterpret_cast<const char*>(b.data()), b.size()), from_(from), json_(text_) {}
+
+    status read() noexcept {
+        if (text_.size() > most_bytes)
+            return fail(errc::bad_json, error::nowhere, "a config of ", text_.size(),
+                        " bytes; no model has that much to say");
+        bool done = json_.peek() == '{' ? members(none) : json_.stop("expected an object");
+        if (room_ && done && json_.finish()) return step_in();
+        if (!room_) return no_memory();
+        return fail(errc::bad_json, json_.pos(), json_.what());
+    }
+    hparams_source from() const noexcept { return from_; }
+    bool wrapped() const noexcept { return inner_ != none; }
+    /// Which keys of a row are tried, in this order.
+    template <class Row>
+    std::string_view keys(const Row& r, int pass) const noexcept {
+        return (pass == 0) == (from_ == hparams_source::params_json) ? r.params : r.config;
+    }
+    bool find(std::string_view key, bool outer, said_value& v) const noexcept {
+        return find_in(inner_, key, v) || (outer && wrapped() && find_in(none, key, v));
+    }
+    bool find_outer(std::string_view key, said_value& v) const noexcept {
+        return find_in(none, key, v);
+    }
+    void name(std::string_view key, error& e) const noexcept { e.say(key); }
+    static constexpr bool heads_may_be_zero() noexcept { return false; }
+
+    /// Hands each element of a list to `f(const said_value&) -> bool`.
+    template <class F>
+    bool each(const said_value& list, F f) const noexcept {
+        json_reader j(text_.substr(static_cast<std::size_t>(list.at)));
+        return j.array([&] {
+            said_value v;
+            std::uint64_t before = j.pos();
+            (void)j.peek();
+            bool ok = scalar(j, v) || (j.ok() && step_over(j));
+            v.at = list.at + before;
+            return ok && f(v);
+        });
+    }
+
+  private:
+    static constexpr std::uint32_t none = ~std::uint32_t{0};  // as a parent: the outermost object
+    struct member {
+        json_string key;
+        std::uint32_t parent;
+        said_value value;
+    };
+
+    bool find_in(std::uint32_t parent, std::string_view key, said_value& v) const noexcept {
+        while (true) {
+            std::size_t dot = key.find('.');
+            std::uint32_t i = child(parent, key.substr(0, dot));
+            if (i == none) return false;
+            v = members_[i].value;
+            if (dot == std::string_view::npos) return !v.is(kind::null);
+            if (!v.is(kind::object)) return false;
+            parent = i;
+            key.remove_prefix(dot + 1);
+        }
+    }
+    // From the end: Python keeps the last of two equal keys.
+    std::uint32_t child(std::uint32_t parent, std::string_view key) const noexcept {
+        for (std::size_t i = members_.size(); i-- > 0;)
+            if (members_[i].parent == parent && equal(members_[i].key, key))
+                return static_cast<std::uint32_t>(i);
+        return none;
+    }
+    bool members(std::uint32_t parent) noexcept {
+        std::uint64_t n = 0;
+        bool ok = json_.object([&](const json_string& key) {
+            member m{key, parent, {}};
+            (void)json_.peek();
+            m.value.at = json_.pos();
+            auto i = static_cast<std::uint32_t>(members_.size());
+            if (!members_.push(m)) return room_ = false;
+            ++n;
+            return value(i);
+        });
+        if (parent != none) members_[parent].value.count = n;
+        return ok;
+    }
+    bool value(std::uint32_t i) noexcept {
+        said_value v = members_[i].value;
+        char c = json_.peek();
+        if (c == '{') {
+            members_[i].value.type = kind::object;
+            return members(i);
+        }
+        bool ok = true;
+        if (c == '[') {
+            v.type = kind::list;
+            ok = json_.array([&] { return ++v.count, step_over(json_); });
+        } else {
+            ok = scalar(json_, v);
+        }
+        members_[i].value = v;
+        return ok;
+    }
+    static bool word(json_reader& j, std::string_view w) noexcept {
+        if (static_cast<std::size_t>(j.end() - j.at()) < w.size() ||
+            std::string_view(j.at(), w.size()) != w)
+            return false;
+        return j.jump(j.at() + w.size()), true;
+    }
+    // Python writes NaN and the infinities, which JSON does not have, and reads them back.
+    static bool scalar(json_reader& j, said_value& v) noexcept {
+        switch (j.peek()) {
+            case '{':
+            case '[':
+                return false;
+            case '"':
+                v.type = kind::text;
+                return j.string(v.text);
+            case 't':
+            case 'f':
+                v.type = kind::flag;
+                return j.boolean(v.truth);
+            case 'n':
+                v.type = kind::null;
+                return j.null() || j.stop("expected a value");
+            default:
+                break;
+        }
+        const char* start = j.at();
+        double r = 0;
+        if (word(j, "NaN"))
+            r = __builtin_nan("0");
+        else if (word(j, "Infinity") || word(j, "-Infinity"))
+            r = *start == '-' ? -__builtin_huge_val() : __builtin_huge_val();
+        else if (!j.number(r))
+            return false;
+        v.number(r);
+        v.text.at = start;
+        v.text.size = static_cast<std::uint32_t>(j.at() - start);
+        return true;
+    }
+    static bool step_over(json_reader& j) noexcept {
+        said_value v;
+        switch (j.peek()) {
+            case '{':
+                return j.object([&](const json_string&) { return step_over(j); });
+            case '[':
+                return j.array([&] { return step_over(j); });
+            default:
+                return scalar(j, v);
+        }
+    }
+    // Into the config of the language model, if this is of something larger.
+    status step_in() noexcept {
+        for (int depth = 0; depth < 3; ++depth) {
+            if (!any_word(text_configs, [&](std::string_view name) {
+                    std::uint32_t i = child(inner_, name);
+                    if (i == none || !members_[i].value.is(kind::object)) return false;
+                    if (members_[i].value.count == 0) return false;
+                    return inner_ = i, true;
+                }))
+                break;
+        }
+        return {};
+    }
+
+    std::string_view text_;
+    hparams_source from_;
+    json_reader json_;
+    growing<member> members_;
+    std::uint32_t inner_ = none;
+    bool room_ = true;
+};
+
+/// The keys of one architecture of a GGUF.
+class gguf_source {
+  public:
+    using kind = said_value::kind;
+    gguf_source(const metadata& m, std::string_view arch) noexcept : meta_(m), arch_(arch) {}
+
+    static constexpr hparams_source from() noexcept { return hparams_source::gguf; }
+    static constexpr bool wrapped() noexcept { return false; }
+    template <class Row>
+    static std::string_view keys(const Row& r, int pass) noexcept {
+        return pass == 0 ? r.gguf : std::string_view();
+    }
+    bool find(std::string_view key, bool, said_value& v) const noexcept {
+        fixed_text<256> full;
+        full << arch_ << '.' << key;
+        return take(meta_.find(full.view()), v);
+    }
+    void name(std::string_view key, error& e) const noexcept { e.say(arch_, '.', key); }
+    // Recurrent models write 0 heads, because ggml asks for the key.
+    bool heads_may_be_zero() const noexcept {
+        said_value v;
+        return find("ssm.state_size", false, v) || find("wkv.head_size", false, v);
+    }
+    template <class F>
+    bool each(const said_value& list, F f) const noexcept {
+        metadata_array all(arch_, list.raw);
+        for (metadata_value m : all) {
+            said_value v;
+            take(m, v);
+            if (!f(v)) return false;
+        }
+        return true;
+    }
+
+  private:
+    static bool take(const metadata_value& m, said_value& v) noexcept {
+        v = said_value();
+        if (!m) return false;
+        if (m.is_array()) {
+            v.type = kind::list;
+            v.count = m.raw().count;
+            v.raw = m.raw();
+        } else if (m.is_string()) {
+            v.type = kind::text;
+            v.text.at = reinterpret_cast<const char*>(m.raw().at);
+            v.text.size = static_cast<std::uint32_t>(m.raw().count < 4096 ? m.raw().count : 4096);
+        } else if (m.type() == value_type::boolean) {
+            v.type = kind::flag;
+            v.truth = m.as<bool>().value_or(false);
+        } else {
+            with_scalar(m.raw(), [&](auto n) { v.number(static_cast<double>(n)); });
+        }
+        return true;
+    }
+
+    const metadata& meta_;
+    std::string_view arch_;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_HPARAM_SOURCES_HPP
+
+// ---- aka/hparam_table.hpp ----------------------------------------------------------------------
+// aka: the hyper-parameters of a model, and the keys that give them.
+#ifndef AKA_HPARAM_TABLE_HPP
+#define AKA_HPARAM_TABLE_HPP
+
+#include <cstdint>
+#include <string_view>
+
+AKA_BEGIN
+
+class checkpoint;
+namespace detail {
+class path;
+template <class S>
+class hparams_reader;
+}  // namespace detail
+
+/// Plain values. A count of 0, a NaN, an empty text and `unsaid` mean: not said, and not to be
+/// worked out from what is said. `said` tells which fields a key gave; what follows from others
+/// (kv heads as many as heads, a head's width, the feed-forward width of Meta's params.json) is
+/// filled in all the same. Owns its memory: the file may go. Move-only.
+struct hparams {
+    enum class answer : std::uint8_t { unsaid, no, yes };
+    enum class norm : std::uint8_t { unsaid, rms, layer };
+    enum class row_order : std::uint8_t { unsaid, half_split, interleaved };
+    enum class scaling : std::uint8_t {
+        unsaid,
+        none,
+        linear,
+        dynamic,
+        yarn,
+        llama3,
+        longrope,
+        mrope,
+        other
+    };
+    enum class gating : std::uint8_t { unsaid, softmax, sigmoid, softmax_weight, other };
+
+    hparams_source source = hparams_source::none;
+    std::string_view model_type;          ///< of the language model; general.architecture in GGUF
+    std::string_view architecture;        ///< architectures[0] of the language model
+    std::string_view outer_architecture;  ///< of what wraps it: a vision-language model
+
+    std::uint64_t n_vocab = 0;  ///< rows of the embedding, padding included where that is said
+    std::uint64_t n_ctx = 0;
+    std::uint64_t n_embd = 0;
+    std::uint64_t n_layer = 0;    ///< GGUF counts the n_layer_nextn draft layers in
+    std::uint64_t n_head = 0;     ///< where layers differ, the most; see n_head_at
+    std::uint64_t n_head_kv = 0;  ///< the same
+    std::uint64_t head_dim = 0;   ///< of q and k: GGUF's key_length
+    std::uint64_t head_dim_v = 0;
+    std::uint64_t n_ff = 0;   ///< dense layers; of one of gate and up, never of both together
+    std::uint64_t n_rot = 0;  ///< rotary dimensions of a head; 0 unsaid, all of them
+    std::uint64_t n_layer_nextn = 0;
+    std::uint64_t sliding_window = 0;  ///< 0 also where the config switches it off
+
+    double rope_freq_base = nan();
+    double rope_freq_base_swa = nan();  ///< of the layers with a sliding window
+    double rope_fraction = nan();       ///< partial_rotary_factor; see n_rot
+    scaling rope_scaling = scaling::unsaid;
+    std::string_view rope_scaling_name;  ///< as it is written
+    double rope_factor = nan();
+    double rope_low_freq_factor = nan();
+    double rope_high_freq_factor = nan();
+    double rope_attn_factor = nan();
+    double rope_beta_fast = nan();
+    double rope_beta_slow = nan();
+    double rope_mscale = nan();
+    double rope_mscale_all_dim = nan();
+    std::uint64_t rope_original_ctx = 0;
+    std::uint64_t n_long_factors = 0, n_short_factors = 0;
+    row_order rope_rows = row_order::unsaid;  ///< only where the file says it itself
+    answer alibi = answer::unsaid;
+
+    double norm_eps = nan();
+    norm norm_kind = norm::unsaid;
+
+    std::uint64_t n_expert = 0;
+    std::uint64_t n_expert_used = 0;
+    std::uint64_t n_expert_shared = 0;
+    std::uint64_t n_expert_groups = 0, n_expert_groups_used = 0;
+    std::uint64_t n_ff_exp = 0;    ///< of one expert
+    std::uint64_t n_ff_shexp = 0;  ///< of all shared experts together
+    std::uint64_t n_layer_dense_lead = 0;
+    gating expert_gating = gating::unsaid;
+    answer expert_norm = answer::unsaid;  ///< whether the chosen experts' weights are made to sum 1
+    double expert_scale = nan();
+
+    std::uint64_t q_lora_rank = 0, kv_lora_rank = 0;
+    std::uint64_t qk_nope_head_dim = 0, qk_rope_head_dim = 0;
+
+    double embedding_scale = nan();  ///< embeddings are multiplied by it
+    double residual_scale = nan();   ///< what a block adds is multiplied by it
+    double logit_scale = nan();      ///< logits are multiplied by it, also where the file divides
+    double attn_scale = nan();       ///< q k is multiplied by it; unsaid: 1 / sqrt(head_dim)
+    double attn_softcap = nan();
+    double final_softcap = nan();
+    double clip_qkv = nan();
+
+    answer tied = answer::unsaid;      ///< the output is the embedding
+    answer qkv_bias = answer::unsaid;  ///< many models have it without a word
+    std::string_view quant_method;     ///< "gptq", "mlx"; "unnamed" where only its settings are
+    std::uint64_t quant_bits = 0, quant_group = 0;
+
+    /// False: there was nothing to read, which is no error.
+    bool found() const noexcept { return source != hparams_source::none; }
+
+    /// Layers count from 0. Deci and hybrid models have layers without attention: 0 heads.
+    std::uint64_t n_head_at(std::uint64_t layer) const noexcept { return at(0, layer, n_head); }
+    std::uint64_t n_head_kv_at(std::uint64_t layer) const noexcept {
+        if (layers_[1].empty() && !said(&hparams::n_head_kv) && !layers_[0].empty())
+            return n_head_at(layer);
+        return at(1, layer, n_head_kv);
+    }
+    std::uint64_t n_ff_at(std::uint64_t layer) const noexcept { return at(2, layer, n_ff); }
+    bool layers_differ() const noexcept {
+        return !layers_[0].empty() || !layers_[1].empty() || !layers_[2].empty();
+    }
+
+    /// The key that gave a field, `said(&hparams::n_head_kv)`; for GGUF without the architecture.
+    template <class T>
+    std::string_view key(T hparams::*field) const noexcept;
+    template <class T>
+    bool said(T hparams::*field) const noexcept {
+        return !key(field).empty();
+    }
+
+    /// From the text of a config. `source` says whose spelling is tried first, and what Meta's and
+    /// Mistral's files imply. Of a key that occurs twice the last counts, as in Python.
+    /// Errors: bad_json, bad_hparams, out_of_memory.
+    static result<hparams> from_config(
+        byte_span json, hparams_source source = hparams_source::config_json) noexcept;
+    /// From GGUF's keys; says nothing where there is no general.architecture.
+    static result<hparams> from_gguf(const metadata& m) noexcept;
+    /// From the checkpoint's own metadata (GGUF), or from the config in its folder.
+    static result<hparams> of(const checkpoint& c) noexcept;
+    /// From config.json, or else params.json, of a folder. Neither: says nothing.
+    static result<hparams> from_folder(const detail::path& folder,
+                                       bool params_first = false) noexcept;
+
+    static constexpr std::uint64_t max_layers = std::uint64_t{1} << 20;
+    static constexpr std::uint64_t max_count = std::uint64_t{1} << 31;
+
+  private:
+    template <class S>
+    friend class detail::hparams_reader;
+
+    static constexpr double nan() noexcept { return __builtin_nan("0"); }
+    std::uint64_t at(int which, std::uint64_t layer, std::uint64_t all) const noexcept {
+        const detail::growing<std::uint64_t>& each = layers_[which];
+        if (each.empty()) return all;
+        return layer < each.size() ? each[static_cast<std::size_t>(layer)] : 0;
+    }
+
+    static constexpr unsigned rows = 51;
+    std::string_view keys_[rows];  // static text
+    detail::growing<std::uint64_t> layers_[3];
+    detail::arena text_;
+};
+
+namespace detail {
+
+enum hparam_rule : std::uint8_t {
+    positive = 1,  // 0 is nonsense, not silence
+    lenient = 2,   // what makes no sense here means nothing: -1, "auto", 1e30
+    layered = 4,   // may be an array with one number a layer
+    outer = 8,     // what wraps a language model may say it in its stead
+};
+
+/// A field and the keys that give it, the first that says something counts. Dots go into objects.
+struct hparam_row {
+    std::uint64_t hparams::*count = nullptr;
+    double hparams::*real = nullptr;
+    hparams::answer hparams::*flag = nullptr;
+    std::uint8_t rule;
+    std::string_view gguf, config, params;
+
+    using text = std::string_view;
+    constexpr hparam_row(std::uint64_t hparams::*f, int r, text g, text c, text p = {}) noexcept
+        : count(f), rule(static_cast<std::uint8_t>(r)), gguf(g), config(c), params(p) {}
+    constexpr hparam_row(double hparams::*f, int r, text g, text c, text p = {}) noexcept
+        : real(f), rule(static_cast<std::uint8_t>(r)), gguf(g), config(c), params(p) {}
+    constexpr hparam_row(hparams::answer hparams::*f, int r, text g, text c, text p = {}) noexcept
+        : flag(f), rule(static_cast<std::uint8_t>(r)), gguf(g), config(c), params(p) {}
+
+    constexpr bool is(std::uint64_t hparams::*f) const noexcept { return count == f; }
+    constexpr bool is(double hparams::*f) const noexcept { return real == f; }
+    constexpr bool is(hparams::answer hparams::*f) const noexcept { return flag == f; }
+};
+
+// clang-format off
+inline constexpr hparam_row hparam_table[] = {
+    {&hparams::n_layer, positive, "block_count",
+     "num_hidden_layers n_layer num_layers num_transformer_layers", "n_layers"},
+    {&hparams::n_vocab, lenient, "vocab_size", "padded_vocab_size vocab_size", "vocab_size"},
+    {&hparams::n_ctx, lenient, "context_length",
+     "max_position_embeddings n_ctx n_positions max_sequence_length model_max_length seq_length "
+     "block_size max_length", "max_seq_len max_position_embeddings"},
+    {&hparams::n_embd, positive, "embedding_length",
+     "hidden_size n_embd n_embed d_model model_dim", "dim"},
+    {&hparams::n_head, positive | layered, "attention.head_count",
+     "num_attention_heads n_head num_heads num_query_heads", "n_heads"},
+    {&hparams::n_head_kv, positive | layered, "attention.head_count_kv",
+     "num_key_value_heads n_head_kv num_kv_heads n_query_groups num_key_value_heads_per_layer "
+     "attn_config.kv_n_heads", "n_kv_heads"},
+    // With MLA, newer GGUFs put the compressed widths in key_length.
+    {&hparams::head_dim, positive, "attention.key_length_mla attention.key_length",
+     "head_dim kv_channels head_size", "head_dim"},
+    {&hparams::head_dim_v, 0, "attention.value_length_mla attention.value_length", "v_head_dim"},
+    // Llama 4: intermediate_size is the experts' width.
+    {&hparams::n_ff, layered, "feed_forward_length",
+     "intermediate_size_mlp intermediate_size ffn_hidden_size n_inner mlp_hidden_size "
+     "ffn_config.ffn_hidden_size", "hidden_dim inter_dim"},
+    {&hparams::n_rot, 0, "rope.dimension_count", "rotary_dim"},
+    {&hparams::n_layer_nextn, 0, "nextn_predict_layers", "num_nextn_predict_layers"},
+    {&hparams::sliding_window, lenient, "attention.sliding_window",
+     "sliding_window sliding_window_size", "sliding_window _sliding_window"},
+
+    {&hparams::rope_freq_base, positive, "rope.freq_base",
+     "rope_theta rope_parameters.rope_theta rope_parameters.full_attention.rope_theta "
+     "rotary_emb_base rotary_base rope_base attn_config.rope_theta", "rope_theta"},
+    {&hparams::rope_freq_base_swa, positive, "rope.freq_base_swa",
+     "rope_local_base_freq rope_parameters.sliding_attention.rope_theta"},
+    {&hparams::rope_fraction, positive, "",
+     "partial_rotary_factor rope_pct rotary_pct rope_percent rotary_percent rotary_percentage "
+     "rope_parameters.partial_rotary_factor rope_parameters.full_attention.partial_rotary_factor"},
+    {&hparams::rope_factor, positive, "rope.scaling.factor rope.scale_linear",
+     "rope_scaling.factor rope_parameters.factor rope_parameters.full_attention.factor",
+     "yarn.factor rope_scaling_factor"},
+    {&hparams::rope_low_freq_factor, 0, "",
+     "rope_scaling.low_freq_factor rope_parameters.low_freq_factor"},
+    {&hparams::rope_high_freq_factor, 0, "",
+     "rope_scaling.high_freq_factor rope_parameters.high_freq_factor", "rope_high_freq_factor"},
+    {&hparams::rope_attn_factor, 0, "rope.scaling.attn_factor rope.scaling.yarn_attn_factor",
+     "rope_scaling.attention_factor rope_parameters.attention_factor"},
+    {&hparams::rope_beta_fast, 0, "rope.scaling.yarn_beta_fast",
+     "rope_scaling.beta_fast rope_parameters.beta_fast", "yarn.beta"},
+    {&hparams::rope_beta_slow, 0, "rope.scaling.yarn_beta_slow",
+     "rope_scaling.beta_slow rope_parameters.beta_slow", "yarn.alpha"},
+    {&hparams::rope_mscale, 0, "", "rope_scaling.mscale rope_parameters.mscale"},
+    {&hparams::rope_mscale_all_dim, 0, "",
+     "rope_scaling.mscale_all_dim rope_parameters.mscale_all_dim"},
+    {&hparams::rope_original_ctx, lenient, "rope.scaling.original_context_length",
+     "rope_scaling.original_max_position_embeddings "
+     "rope_parameters.original_max_position_embeddings original_max_position_embeddings",
+     "yarn.original_max_position_embeddings"},
+    {&hparams::alibi, 0, "", "alibi attn_config.alibi"},
+
+    {&hparams::norm_eps, 0, "attention.layer_norm_rms_epsilon attention.layer_norm_epsilon",
+     "rms_norm_eps norm_eps layernorm_epsilon layer_norm_epsilon layer_norm_eps norm_epsilon",
+     "norm_eps"},
+
+    {&hparams::n_expert, 0, "expert_count",
+     "num_local_experts num_experts n_routed_experts moe_num_experts num_moe_experts "
+     "ffn_config.moe_num_experts", "moe.num_experts moe_args.num_experts"},
+    {&hparams::n_expert_used, 0, "expert_used_count",
+     "num_experts_per_tok num_experts_per_token top_k_experts moe_topk moe_router_topk "
+     "ffn_config.moe_top_k", "moe.num_experts_per_tok moe_args.top_k n_activated_experts"},
+    {&hparams::n_expert_shared, 0, "expert_shared_count",
+     "n_shared_experts num_shared_experts num_shared_expert moe_num_shared_experts",
+     "moe.num_shared_experts"},
+    {&hparams::n_expert_groups, lenient, "expert_group_count", "n_group", "n_expert_groups"},
+    {&hparams::n_expert_groups_used, lenient, "expert_group_used_count", "topk_group",
+     "n_limited_groups"},
+    {&hparams::n_ff_exp, 0, "expert_feed_forward_length",
+     "moe_intermediate_size moe_ffn_hidden_size", "moe.expert_hidden_dim moe_inter_dim ffn_exp"},
+    {&hparams::n_ff_shexp, 0, "expert_shared_feed_forward_length",
+     "shared_expert_intermediate_size shared_intermediate_size"},
+    {&hparams::n_layer_dense_lead, 0, "leading_dense_block_count", "first_k_dense_replace",
+     "moe.first_k_dense_replace n_dense_layers"},
+    {&hparams::expert_norm, 0, "expert_weights_norm", "norm_topk_prob"},
+    {&hparams::expert_scale, 0, "expert_weights_scale", "routed_scaling_factor",
+     "moe.routed_scale route_scale"},
+
+    {&hparams::q_lora_rank, 0, "attention.q_lora_rank", "q_lora_rank"},
+    {&hparams::kv_lora_rank, 0, "attention.kv_lora_rank", "kv_lora_rank"},
+    {&hparams::qk_nope_head_dim, 0, "", "qk_nope_head_dim"},
+    {&hparams::qk_rope_head_dim, 0, "", "qk_rope_head_dim"},
+
+    {&hparams::embedding_scale, 0, "embedding_scale", "scale_emb embedding_multiplier"},
+    {&hparams::residual_scale, 0, "residual_scale", "residual_multiplier"},
+    {&hparams::logit_scale, 0, "logit_scale", "logit_scale logits_scaling"},
+    {&hparams::attn_scale, 0, "attention.scale", "attention_multiplier query_pre_attn_scalar"},
+    {&hparams::attn_softcap, 0, "attn_logit_softcapping", "attn_logit_softcapping"},
+    {&hparams::final_softcap, 0, "final_logit_softcapping", "final_logit_softcapping"},
+    {&hparams::clip_qkv, 0, "attention.clamp_kqv", "clip_qkv attn_config.clip_qkv"},
+
+    {&hparams::tied, outer, "",
+     "tie_word_embeddings weight_tying share_embeddings_and_output_weights", "tied_embeddings"},
+    {&hparams::qkv_bias, 0, "",
+     "attention_bias qkv_bias use_qkv_bias add_qkv_bias include_qkv_bias bias"},
+    {&hparams::quant_bits, lenient | outer, "",
+     "quantization_config.bits quantization_config.w_bit quantization.bits"},
+    {&hparams::quant_group, lenient | outer, "",
+     "quantization_config.group_size quantization_config.q_group_size quantization.group_size"},
+};
+// clang-format on
+
+inline constexpr unsigned hparam_row_count = sizeof(hparam_table) / sizeof(hparam_table[0]);
+
+template <class F>
+constexpr unsigned hparam_row_of(F field) noexcept {
+    unsigned i = 0;
+    while (i < hparam_row_count && !hparam_table[i].is(field)) ++i;
+    return i;
+}
+
+template <class T>
+struct named {
+    std::string_view name;
+    T value;
+};
+template <class T, std::size_t N>
+constexpr T look_up(const named<T> (&table)[N], std::string_view name, T otherwise) noexcept {
+    for (const named<T>& n : table)
+        if (n.name == name) return n.value;
+    return otherwise;
+}
+
+inline constexpr named<hparams::scaling> scaling_names[] = {
+    {"none", hparams::scaling::none},         {"default", hparams::scaling::none},
+    {"linear", hparams::scaling::linear},     {"dynamic", hparams::scaling::dynamic},
+    {"yarn", hparams::scaling::yarn},         {"llama3", hparams::scaling::llama3},
+    {"longrope", hparams::scaling::longrope}, {"su", hparams::scaling::longrope},
+    {"mrope", hparams::scaling::mrope},
+};
+// Which norm the key of its epsilon names; model types for which that is not so.
+inline constexpr named<hparams::norm> norm_keys[] = {
+    {"rms_norm_eps", hparams::norm::rms},
+    {"attention.layer_norm_rms_epsilon", hparams::norm::rms},
+    {"layer_norm_eps", hparams::norm::layer},
+    {"layer_norm_epsilon", hparams::norm::layer},
+    {"attention.layer_norm_epsilon", hparams::norm::layer},
+};
+inline constexpr named<hparams::norm> norm_types[] = {
+    {"orion", hparams::norm::layer},    {"phimoe", hparams::norm::layer},
+    {"stablelm", hparams::norm::layer}, {"stablelm_epoch", hparams::norm::layer},
+    {"qwen", hparams::norm::rms},       {"exaone", hparams::norm::rms},
+};
+// Configs whose width is that of gate and up together.
+inline constexpr named<bool> doubled_widths[] = {
+    {"qwen", true}, {"molmo", true}, {"hf_olmo", true}};
+// GGUF architectures that write by what logits are divided; Cohere's is a factor.
+inline constexpr named<bool> divided_logits[] = {
+    {"granite", true}, {"granitemoe", true}, {"granitehybrid", true}, {"minicpm", true}};
+
+}  // namespace detail
+
+template <class T>
+std::string_view hparams::key(T hparams::*field) const noexcept {
+    static_assert(rows == detail::hparam_row_count, "one key for each row");
+    unsigned i = detail::hparam_row_of(field);
+    return i < rows ? keys_[i] : std::string_view();
+}
+
+AKA_END
+
+#endif  // AKA_HPARAM_TABLE_HPP
+
+// ---- aka/hparams.hpp ---------------------------------------------------------------------------
+// aka: reading hyper-parameters, whoever says them: config.json, params.json or GGUF metadata.
+
+#ifndef AKA_HPARAMS_HPP
+#define AKA_HPARAMS_HPP
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+AKA_BEGIN
+namespace detail {
+
+// <cmath> costs more than the rest of this file.
+inline double square_root(double v) noexcept {
+    if (!(v > 0) || v - v != 0) return 0;
+    double r = v > 1 ? v : 1;
+    for (double last = 2 * r; r < last;) {
+        last = r;
+        r = (r + v / r) / 2;
+    }
+    return r;
+}
+
+/// Fills one hparams from one source: the table first, then what the table cannot say.
+template <class S>
+class hparams_reader {
+  public:
+    hparams_reader(const S& s, hparams& h) noexcept : source_(s), h_(h) {}
+
+    status read() noexcept {
+        h_.source = source_.from();
+        for (unsigned i = 0; i < hparam_row_count; ++i)
+            if (status s = row(i); !s) return s;
+        for (auto step : {&hparams_reader::heads, &hparams_reader::widths, &hparams_reader::rope,
+                          &hparams_reader::words, &hparams_reader::scales, &hparams_reader::check})
+            if (status s = (this->*step)(); !s) return s;
+        return {};
+    }
+    /// A text of the source, copied.
+    status keep(std::string_view& to, const said_value& v) noexcept {
+        std::string_view t;
+        if (!text_of(v.text, h_.text_, t)) return no_memory();
+        const char* p = h_.text_.copy(t);
+        if (p == nullptr) return no_memory();
+        to = {p, t.size()};
+        return {};
+    }
+    status keep(std::string_view& to, std::string_view keys, bool outer = false) noexcept {
+        said_value v;
+        bool there = any_word(keys, [&](std::string_view k) {
+            return source_.find(k, outer, v) && v.is(kind::text);
+        });
+        return there ? keep(to, v) : status();
+    }
+
+  private:
+    using kind = said_value::kind;
+    using answer = hparams::answer;
+
+    // --- the table
+
+    status row(unsigned i) noexcept {
+        const hparam_row& r = hparam_table[i];
+        status s;
+        for (int pass = 0; pass < 2; ++pass)
+            if (any_word(source_.keys(r, pass), [&](std::string_view key) {
+                    said_value v;
+                    if (!source_.find(key, (r.rule & outer) != 0, v)) return false;
+                    bool took = false;
+                    s = r.count != nullptr  ? count(r, key, v, took)
+                        : r.real != nullptr ? real(r, key, v, took)
+                                            : flag(r, key, v, took);
+                    if (took) h_.keys_[i] = key;
+                    return took || !s;
+                }))
+                break;
+        return s;
+    }
+    AKA_COLD error bad(std::string_view key, const said_value& v, const char* expected) noexcept {
+        error e(errc::bad_hparams, v.at);
+        source_.name(key, e);
+        v.describe(e);
+        return e.say(", expected ", expected);
+    }
+    static bool fits(const said_value& v) noexcept {
+        return v.is(kind::number) && v.whole && v.count <= hparams::max_count;
+    }
+    status count(const hparam_row& r, std::string_view key, const said_value& v,
+                 bool& took) noexcept {
+        if (v.is(kind::list)) return list(r, key, v, took);
+        if (!fits(v)) {
+            if ((r.rule & lenient) != 0) return {};
+            return bad(key, v, "a whole number below 2^31");
+        }
+        bool heads = r.is(&hparams::n_head) || r.is(&hparams::n_head_kv);
+        if (v.count == 0 && (r.rule & positive) != 0 && !(heads && source_.heads_may_be_zero()))
+            return bad(key, v, "at least 1");
+        took = v.count != 0;
+        h_.*r.count = v.count;
+        return {};
+    }
+    // One number a layer where that is meant; elsewhere as many times the same number, or nothing.
+    status list(const hparam_row& r, std::string_view key, const said_value& v,
+                bool& took) noexcept {
+        growing<std::uint64_t>* to = nullptr;
+        if ((r.rule & layered) != 0) {
+            to = &h_.layers_[r.is(&hparams::n_head) ? 0 : r.is(&hparams::n_head_kv) ? 1 : 2];
+            if (v.count != h_.n_layer || h_.n_layer > hparams::max_layers) {
+                error e(errc::bad_hparams, v.at);
+                source_.name(key, e);
+                return e.say(" has ", v.count, " numbers for ", h_.n_layer, " layers");
+            }
+            to->clear();
+            if (!to->reserve(static_cast<std::size_t>(v.count))) return no_memory();
+        }
+        std::uint64_t most = 0, least = ~std::uint64_t{0};
+        said_value wrong;
+        bool good = source_.each(v, [&](const said_value& n) {
+            if (!fits(n)) return wrong = n, false;
+            if (n.count > most) most = n.count;
+            if (n.count < least) least = n.count;
+            return to == nullptr || to->push(n.count);
+        });
+        if (!good && to == nullptr) return {};
+        if (!good) return bad(key, wrong, "whole numbers below 2^31");
+        if (to != nullptr && most == least) to->clear();
+        took = most != 0 && (to != nullptr || most == least);
+        if (took) h_.*r.count = most;
+        return {};
+    }
+    status real(const hparam_row& r, std::string_view key, const said_value& v,
+                bool& took) noexcept {
+        if (!v.is(kind::number) || v.real - v.real != 0) return bad(key, v, "a number");
+        if ((r.rule & positive) != 0 && !(v.real > 0)) return bad(key, v, "more than 0");
+        h_.*r.real = v.real;
+        took = true;
+        return {};
+    }
+    status flag(const hparam_row& r, std::string_view key, const said_value& v,
+                bool& took) noexcept {
+        if (!v.is(kind::flag)) return bad(key, v, "true or false");
+        h_.*r.flag = v.truth ? answer::yes : answer::no;
+        took = true;
+        return {};
+    }
+
+    // --- what the table cannot say
+
+    bool find(std::string_view key, kind k, said_value& v) const noexcept {
+        return source_.find(key, false, v) && v.is(k);
+    }
+    answer truth(std::string_view key) const noexcept {
+        said_value v;
+        if (!find(key, kind::flag, v)) return answer::unsaid;
+        return v.truth ? answer::yes : answer::no;
+    }
+    template <class T>
+    void set_key(T hparams::*field, std::string_view key) noexcept {
+        h_.keys_[hparam_row_of(field)] = key;
+    }
+    bool of_type(std::string_view type) const noexcept { return h_.model_type == type; }
+
+    status heads() noexcept {
+        // A number of kv heads that counts only where another key says that there are such.
+        struct gated {
+            std::string_view key, gate;
+            answer without;
+        };
+        constexpr gated gates[] = {
+            {"multi_query_group_num", "multi_query_attention", answer::no},  // ChatGLM
+            {"num_query_groups", "group_query_attention", answer::yes},      // Megatron, CodeShell
+        };
+        for (const gated& g : gates) {
+            said_value v;
+            answer open = truth(g.gate);
+            if (h_.n_head_kv != 0 || (open == answer::unsaid ? g.without : open) == answer::no ||
+                !source_.find(g.key, false, v))
+                continue;
+            bool took = false;
+            const hparam_row& r = hparam_table[hparam_row_of(&hparams::n_head_kv)];
+            if (status s = count(r, g.key, v, took); !s) return s;
+            if (took) set_key(&hparams::n_head_kv, g.key);
+        }
+        // Falcon 7B and GPT-BigCode: one kv head, whatever a kv count says, unless it is the newer
+        // Falcon.
+        if (truth("multi_query") == answer::yes &&
+            truth("new_decoder_architecture") != answer::yes) {
+            h_.n_head_kv = 1;
+            set_key(&hparams::n_head_kv, "multi_query");
+        }
+        if (h_.n_head_kv == 0 && h_.layers_[1].empty()) h_.n_head_kv = h_.n_head;
+
+        said_value v;
+        if (h_.source == hparams_source::gguf && h_.kv_lora_rank != 0) {
+            if (h_.n_rot != 0 && h_.n_rot < h_.head_dim) {
+                h_.qk_rope_head_dim = h_.n_rot;
+                h_.qk_nope_head_dim = h_.head_dim - h_.n_rot;
+            }
+        } else if (h_.kv_lora_rank != 0 && h_.qk_rope_head_dim != 0) {
+            // MLA. Newer transformers write the rotary part alone as head_dim.
+            h_.head_dim = h_.qk_nope_head_dim + h_.qk_rope_head_dim;
+            h_.n_rot = h_.qk_rope_head_dim;
+        }
+        if (h_.head_dim == 0 && h_.n_head != 0 && h_.n_embd % h_.n_head == 0)
+            h_.head_dim = h_.n_embd / h_.n_head;
+        if (h_.head_dim_v == 0) h_.head_dim_v = h_.head_dim;
+        // Rows of the embedding: more than the vocabulary where it is padded. (ALBERT's key of the
+        // same name is a width, and smaller.)
+        if (find("embedding_size", kind::number, v) && fits(v) && v.count > h_.n_vocab &&
+            h_.n_vocab != 0) {
+            h_.n_vocab = v.count;
+            set_key(&hparams::n_vocab, "embedding_size");
+        }
+        return {};
+    }
+
+    status widths() noexcept {
+        said_value v;
+        if (h_.source != hparams_source::gguf && h_.n_ff != 0 &&
+            look_up(doubled_widths, h_.model_type, false)) {
+            if (h_.n_ff % 2 != 0)
+                return bad(h_.key(&hparams::n_ff), number(h_.n_ff),
+                           "an even number: gate and up together");
+            h_.n_ff /= 2;
+        }
+        // Meta: 8/3 of the width, rounded up. Where there are experts another rule holds.
+        if (h_.source == hparams_source::params_json && h_.n_ff == 0 && h_.n_embd != 0 &&
+            h_.n_expert == 0) {
+            std::uint64_t n = 8 * h_.n_embd / 3, to = 256;
+            if (find("ffn_dim_multiplier", kind::number, v)) {
+                if (!(v.real > 0 && v.real < 1024))
+                    return bad("ffn_dim_multiplier", v, "0 to 1024");
+                n = static_cast<std::uint64_t>(v.real * static_cast<double>(n));
+            }
+            if (source_.find("multiple_of", false, v)) {
+                if (!fits(v) || v.count == 0) return bad("multiple_of", v, "a whole number");
+                to = v.count;
+            }
+            h_.n_ff = (n + to - 1) / to * to;
+        }
+        if (h_.n_expert == 0) return {};
+        if (h_.n_ff_exp == 0) experts_width();
+        if (h_.n_ff_shexp == 0) h_.n_ff_shexp = h_.n_expert_shared * h_.n_ff_exp;
+        return {};
+    }
+    // Mixtral, gpt-oss, Llama 4: the width that others give to dense layers.
+    void experts_width() noexcept {
+        said_value v;
+        if (h_.source == hparams_source::gguf) {
+            bool parts = starts_with(h_.model_type, "qwen");  // older files: as llama.cpp does
+            if (!parts)
+                h_.n_ff_exp = h_.n_ff;
+            else if (h_.n_expert_used != 0 && h_.n_ff % h_.n_expert_used == 0)
+                h_.n_ff_exp = h_.n_ff / h_.n_expert_used;
+        } else if (find("intermediate_size", kind::number, v) && fits(v)) {
+            h_.n_ff_exp = v.count;
+            set_key(&hparams::n_ff_exp, "intermediate_size");
+        } else {
+            h_.n_ff_exp = h_.n_ff;
+        }
+    }
+
+    status rope() noexcept {
+        said_value v;
+        if (h_.rope_freq_base != h_.rope_freq_base && of_type("chatglm") &&
+            find("rope_ratio", kind::number, v)) {
+            if (!(v.real > 0) || v.real - v.real != 0) return bad("rope_ratio", v, "more than 0");
+            h_.rope_freq_base = 10000 * v.real;
+            set_key(&hparams::rope_freq_base, "rope_ratio");
+        }
+        bool json = h_.source != hparams_source::gguf;
+        if (json && h_.n_rot == 0) {
+            double part = h_.rope_fraction;
+            if (part != part && of_type("chatglm")) part = 0.5;  // in its code, in no key
+            if (part == part && part <= 1)
+                h_.n_rot = static_cast<std::uint64_t>(part * static_cast<double>(h_.head_dim));
+        }
+        if (status s =
+                keep(h_.rope_scaling_name, json ? "rope_scaling.rope_type rope_scaling.type "
+                                                  "rope_parameters.rope_type rope_parameters.type "
+                                                  "rope_parameters.full_attention.rope_type"
+                                                : "rope.scaling.type");
+            !s)
+            return s;
+        if (!h_.rope_scaling_name.empty())
+            h_.rope_scaling = look_up(scaling_names, h_.rope_scaling_name, hparams::scaling::other);
+        else if (truth("use_scaled_rope") == answer::yes)
+            meta_scaling();
+        else if (find("yarn", kind::object, v))
+            h_.rope_scaling = hparams::scaling::yarn;
+        else if (h_.key(&hparams::rope_factor) == "rope.scale_linear")
+            h_.rope_scaling = hparams::scaling::linear;
+        for (auto o : {"rope_scaling", "rope_parameters"}) {
+            fixed_text<64> key;
+            key << o << ".long_factor";
+            if (find(key.view(), kind::list, v)) h_.n_long_factors = v.count;
+            fixed_text<64> other;
+            other << o << ".short_factor";
+            if (find(other.view(), kind::list, v)) h_.n_short_factors = v.count;
+        }
+
+        if (h_.source == hparams_source::params_json)
+            h_.rope_rows = hparams::row_order::interleaved;
+        for (std::string_view k : {"rope_interleave", "rotary_interleaved", "original_rope"})
+            if (answer a = truth(k); a != answer::unsaid)
+                h_.rope_rows = a == answer::yes ? hparams::row_order::interleaved
+                                                : hparams::row_order::half_split;
+        // Baichuan 13B has no rotary embedding, and no key that says so.
+        if (of_type("baichuan") && h_.n_embd == 5120) h_.alibi = answer::yes;
+        if (!json && find("attention.max_alibi_bias", kind::number, v) && v.real > 0)
+            h_.alibi = answer::yes;
+        if (truth("use_sliding_window") == answer::no) h_.sliding_window = 0;
+        return {};
+    }
+    // The numbers are in Meta's code. The factor is 8 there and 32 for Llama 3.2, so it stays
+    // unsaid.
+    void meta_scaling() noexcept {
+        auto fill = [](double& d, double with) {
+            if (d != d) d = with;
+        };
+        h_.rope_scaling = hparams::scaling::llama3;
+        fill(h_.rope_low_freq_factor, 1);
+        fill(h_.rope_high_freq_factor, 4);
+        if (h_.rope_original_ctx == 0) h_.rope_original_ctx = 8192;
+    }
+
+    status words() noexcept {
+        said_value v;
+        std::string_view eps = h_.key(&hparams::norm_eps);
+        h_.norm_kind = look_up(norm_keys, eps, hparams::norm::unsaid);
+        if (eps == "norm_eps" && h_.source == hparams_source::params_json)
+            h_.norm_kind = hparams::norm::rms;
+        h_.norm_kind = look_up(norm_types, h_.model_type, h_.norm_kind);
+        if (answer a = truth("rmsnorm"); a != answer::unsaid)
+            h_.norm_kind = a == answer::yes ? hparams::norm::rms : hparams::norm::layer;
+        for (std::string_view k : {"layer_norm_type", "normalization", "norm_class_name"}) {
+            if (!find(k, kind::text, v)) continue;
+            bool rms = v.text.raw().find("rms") != std::string_view::npos ||
+                       v.text.raw().find("RMS") != std::string_view::npos;
+            h_.norm_kind = rms ? hparams::norm::rms : hparams::norm::layer;
+        }
+
+        if (source_.from() == hparams_source::gguf) {
+            constexpr hparams::gating kinds[] = {hparams::gating::unsaid, hparams::gating::softmax,
+                                                 hparams::gating::sigmoid,
+                                                 hparams::gating::softmax_weight};
+            if (find("expert_gating_func", kind::number, v) && v.whole)
+                h_.expert_gating = v.count < 4 ? kinds[v.count] : hparams::gating::other;
+            return {};
+        }
+        std::string_view gating;
+        if (status s = keep(gating,
+                            "scoring_func score_function score_func moe_router_activation "
+                            "moe_router_score_function");
+            !s)
+            return s;
+        if (!gating.empty())
+            h_.expert_gating = gating == "softmax"   ? hparams::gating::softmax
+                               : gating == "sigmoid" ? hparams::gating::sigmoid
+                                                     : hparams::gating::other;
+        return quantisation();
+    }
+    status quantisation() noexcept {
+        if (status s = keep(h_.quant_method, "quantization_config.quant_method", true); !s)
+            return s;
+        if (!h_.quant_method.empty()) return {};
+        said_value v;
+        auto object = [&](std::string_view key) {
+            return source_.find(key, true, v) && v.is(kind::object) && v.count != 0;
+        };
+        auto on = [&](std::string_view key) {
+            return source_.find(key, true, v) && v.is(kind::flag) && v.truth;
+        };
+        if (on("quantization_config.load_in_4bit") || on("quantization_config.load_in_8bit"))
+            h_.quant_method = "bitsandbytes";
+        else if (object("quantization"))
+            h_.quant_method = "mlx";
+        else if (object("compression_config"))
+            h_.quant_method = "compressed-tensors";
+        else if (object("quantization_config"))
+            h_.quant_method = "unnamed";
+        return {};
+    }
+
+    status scales() noexcept {
+        said_value v;
+        if (h_.key(&hparams::attn_scale) == "query_pre_attn_scalar")
+            h_.attn_scale = h_.attn_scale > 0 ? 1 / square_root(h_.attn_scale) : hparams::nan();
+        bool divides =
+            h_.key(&hparams::logit_scale) == "logits_scaling" ||
+            (h_.source == hparams_source::gguf && look_up(divided_logits, h_.model_type, false));
+        if (divides && h_.logit_scale == h_.logit_scale) {
+            if (h_.logit_scale == 0) return bad(h_.key(&hparams::logit_scale), number(0), "not 0");
+            h_.logit_scale = 1 / h_.logit_scale;
+        }
+        if (find("dim_model_base", kind::number, v) && v.real > 0 && h_.n_embd != 0) {  // MiniCPM
+            h_.logit_scale = v.real / static_cast<double>(h_.n_embd);
+            set_key(&hparams::logit_scale, "dim_model_base");
+        }
+        if (find("scale_depth", kind::number, v) && h_.n_layer != 0) {
+            h_.residual_scale = v.real / square_root(static_cast<double>(h_.n_layer));
+            set_key(&hparams::residual_scale, "scale_depth");
+        }
+        return {};
+    }
+
+    static said_value number(std::uint64_t n) noexcept {
+        said_value v;
+        return v.number(static_cast<double>(n)), v;
+    }
+    /// "num_attention_heads 32"
+    template <class T>
+    AKA_COLD void tell(error& e, T hparams::*field, std::uint64_t n) const noexcept {
+        if (h_.said(field))
+            source_.name(h_.key(field), e);
+        else
+            e.say("its default");
+        e.say(' ', n);
+    }
+    status check() noexcept {
+        if (h_.n_layer > hparams::max_layers)
+            return bad(h_.key(&hparams::n_layer), number(h_.n_layer), "at most 2^20");
+        if (!(h_.norm_eps >= 0) && h_.norm_eps == h_.norm_eps)
+            return bad(h_.key(&hparams::norm_eps), negative(h_.norm_eps), "at least 0");
+        std::uint64_t layers = h_.layers_differ() ? h_.n_layer : 1;
+        for (std::uint64_t l = 0; l < layers; ++l) {
+            std::uint64_t q = h_.n_head_at(l), kv = h_.n_head_kv_at(l);
+            if (q == 0 || kv == 0 || q % kv == 0) continue;
+            error e(errc::bad_hparams);
+            if (layers != 1) e.say("layer ", l, ": ");
+            tell(e, &hparams::n_head_kv, kv);
+            e.say(" does not divide ");
+            tell(e, &hparams::n_head, q);
+            return e;
+        }
+        struct pair {
+            std::uint64_t hparams::*less, hparams::*more;
+        };
+        for (const pair& p : {pair{&hparams::n_expert_used, &hparams::n_expert},
+                              pair{&hparams::n_layer_dense_lead, &hparams::n_layer},
+                              pair{&hparams::n_rot, &hparams::head_dim}}) {
+            if (!h_.said(p.less) || !h_.said(p.more) || h_.*p.less <= h_.*p.more) continue;
+            error e(errc::bad_hparams);
+            tell(e, p.less, h_.*p.less);
+            e.say(" is more than ");
+            return tell(e, p.more, h_.*p.more), e;
+        }
+        return {};
+    }
+    static said_value negative(double d) noexcept {
+        said_value v;
+        return v.number(d), v;
+    }
+
+    const S& source_;
+    hparams& h_;
+};
+
+}  // namespace detail
+
+inline result<hparams> hparams::from_config(byte_span json, hparams_source source) noexcept {
+    detail::config_source s(json, source);
+    if (status r = s.read(); !r) return r.error();
+    hparams h;
+    detail::hparams_reader<detail::config_source> reader(s, h);
+    if (status r = reader.keep(h.model_type, "model_type", true); !r) return r.error();
+    auto first_of = [&](std::string_view& to, bool outer) -> status {
+        detail::said_value v, first;
+        if (!(outer ? s.find_outer("architectures", v) : s.find("architectures", false, v)) ||
+            !v.is(detail::said_value::kind::list))
+            return {};
+        (void)s.each(v, [&](const detail::said_value& e) { return first = e, false; });
+        if (!first.is(detail::said_value::kind::text)) return {};
+        return reader.keep(to, first);
+    };
+    if (status r = first_of(h.architecture, false); !r) return r.error();
+    if (s.wrapped())
+        if (status r = first_of(h.outer_architecture, true); !r) return r.error();
+    if (h.architecture.empty()) h.architecture = h.outer_architecture;
+    if (status r = reader.read(); !r) return r.error();
+    return h;
+}
+
+inline result<hparams> hparams::from_gguf(const metadata& m) noexcept {
+    hparams h;
+    result<std::string_view> arch = m.find("general.architecture").as_string();
+    if (!arch) return h;
+    // The name of an architecture is a word; a stranger's may be anything.
+    if (arch.get_if()->size() > 64)
+        return detail::fail(errc::bad_hparams, error::nowhere, "general.architecture of ",
+                            arch.get_if()->size(), " bytes");
+    const char* p = h.text_.copy(*arch.get_if());
+    if (p == nullptr) return detail::no_memory();
+    h.model_type = {p, arch.get_if()->size()};
+    detail::gguf_source s(m, h.model_type);
+    if (status r = detail::hparams_reader<detail::gguf_source>(s, h).read(); !r) return r.error();
+    metadata_value tokens = m.find("tokenizer.ggml.tokens");
+    if (h.n_vocab == 0 && tokens.is_array()) h.n_vocab = tokens.raw().count;
+    return h;
+}
+
+inline result<hparams> hparams::from_folder(const detail::path& folder,
+                                            bool params_first) noexcept {
+    if (!folder.ok()) return detail::no_memory();
+    hparams best;
+    for (int i = 0; i < 2; ++i) {
+        bool params = (i == 0) == params_first;
+        detail::path p(folder.view());
+        p /= params ? "params.json" : "config.json";
+        if (!p.ok()) return detail::no_memory();
+        result<mapped_file> f = mapped_file::open(std::move(p), access::read);
+        if (f.code() == errc::missing_file) continue;
+        if (!f) return f.error();
+        const mapped_file& file = *f.get_if();
+        detail::growing<std::byte> text;
+        // One byte past the limit is enough for the error.
+        std::uint64_t n = file.size(), most = detail::config_source::most_bytes + 1;
+        if (!text.resize(static_cast<std::size_t>(n < most ? n : most))) return detail::no_memory();
+        if (status r = file.read(0, {text.data(), text.size()}); !r) return r.error();
+        result<hparams> h =
+            from_config({text.data(), text.size()},
+                        params ? hparams_source::params_json : hparams_source::config_json);
+        if (!h) {
+            error e = h.error();
+            return e.in(file.path());
+        }
+        // A config that only names a class, as beside Mistral's params.json, leaves it to the
+        // other.
+        if (h.get_if()->n_layer != 0 || h.get_if()->n_embd != 0) return h;
+        if (!best.found()) best = std::move(*h.get_if());
+    }
+    return best;
+}
+
+inline result<hparams> hparams::of(const checkpoint& c) noexcept {
+    if (c.format() == checkpoint_format::gguf) {
+        result<hparams> h = from_gguf(c.metadata());
+        if (!h && c.file_count() != 0) {
+            error e = h.error();
+            return e.in(c.file(0).path());
+        }
+        if (!h || h.get_if()->found()) return h;
+    }
+    // consolidated*.safetensors is Mistral's own file; the other spelling's config lies beside.
+    bool own = c.file_count() != 0 &&
+               detail::starts_with(detail::path(c.file(0).path()).file_name(), "consolidated");
+    return from_folder(c.folder(), own);
+}
+
+AKA_END
+
+#endif  // AKA_HPARAMS_HPP
+
+// ---- aka/layout.hpp ----------------------------------------------------------------------------
+// aka: layouts. Every trick of the family (fused tensors, RoPE row orders, stacked experts,
+// transpositions) is a way to put a role's axes in memory; walking two layouts of one role and
+// zipping their strides gives the boxes that copy one into the other.
+#ifndef AKA_LAYOUT_HPP
+#define AKA_LAYOUT_HPP
+
+#include <cstdint>
+#include <string_view>
+
+AKA_BEGIN
+
+/// How long the axes of one layer are. `f` differs between the dense, the expert and the shared
+/// feed-forward.
+struct axis_sizes {
+    std::uint64_t v = 0, x = 0, kv = 0, g = 0;
+    std::uint64_t d = 0;       ///< a head of v
+    std::uint64_t head = 0;    ///< a head of q and k: the same in most models
+    std::uint64_t rotary = 0;  ///< rows of a head that turn: 2 * i; the rest of them is r
+    std::uint64_t f = 0, f_exps = 0, f_shexp = 0, e = 0;
+
+    std::uint64_t of(axis a, role r) const noexcept {
+        switch (a) {
+            case axis::v:
+                return v;
+            case axis::x:
+                return x;
+            case axis::kv:
+                return kv;
+            case axis::g:
+                return g;
+            case axis::s:
+                return 2;
+            case axis::i:
+                return rotary / 2;
+            case axis::r:
+                return d - rotary;
+            case axis::d:
+                return d;
+            case axis::e:
+                return e;
+            case axis::f:
+                break;
+        }
+        if (is_expert(r)) return f_exps;
+        bool shared =
+            r == role::ffn_gate_shexp || r == role::ffn_up_shexp || r == role::ffn_down_shexp;
+        return shared ? f_shexp : f;
+    }
+};
+
+/// Where a role lies in a tensor: element `base`, and a stride for each of its axes. A head's
+/// rotary rows and the `rest` behind them are two places.
+struct atom_axis {
+    aka::axis axis;
+    std::uint64_t n, stride;
+};
+struct atom_place {
+    static constexpr unsigned most_axes = 6;
+    aka::role role = role::none;
+    bool rest = false;
+    std::uint8_t axes = 0;
+    std::uint64_t base = 0;
+    atom_axis axis[most_axes] = {};
+
+    const atom_axis* find(aka::axis a) const noexcept {
+        for (unsigned i = 0; i < axes; ++i)
+            if (axis[i].axis == a) return &axis[i];
+        return nullptr;
+    }
+    /// Keeps steps [first, first + count) of an axis. False: the place does not have them.
+    bool restrict_to(aka::axis a, std::uint64_t first, std::uint64_t count) noexcept {
+        for (unsigned i = 0; i < axes; ++i) {
+            if (axis[i].axis != a) continue;
+            if (first > axis[i].n || count > axis[i].n - first) return false;
+            base += first * axis[i].stride;
+            axis[i].n = count;
+            return true;
+        }
+        return false;
+    }
+};
+
+/// All places of one tensor, and its shape.
+struct placement {
+    static constexpr unsigned most_atoms = 8, most_dims = 4;
+    std::uint8_t atoms = 0, rank = 0;
+    bool opaque = false;  // `*`: the tensor is one thing, its shape its own affair
+    atom_place atom[most_atoms];
+    std::uint64_t dims[most_dims] = {};
+    std::uint64_t elements = 0;
+
+    const atom_place* find(role r, bool rest = false) const noexcept {
+        for (unsigned i = 0; i < atoms; ++i)
+            if (atom[i].role == r && atom[i].rest == rest) return &atom[i];
+        return nullptr;
+    }
+};
+
+namespace detail {
+
+/// Reads a layout's text; see names.hpp for the grammar. Used twice: to check a table (no sizes
+/// needed) and to walk.
+class layout_walk {
+  public:
+    /// `rope` decides the order of `s i` in a role's own layout; a written layout says it itself.
+    layout_walk(std::string_view text, role own, rope_order rope, const axis_sizes& sizes,
+                bool inputs) noexcept
+        : text_(text), sizes_(sizes), inputs_(inputs) {
+        if (text_.empty()) {
+            text_ = info(own).axes;
+            swap_pair_ = rope == rope_order::interleaved;
+            commas_ = true;
+        }
+        own_ = own;
+        vocabulary_ = own == role::token_embd || own == role::output ||
+                      text_.find(name(role::token_embd)) != std::string_view::npos;
+    }
+
+    status operator()(placement& out) noexcept {
+        out = placement();
+        out_ = &out;
+        if (text_ == "*") {
+            out.opaque = true;
+            out.atoms = 1;
+            out.atom[0].role = own_;
+            return {};
+        }
+        commas_ = text_.find(',') != std::string_view::npos;
+        first_ = first_role();
+        // Extents are products over what stands to the right, so the text is read from its end:
+        // once to measure, then once more from the front with every stride known.
+        std::uint64_t total = 0;
+        pos_ = 0;
+        if (!extent_of_seq(total, own_)) return bad();
+        if (pos_ != text_.size()) return what_ = "unexpected text", bad();
+        out.elements = total;
+        pos_ = 0;
+        atom_place path;
+        path.role = own_;
+        std::uint64_t inner = 1;
+        if (!place_seq(path, total, inner)) return bad();
+        if (!shape()) return bad();
+        return {};
+    }
+    std::uint64_t error_at() const noexcept { return pos_; }
+
+  private:
+    enum class token : std::uint8_t { end, open, close, plus, comma, word };
+
+    status bad() const noexcept {
+        return fail(errc::bad_layout, error::nowhere, "layout ", quoted{text_}, ", column ",
+                    pos_ + 1, ": ", what_ == nullptr ? "malformed" : what_);
+    }
+    bool stop(const char* what) noexcept {
+        if (what_ == nullptr) what_ = what;
+        return false;
+    }
+
+    token peek(std::string_view& word) noexcept {
+        while (pos_ < text_.size() && text_[pos_] == ' ') ++pos_;
+        if (pos_ >= text_.size()) return token::end;
+        switch (text_[pos_]) {
+            case '(':
+                return token::open;
+            case ')':
+                return token::close;
+            case '+':
+                return token::plus;
+            case ',':
+                return token::comma;
+            default:
+                break;
+        }
+        std::size_t end = text_.find_first_of(" ()+,", pos_);
+        word = text_.substr(pos_, end == std::string_view::npos ? end : end - pos_);
+        return token::word;
+    }
+    bool axis_named(std::string_view word, axis& a) const noexcept {
+        // `v` is the vocabulary in the two roles that have one, and else the short name of attn_v.
+        if (word == axis_names[0] && !vocabulary_) return false;
+        for (unsigned i = 0; i < axis_count; ++i)
+            if (axis_names[i] == word) return a = static_cast<axis>(i), true;
+        return false;
+    }
+    static bool contains(std::string_view axes, axis a) noexcept {
+        std::string_view n = axis_names[static_cast<unsigned>(a)];
+        for (std::size_t at = 0; at < axes.size();) {
+            std::size_t end = axes.find(' ', at);
+            if (end == std::string_view::npos) end = axes.size();
+            if (axes.substr(at, end - at) == n) return true;
+            at = end + 1;
+        }
+        return false;
+    }
+    // The role that decides which axes are inputs where none is in force yet (outer axes).
+    role first_role() const noexcept {
+        if (own_ != role::none) return own_;
+        for (std::size_t at = 0; at < text_.size();) {
+            std::size_t from = text_.find_first_not_of(" ()+,", at);
+            if (from == std::string_view::npos) break;
+            at = text_.find_first_of(" ()+,", from);
+            if (at == std::string_view::npos) at = text_.size();
+            axis a;
+            std::string_view word = text_.substr(from, at - from);
+            if (!axis_named(word, a)) return role_from_name(word);
+        }
+        return role::none;
+    }
+    bool is_input(axis a) const noexcept { return contains(info(first_).inputs, a); }
+
+    // One item: an axis, the pair `s i` or `i s` (with the rest of the head behind it), an atom's
+    // name, a comma, or a sum in parentheses.
+    struct item {
+        enum : std::uint8_t { none, one_axis, pair, atom, comma, sum } kind = none;
+        axis a = axis::x;  // of a pair: the outer one
+        role r = role::none;
+        std::uint64_t extent = 1;
+    };
+    bool next(item& it, role here) noexcept {
+        std::string_view word;
+        it = item();
+        switch (peek(word)) {
+            case token::end:
+            case token::close:
+            case token::plus:
+                return true;
+            case token::comma:
+                return ++pos_, it.kind = item::comma, true;
+            case token::open:
+                it.kind = item::sum;
+                return true;
+            case token::word:
+                break;
+        }
+        axis a;
+        if (!axis_named(word, a)) {
+            it.r = role_from_name(word);
+            if (it.r == role::none) return stop("neither an axis nor a role");
+            pos_ += word.size();
+            return it.kind = item::atom, true;
+        }
+        pos_ += word.size();
+        if (!inputs_ && is_input(a)) return next(it, here);
+        it.kind = item::one_axis;
+        it.a = a;
+        it.extent = sizes_.of(a, here == role::none ? first_ : here);
+        if (a == axis::s || a == axis::i) {
+            std::size_t at = pos_;
+            axis b = a;
+            if (peek(word) != token::word || !axis_named(word, b) || b == a ||
+                (b != axis::s && b != axis::i))
+                return pos_ = at, stop("'s' and 'i' stand side by side");
+            pos_ += word.size();
+            it.kind = item::pair;
+            if (swap_pair_) it.a = b;
+            it.extent = sizes_.head;
+        }
+        return true;
+    }
+    static bool role_of(const item& it, role& here) noexcept {
+        if (it.kind != item::atom) return false;
+        return here = it.r, true;
+    }
+
+    // The elements of a sequence; leaves the position behind it.
+    bool extent_of_seq(std::uint64_t& n, role here) noexcept {
+        n = 1;
+        // An atom's name may stand anywhere in its product; its axes before it need it too.
+        here = role_ahead(here);
+        while (true) {
+            item it;
+            if (!next(it, here)) return false;
+            if (it.kind == item::none) return true;
+            if (it.kind == item::sum && !extent_of_sum(it.extent, here)) return false;
+            if (!checked_mul(n, it.extent, n)) return stop("more than 2^64 elements");
+        }
+    }
+    bool extent_of_sum(std::uint64_t& n, role here) noexcept {
+        if (++depth_ > 4) return stop("nested too deep");
+        n = 0;
+        do {
+            ++pos_;  // '(' or '+'
+            std::uint64_t m = 0;
+            if (!extent_of_seq(m, here)) return false;
+            if (!checked_add(n, m, n)) return stop("more than 2^64 elements");
+            std::string_view word;
+            token t = peek(word);
+            if (t == token::close) break;
+            if (t != token::plus) return stop("expected '+' or ')'");
+        } while (true);
+        ++pos_;
+        --depth_;
+        return true;
+    }
+    // The atom that stands in this sequence itself, not in a sum inside it.
+    role role_ahead(role here) noexcept {
+        std::size_t at = pos_;
+        int depth = 0;
+        for (; at < text_.size(); ++at) {
+            char c = text_[at];
+            if (c == '(') ++depth;
+            if (c == ')' && --depth < 0) break;
+            if (c == '+' && depth == 0) break;
+            bool begins = at == 0 || text_[at - 1] == ' ' || text_[at - 1] == '(';
+            if (depth != 0 || !begins || c == ' ' || c == ',' || c == '(' || c == ')') continue;
+            std::size_t end = text_.find_first_of(" ()+,", at);
+            std::string_view word =
+                text_.substr(at, end == std::string_view::npos ? end : end - at);
+            axis a;
+            if (!axis_named(word, a) && role_from_name(word) != role::none)
+                return role_from_name(word);
+        }
+        return here;
+    }
+
+    // Places the atoms of a sequence of `total` elements whose elements are `inner` apart. `path`
+    // has the axes around it.
+    bool place_seq(atom_place path, std::uint64_t total, std::uint64_t inner) noexcept {
+        path.role = role_ahead(path.role);
+        std::uint64_t left = total;  // elements of one step of what is read next
+        std::size_t sum_at = 0, begin = pos_;
+        bool has_sum = false, has_pair = false;
+        atom_axis pair[2] = {};
+        std::uint64_t rest_stride = 0;
+        std::uint64_t sum_left = 0;
+        (void)begin;
+        while (true) {
+            item it;
+            if (!next(it, path.role)) return false;
+            if (it.kind == item::none) break;
+            if (it.kind == item::comma || it.kind == item::atom) continue;
+            if (it.kind == item::sum) {
+                if (has_sum) return stop("two sums in one product");
+                has_sum = true;
+                sum_at = pos_;
+                if (!extent_of_sum(it.extent, path.role)) return false;
+                left = it.extent == 0 ? 0 : left / it.extent;
+                sum_left = left;
+                continue;
+            }
+            left = it.extent == 0 ? 0 : left / it.extent;
+            if (it.kind == item::one_axis) {
+                if (!add(path, {it.a, it.extent, left * inner})) return false;
+                continue;
+            }
+            if (has_pair) return stop("two rotary pairs in one product");
+            has_pair = true;
+            axis b = it.a == axis::s ? axis::i : axis::s;
+            std::uint64_t n = sizes_.of(b, path.role);
+            pair[0] = {it.a, sizes_.of(it.a, path.role), n * left * inner};
+            pair[1] = {b, n, left * inner};
+            rest_stride = left * inner;
+        }
+        std::size_t end = pos_;
+        if (has_sum) {
+            if (has_pair) return stop("a rotary pair outside its atom");
+            pos_ = sum_at;
+            if (!place_sum(path, sum_left * inner)) return false;
+            pos_ = end;
+            return true;
+        }
+        if (path.role == role::none) return stop("no role for these axes");
+        if (!has_pair) return emit(path);
+        atom_place rotary = path;
+        if (!add(rotary, pair[0]) || !add(rotary, pair[1]) || !emit(rotary)) return false;
+        std::uint64_t rest = sizes_.head - sizes_.rotary;
+        if (rest == 0) return true;
+        path.rest = true;
+        path.base += sizes_.rotary * rest_stride;
+        return add(path, {axis::r, rest, rest_stride}) && emit(path);
+    }
+    bool place_sum(const atom_place& path, std::uint64_t inner) noexcept {
+        std::uint64_t before = 0;
+        std::string_view word;
+        do {
+            ++pos_;
+            std::size_t at = pos_;
+            std::uint64_t m = 0;
+            if (!extent_of_seq(m, path.role)) return false;
+            pos_ = at;
+            atom_place p = path;
+            p.base += before * inner;
+            if (!place_seq(p, m, inner)) return false;
+            before += m;
+        } while (peek(word) != token::close);
+        ++pos_;
+        return true;
+    }
+    bool add(atom_place& p, const atom_axis& a) noexcept {
+        if (p.find(a.axis) != nullptr) return stop("an axis twice");
+        if (p.axes == atom_place::most_axes) return stop("too many axes");
+        p.axis[p.axes++] = a;
+        return true;
+    }
+    bool emit(const atom_place& p) noexcept {
+        if (out_->find(p.role, p.rest) != nullptr) return stop("a role twice");
+        if (out_->atoms == placement::most_atoms) return stop("too many roles");
+        out_->atom[out_->atoms++] = p;
+        return true;
+    }
+
+    // The dimensions: parted by commas, or else `e` in front on its own, then wherever axes that
+    // are summed over meet others.
+    bool shape() noexcept {
+        pos_ = 0;
+        std::uint64_t n = 1;
+        bool any = false;
+        int side = -1;
+        auto close = [&] {
+            if (!any) return true;
+            if (out_->rank == placement::most_dims) return stop("too many dimensions");
+            out_->dims[out_->rank++] = n;
+            n = 1;
+            any = false;
+            return true;
+        };
+        role here = role_ahead(own_);
+        while (true) {
+            item it;
+            if (!next(it, here)) return false;
+            if (it.kind == item::none) break;
+            if (it.kind == item::atom) continue;
+            if (it.kind == item::comma) {
+                if (!close()) return false;
+                continue;
+            }
+            int now = side;
+            bool alone = false;
+            if (it.kind == item::sum) {
+                std::size_t at = pos_;
+                if (!extent_of_sum(it.extent, here)) return false;
+                now = side_of(text_.substr(at, pos_ - at), side);
+            } else {
+                now = is_input(it.a) ? 1 : 0;
+                alone = it.kind == item::one_axis && it.a == axis::e && !any && out_->rank == 0;
+            }
+            if (!commas_ && any && side >= 0 && now != side && !close()) return false;
+            n *= it.extent;
+            any = true;
+            side = now;
+            if (!commas_ && alone && info(first_).axes != std::string_view("e") && !close())
+                return false;
+            if (alone) side = -1;
+        }
+        return close();
+    }
+    int side_of(std::string_view sum, int before) const noexcept {
+        for (std::size_t at = 0; at < sum.size();) {
+            std::size_t from = sum.find_first_not_of(" ()+,", at);
+            if (from == std::string_view::npos) break;
+            at = sum.find_first_of(" ()+,", from);
+            axis a;
+            if (axis_named(sum.substr(from, at - from), a)) return is_input(a) ? 1 : 0;
+        }
+        return before;
+    }
+
+    std::string_view text_;
+    const axis_sizes& sizes_;
+    bool inputs_, swap_pair_ = false, commas_ = false, vocabulary_ = false;
+    role own_ = role::none, first_ = role::none;
+    placement* out_ = nullptr;
+    std::size_t pos_ = 0;
+    int depth_ = 0;
+    const char* what_ = nullptr;
+};
+
+}  // namespace detail
+
+/// Walks a layout: where each role of a tensor lies. `text` is a layout of the convention grammar;
+/// empty means the own layout of `own`, with the rows of q and k in the order `rope`. Without
+/// `inputs` the axes that are summed over are left out, as in a bias. Errors: bad_layout.
+inline status walk(std::string_view text, role own, rope_order rope, const axis_sizes& sizes,
+                   bool inputs, placement& out) noexcept {
+    return detail::layout_walk(text, own, rope, sizes, inputs)(out);
+}
+
+/// The copy of one role from one place to another, in bytes of `type`: one box. Axes must be the
+/// same on both sides (restrict them first). Errors: bad_layout (axes differ), bad_block (the copy
+/// would cut through blocks of a quantised type), size_overflow.
+inline status zip(const atom_place& from, const atom_place& to, dtype type, box& out) noexcept {
+    struct step {
+        std::uint64_t n, src, dst;
+    };
+    step steps[atom_place::most_axes];
+    unsigned count = 0, source_axes = 0;
+    for (unsigned i = 0; i < from.axes; ++i) source_axes += from.axis[i].n != 1;
+    for (unsigned i = 0; i < to.axes; ++i) {
+        const atom_axis& t = to.axis[i];
+        if (t.n == 1) continue;  // one step has no stride
+        const atom_axis* f = from.find(t.axis);
+        if (f == nullptr || f->n != t.n)
+            return detail::fail(errc::bad_layout, error::nowhere, name(to.role), ": axis ",
+                                axis_names[static_cast<unsigned>(t.axis)], " has ",
+                                f == nullptr ? 1 : f->n, " steps on one side and ", t.n,
+                                " on the other");
+        unsigned at = count++;
+        for (; at > 0 && steps[at - 1].dst < t.stride; --at) steps[at] = steps[at - 1];
+        steps[at] = {t.n, f->stride, t.stride};
+    }
+    if (source_axes != count)
+        return detail::fail(errc::bad_layout, error::nowhere, name(to.role), ": ", source_axes,
+                            " axes on one side and ", count, " on the other");
+    // Neighbours that follow each other on both sides become one, in elements.
+    step merged[atom_place::most_axes];
+    unsigned left = 0;
+    for (unsigned i = 0; i < count; ++i) {
+        const step& s = steps[i];
+        if (left != 0 && merged[left - 1].src == s.n * s.src && merged[left - 1].dst == s.n * s.dst)
+            merged[left - 1] = {merged[left - 1].n * s.n, s.src, s.dst};
+        else
+            merged[left++] = s;
+    }
+    std::uint64_t run = 1;
+    if (left != 0 && merged[left - 1].src == 1 && merged[left - 1].dst == 1) run = merged[--left].n;
+    const dtype_info& t = info(type);
+    bool whole = t.block_elements != 0 && left <= box::max_depth;
+    auto bytes = [&](std::uint64_t n) {
+        if (t.block_elements == 0 || n % t.block_elements != 0)
+            return whole = false, std::uint64_t{0};
+        return n / t.block_elements * t.block_bytes;
+    };
+    out = box();
+    out.src = bytes(from.base);
+    out.dst = bytes(to.base);
+    out.run = bytes(run);
+    out.depth = static_cast<std::uint8_t>(left);
+    for (unsigned i = 0; i < left && whole; ++i)
+        out.loops[i] = {merged[i].n, bytes(merged[i].src), bytes(merged[i].dst)};
+    if (whole) return {};
+    return detail::fail(errc::bad_block, error::nowhere, name(to.role), ": runs of ", run,
+                        " elements are not whole blocks of ", name(type), " (", t.block_elements,
+                        ')');
+}
+
+AKA_END
+
+#endif  // AKA_LAYOUT_HPP
+
+// ---- aka/convention.hpp ------------------------------------------------------------------------
+// aka: one way to name tensors, compiled: a name to what it means, and back.
+#ifndef AKA_CONVENTION_HPP
+#define AKA_CONVENTION_HPP
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+AKA_BEGIN
+
+/// What a tensor is, whatever it is called. -1: there is no such number.
+struct coordinate {
+    aka::role role = aka::role::none;
+    std::int32_t layer = -1, expert = -1, head = -1;
+    std::string_view part;
+};
+
+// rope_order is in roles.hpp
+enum class norm_kind : std::uint8_t { rms, layer, none };
+enum class tied_kind : std::uint8_t { config, yes, no };
+
+/// Which number a hole of a pattern stands for. `fixed`: a number that is always the same.
+enum class hole_kind : std::uint8_t { layer, expert, head, fixed };
+
+/// One line of a convention: `PATTERN = roles and layout`.
+struct name_row {
+    std::string_view pattern;  ///< with holes: `model.layers.{l}.self_attn.q_proj.{part}`
+    std::string_view layout;   ///< as written; empty: the role's own, under the convention's rope
+    std::string_view words;    ///< whose tensor it is, of `other` rows
+    span<const role> roles;    ///< in the order of the layout; none for `drop` and `other`
+    std::uint64_t role_set = 0;
+    std::string_view part;  ///< of a pattern without {part}
+    bool has_part = false;
+    bool optional = false;  ///< its absence is not worth a word
+    bool also = false;      ///< read, never written
+    bool drop = false;      ///< known, holds no weights
+    bool other = false;     ///< known, belongs to something else
+
+    // How names find it: the pattern without wrappers, in front of {part}, with holes.
+    std::string_view prefix, stem;
+    enum class form : std::uint8_t { regular, irregular, begins, ends } matches = form::regular;
+    std::uint8_t holes = 0;
+    hole_kind hole[detail::max_holes] = {};
+    std::uint32_t fixed[detail::max_holes] = {};
+    std::uint32_t next = 0;                    // of the same stem, plus one
+    std::uint32_t number = 0;                  // position in the catalog
+    std::uint32_t used_from = 0, used_to = 0;  // by these conventions
+
+    bool is_tensor() const noexcept { return !drop && !other; }
+    bool holds(role r) const noexcept { return (role_set >> static_cast<unsigned>(r) & 1) != 0; }
+};
+
+/// What a name says under one convention.
+struct parsed_name {
+    const name_row* row = nullptr;
+    std::int32_t layer = -1, expert = -1, head = -1;
+    std::string_view part;
+};
+
+class convention;
+
+namespace detail {
+
+struct row_slot {
+    std::uint32_t row;  // plus one; 0 is an empty slot
+    std::uint32_t hash;
+};
+/// Where all rows of a catalog are found. Conventions point at it, so it stays in one place.
+struct row_index {
+    name_row* const* rows = nullptr;
+    const row_slot* slots = nullptr;
+    std::size_t slot_mask = 0;
+    const std::uint32_t* irregular = nullptr;  // rows that are not found by their stem
+    std::size_t irregular_count = 0;
+    const std::uint32_t* wild = nullptr;
+    std::size_t wild_count = 0;
+    const std::uint16_t* used = nullptr;
+};
+class table_compiler;
+
+}  // namespace detail
+
+/// Where a row's numbers are in a shape: hole `from`, or `value` where that is -1.
+struct shape_match {
+    const name_row* row = nullptr;
+    std::string_view part;
+    std::int8_t layer_from = -1, expert_from = -1, head_from = -1;
+    std::int32_t layer = -1, expert = -1, head = -1;
+
+    parsed_name at(const std::uint32_t* number) const noexcept {
+        auto pick = [&](std::int8_t from, std::int32_t value) {
+            return from < 0 ? value : static_cast<std::int32_t>(number[from]);
+        };
+        return {row, pick(layer_from, layer), pick(expert_from, expert), pick(head_from, head),
+                part};
+    }
+};
+
+/// One way to name the tensors of a model. Lives in its catalog.
+class convention {
+  public:
+    std::string_view id() const noexcept { return id_; }
+    std::string_view title() const noexcept { return title_; }
+    span<const std::string_view> aliases() const noexcept { return aliases_; }
+    /// `model_type` of config.json, or GGUF's architecture.
+    span<const std::string_view> model_types() const noexcept { return model_types_; }
+    const convention* base() const noexcept { return base_; }
+    /// Order of the rows of q and k. `rope_inferred`: not read in any implementation.
+    rope_order rope() const noexcept { return rope_; }
+    bool rope_inferred() const noexcept { return rope_inferred_; }
+    /// Per cent of a head that is rotated, where the convention fixes it; else 0.
+    unsigned rotary_percent() const noexcept { return rotary_percent_; }
+    norm_kind norm() const noexcept { return norm_; }
+    tied_kind tied() const noexcept { return tied_; }
+    /// To be added to the stored weight of this norm.
+    int norm_offset(role r) const noexcept {
+        return (norm_offset_ >> static_cast<unsigned>(r) & 1) != 0 ? 1 : 0;
+    }
+    /// False: partly from hearsay, and what rests on it has to say so.
+    bool verified() const noexcept { return !unverified_; }
+    /// Why this is not of the Llama family; empty when it is.
+    std::string_view not_llama() const noexcept { return not_llama_; }
+
+    std::size_t size() const noexcept { return row_count_; }
+    const name_row& operator[](std::size_t i) const noexcept { return *rows_[i]; }
+    span<const name_row* const> rows() const noexcept { return {rows_, row_count_}; }
+
+    /// The row that a tensor of this role is written by; null when there is none.
+    const name_row* row_of(role r) const noexcept {
+        for (const name_row* row : rows())
+            if (row->holds(r) && !row->also) return row;
+        return nullptr;
+    }
+    /// Exactly this convention's name, wrappers and all: `format` gives it back.
+    result<parsed_name> parse(std::string_view name) const noexcept;
+
+  private:
+    friend class detail::table_compiler;
+
+    std::string_view id_, title_, not_llama_;
+    span<const std::string_view> aliases_, model_types_;
+    const convention* base_ = nullptr;
+    const name_row* const* rows_ = nullptr;
+    std::size_t row_count_ = 0;
+    const detail::row_index* index_ = nullptr;
+    std::uint64_t norm_offset_ = 0;
+    std::uint32_t number_ = 0;
+    rope_order rope_ = rope_order::half;
+    norm_kind norm_ = norm_kind::rms;
+    tied_kind tied_ = tied_kind::config;
+    std::uint8_t rotary_percent_ = 0;
+    bool rope_inferred_ = false;
+    bool unverified_ = false;
+};
+
+namespace detail {
+
+/// A pattern's piece: literal text, a number, or the part at its end.
+struct pattern_piece {
+    enum class what : std::uint8_t { text, number, part } kind = what::text;
+    std::string_view text;
+    hole_kind hole = hole_kind::fixed;
+};
+/// Walks a checked pattern.
+inline bool next_piece(std::string_view& rest, pattern_piece& p) noexcept {
+    if (rest.empty()) return false;
+    p = {};
+    if (rest[0] != '{') {
+        std::size_t n = rest.find('{');
+        p.text = rest.substr(0, n);
+        rest.remove_prefix(p.text.size());
+        return true;
+    }
+    std::size_t n = rest.find('}') + 1;
+    char c = rest[1];
+    p.text = rest.substr(0, n);
+    p.kind = c == 'p' ? pattern_piece::what::part : pattern_piece::what::number;
+    p.hole = c == 'l'   ? hole_kind::layer
+             : c == 'e' ? hole_kind::expert
+             : c == 'h' ? hole_kind::head
+                        : hole_kind::fixed;
+    rest.remove_prefix(n);
+    return true;
+}
+
+/// Whether `text`, a name in which numbers may be holes, is what a pattern spells.
+inline bool matches_pattern(std::string_view pattern, std::string_view text, int hole,
+                            shape_match& m) noexcept {
+    pattern_piece p;
+    while (next_piece(pattern, p)) {
+        if (p.kind == pattern_piece::what::text) {
+            if (text.substr(0, p.text.size()) != p.text) return false;
+            text.remove_prefix(p.text.size());
+        } else if (p.kind == pattern_piece::what::part) {
+            if (find_part(text) == nullptr) return false;
+            m.part = text;
+            return true;
+        } else {
+            std::int8_t from = -1;
+            std::int32_t value = 0;
+            std::size_t n = 0;
+            if (!text.empty() && text[0] == name_hole) {
+                from = static_cast<std::int8_t>(hole++);
+                n = 1;
+            } else {
+                for (; n < text.size() && n < 9 && is_digit(text[n]); ++n)
+                    value = value * 10 + (text[n] - '0');
+                if (n == 0 || (n > 1 && text[0] == '0')) return false;
+            }
+            text.remove_prefix(n);
+            auto put = [&](std::int8_t& to_from, std::int32_t& to) {
+                to_from = from;
+                to = from < 0 ? value : -1;
+            };
+            if (p.hole == hole_kind::layer) put(m.layer_from, m.layer);
+            if (p.hole == hole_kind::expert) put(m.expert_from, m.expert);
+            if (p.hole == hole_kind::head) put(m.head_from, m.head);
+        }
+    }
+    return text.empty();
+}
+
+inline bool fits_wild(const name_row& row, std::string_view core) noexcept {
+    if (row.matches == name_row::form::begins) return begins_with(core, row.stem);
+    return core.size() >= row.stem.size() - 1 &&
+           // `**.x` also where x is all that is left
+           (core.size() >= row.stem.size() ? core.substr(core.size() - row.stem.size()) == row.stem
+                                           : core == row.stem.substr(1));
+}
+
+/// Calls `f(match)` for every row that spells this name without wrappers; `number` and `high`,
+/// the least and the greatest of each hole, decide about fixed numbers.
+template <class F>
+void each_match(const row_index& index, std::string_view core, std::uint32_t holes,
+                const std::uint32_t* low, const std::uint32_t* high, F f) noexcept {
+    bool any = false;
+    auto try_stem = [&](std::string_view stem, std::string_view part) {
+        std::uint32_t h = hash_name(stem);
+        if (index.slots == nullptr) return;
+        std::size_t at = h & index.slot_mask;
+        for (; index.slots[at].row != 0; at = (at + 1) & index.slot_mask) {
+            if (index.slots[at].hash != h) continue;
+            const name_row* row = index.rows[index.slots[at].row - 1];
+            if (row->stem != stem) continue;
+            for (;; row = index.rows[row->next - 1]) {
+                bool fits = row->holes == holes && row->has_part == !part.empty();
+                shape_match m;
+                for (std::uint32_t i = 0; fits && i < holes; ++i) {
+                    auto from = static_cast<std::int8_t>(i);
+                    switch (row->hole[i]) {
+                        case hole_kind::layer: m.layer_from = from; break;
+                        case hole_kind::expert: m.expert_from = from; break;
+                        case hole_kind::head: m.head_from = from; break;
+                        case hole_kind::fixed:
+                            fits = low[i] == row->fixed[i] && high[i] == row->fixed[i];
+                            break;
+                    }
+                }
+                if (fits) {
+                    m.row = row;
+                    m.part = row->has_part ? part : row->part;
+                    any = true;
+                    f(m);
+                }
+                if (row->next == 0) break;
+            }
+            break;
+        }
+    };
+    try_stem(core, {});
+    each_part(core, try_stem);
+    for (std::size_t i = 0; i < index.irregular_count; ++i) {
+        const name_row* row = index.rows[index.irregular[i]];
+        shape_match m;
+        if (!matches_pattern(row->pattern.substr(row->prefix.size()), core, 0, m)) continue;
+        m.row = row;
+        if (!row->has_part) m.part = row->part;
+        any = true;
+        f(m);
+    }
+    for (std::size_t i = 0; !any && i < index.wild_count; ++i) {
+        const name_row* row = index.rows[index.wild[i]];
+        if (!fits_wild(*row, core)) continue;
+        shape_match m;
+        m.row = row;
+        f(m);
+    }
+}
+
+}  // namespace detail
+
+inline result<parsed_name> convention::parse(std::string_view name) const noexcept {
+    constexpr std::size_t longest = 512;
+    char buffer[longest];
+    detail::folded_text folded;
+    parsed_name found;
+    if (name.size() <= longest && detail::fold_name(name, buffer, folded)) {
+        std::string_view text(buffer, folded.size), core = text;
+        core.remove_prefix(detail::wrapped_prefix(text));
+        std::string_view prefix = name.substr(0, text.size() - core.size());
+        detail::each_match(*index_, core, folded.holes, folded.number, folded.number,
+                           [&](const shape_match& m) {
+                               if (found.row != nullptr || m.row->prefix != prefix) return;
+                               for (std::uint32_t i = m.row->used_from; i < m.row->used_to; ++i)
+                                   if (index_->used[i] == number_) found = m.at(folded.number);
+                           });
+    }
+    if (found.row == nullptr)
+        return detail::fail(errc::not_found, error::nowhere, "convention ", id_, " has no name ",
+                            detail::quoted{name});
+    // The part is in the name itself, which outlives the buffer.
+    if (found.row->has_part) found.part = name.substr(name.size() - found.part.size());
+    return found;
+}
+
+namespace detail {
+
+/// Spells a name: calls `put(text)` for its pieces.
+template <class Put>
+status spell(const name_row& row, const coordinate& at, Put put) noexcept {
+    if (!row.is_tensor() || row.matches == name_row::form::begins ||
+        row.matches == name_row::form::ends)
+        return fail(errc::unsupported, error::nowhere, "a name like '", row.pattern,
+                    "' is read, never made");
+    if (row.has_part ? find_part(at.part) == nullptr : at.part != row.part)
+        return fail(errc::not_found, error::nowhere, "'", row.pattern, "' has no part ",
+                    quoted{at.part});
+    std::string_view rest = row.pattern;
+    pattern_piece p;
+    while (next_piece(rest, p)) {
+        if (p.kind == pattern_piece::what::text) {
+            put(p.text);
+        } else if (p.kind == pattern_piece::what::part) {
+            put(at.part);
+        } else {
+            std::int32_t v = p.hole == hole_kind::layer    ? at.layer
+                             : p.hole == hole_kind::expert ? at.expert
+                                                           : at.head;
+            if (v < 0)
+                return fail(errc::out_of_range, error::nowhere, "'", row.pattern,
+                            "' needs a number for ", p.text);
+            fixed_text<16> digits;
+            digits << v;
+            put(digits.view());
+        }
+    }
+    return {};
+}
+
+}  // namespace detail
+
+/// The name of this coordinate under a row, into `out`. Only the numbers and the part count.
+inline result<std::string_view> format(const name_row& row, const coordinate& at,
+                                       span<char> out) noexcept {
+    std::size_t n = 0;
+    status s = detail::spell(row, at, [&](std::string_view text) {
+        if (n + text.size() <= out.size() && !text.empty())
+            std::memcpy(out.data() + n, text.data(), text.size());
+        n += text.size();
+    });
+    if (!s) return s.error();
+    if (n > out.size())
+        return detail::fail(errc::wrong_size, error::nowhere, "the name takes ", n, " bytes, ",
+                            out.size(), " are there");
+    return std::string_view(out.data(), n);
+}
+inline result<std::string_view> format(const parsed_name& name, span<char> out) noexcept {
+    return format(*name.row, {role::none, name.layer, name.expert, name.head, name.part}, out);
+}
+namespace detail {
+/// The same, into an arena and with a NUL behind it.
+inline result<std::string_view> format(const name_row& row, const coordinate& at,
+                                       arena& memory) noexcept {
+    std::size_t n = 0;
+    status s = spell(row, at, [&](std::string_view text) { n += text.size(); });
+    if (!s) return s.error();
+    auto* p = static_cast<char*>(memory.allocate(n + 1, 1));
+    if (p == nullptr) return no_memory();
+    p[n] = 0;
+    return aka::format(row, at, {p, n});
+}
+}  // namespace detail
+
+namespace detail {
+
+/// What a catalog owns.
+struct tables {
+    arena memory;
+    growing<const convention*> conventions;
+    growing<name_row*> rows;
+    growing<row_slot> slots;
+    growing<std::uint32_t> irregular, wild;
+    growing<std::uint16_t> used;
+    row_index* index = nullptr;
+
+    const convention* find(std::string_view id_or_alias) const noexcept {
+        for (const convention* c : conventions) {
+            if (c->id() == id_or_alias) return c;
+            for (std::string_view a : c->aliases())
+                if (a == id_or_alias) return c;
+        }
+        return nullptr;
+    }
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_CONVENTION_HPP
+
+// ---- aka/conventions.hpp -----------------------------------------------------------------------
+// aka: every convention that aka knows, as text. The grammar is at `catalog` in names.hpp; the ids
+// and the facts are those of the survey of conventions.
+#ifndef AKA_CONVENTIONS_HPP
+#define AKA_CONVENTIONS_HPP
+
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+// In pieces: some compilers take no literal over 16 KB.
+// clang-format off
+inline constexpr std::string_view builtin_tables[] = {
+R"aka(
+# What stands beside a language model, and what carries no weights: in every table.
+convention others
+  title Other towers and buffers, in every convention
+  **.rotary_emb.inv_freq = drop
+  **.rotary_emb.cos_cached = drop
+  **.rotary_emb.sin_cached = drop
+  **.rotary_pos_emb.inv_freq = drop
+  **.rope.freqs = drop
+  **.freqs_cis = drop
+  **.freq_cis = drop
+  **._extra_state = drop
+  **.masked_bias = drop
+  **.position_ids = drop
+  **.kv_fake_quantizer.qscale_act = other scales of an FP8 cache
+  vision_tower.** = other the vision tower
+  vision_model.** = other the vision tower
+  vision_encoder.** = other the vision tower
+  vision_backbone.** = other the vision tower
+  vision.** = other the vision tower
+  visual.** = other the vision tower
+  vpm.** = other the vision tower
+  v.** = other the vision tower
+  sam_model.** = other the vision tower (SAM)
+  qwen2_model.** = other the vision tower (a Qwen 2 inside the encoder)
+  view_seperator = other the vision tower
+  image_newline = other the vision tower
+  vision_language_adapter.** = other the vision projector
+  multi_modal_projector.** = other the vision projector
+  mm_projector.** = other the vision projector
+  mm.** = other the vision projector
+  projector.** = other the vision projector
+  patch_merger.** = other the vision projector
+  pre_mm_projector_norm.** = other the vision projector
+  connector.** = other the vision projector
+  resampler.** = other the vision projector
+  aligner.** = other the vision projector
+  embed_vision.** = other the vision projector
+  embed_audio.** = other the audio projector
+  audio_tower.** = other the audio tower
+  audio_encoder.** = other the audio tower
+  audio_model.** = other the audio tower
+  apm.** = other the audio tower
+  talker.** = other the speech tower
+  token2wav.** = other the speech tower
+  mtp.** = other the draft head
+  mtp_layers.** = other the draft head
+  medusa_head.** = other the draft head
+
+convention hf_llama extends others
+  alias hf
+  title Hugging Face Llama, and everything that uses its names
+  model_type llama mistral mixtral-dense aquila xverse minicpm solar granite smollm3 seed_oss deepseek arcee Yi-fixed
+  rope half
+  model.embed_tokens.{part} = token_embd
+  model.norm.{part} = output_norm
+  lm_head.{part} = output
+  model.layers.{l}.input_layernorm.{part} = attn_norm
+  model.layers.{l}.post_attention_layernorm.{part} = ffn_norm
+  model.layers.{l}.self_attn.q_proj.{part} = attn_q
+  model.layers.{l}.self_attn.k_proj.{part} = attn_k
+  model.layers.{l}.self_attn.v_proj.{part} = attn_v
+  model.layers.{l}.self_attn.o_proj.{part} = attn_output
+  model.layers.{l}.mlp.gate_proj.{part} = ffn_gate
+  model.layers.{l}.mlp.up_proj.{part} = ffn_up
+  model.layers.{l}.mlp.down_proj.{part} = ffn_down
+
+convention hf_qwen2 extends hf_llama
+  title Hugging Face Qwen 2 and 2.5
+  model_type qwen2 qwen2_vl qwen2_5_vl qwen2_vl_text qwen2_5_vl_text
+
+convention hf_qwen3 extends hf_llama
+  title Hugging Face Qwen 3, dense
+  model_type qwen3 qwen3_vl qwen3_vl_text LLaVAOneVision1_5_text llavaonevision1_5
+  model.layers.{l}.self_attn.q_norm.{part} = attn_q_norm
+  model.layers.{l}.self_attn.k_norm.{part} = attn_k_norm
+
+convention hf_olmo extends hf_llama
+  title Hugging Face OLMo 1
+  model_type olmo
+  norm none
+  without attn_norm ffn_norm output_norm
+
+# the norms are on what attention and feed-forward add
+convention hf_olmo2 extends hf_llama
+  title Hugging Face OLMo 2 and 3
+  model_type olmo2 olmo3
+  without attn_norm ffn_norm
+  model.layers.{l}.post_attention_layernorm.{part} = attn_post_norm
+  model.layers.{l}.post_feedforward_layernorm.{part} = ffn_post_norm
+  model.layers.{l}.self_attn.q_norm.{part} = attn_q_norm kv g s i
+  model.layers.{l}.self_attn.k_norm.{part} = attn_k_norm kv s i
+
+convention hf_exaone4 extends hf_olmo2
+  title Hugging Face EXAONE 4
+  model_type exaone4
+  model.layers.{l}.self_attn.q_norm.{part} = attn_q_norm
+  model.layers.{l}.self_attn.k_norm.{part} = attn_k_norm
+
+convention hf_stablelm extends hf_llama
+  title Hugging Face StableLM
+  model_type stablelm stablelm_epoch
+  norm layer
+  model.layers.{l}.self_attn.q_layernorm.norms.{h}.{part} = attn_q_norm optional
+  model.layers.{l}.self_attn.k_layernorm.norms.{h}.{part} = attn_k_norm optional
+
+convention hf_gemma extends hf_llama
+  title Hugging Face Gemma 1
+  model_type gemma
+  norm_offset 1
+  tied yes
+
+convention hf_gemma2 extends hf_gemma
+  title Hugging Face Gemma 2
+  model_type gemma2
+  model.layers.{l}.pre_feedforward_layernorm.{part} = ffn_norm
+  model.layers.{l}.post_attention_layernorm.{part} = attn_post_norm
+  model.layers.{l}.post_feedforward_layernorm.{part} = ffn_post_norm
+
+convention hf_gemma3 extends hf_gemma2
+  title Hugging Face Gemma 3, text
+  model_type gemma3 gemma3_text
+  model.layers.{l}.self_attn.q_norm.{part} = attn_q_norm
+  model.layers.{l}.self_attn.k_norm.{part} = attn_k_norm
+
+# separators are slashes, matrices are transposed
+convention flax_gemma extends others
+  alias flax
+  title Flax Gemma 1
+  norm_offset 1
+  tied yes
+  model/embed_tokens/embedding = token_embd
+  model/norm/weight = output_norm
+  lm_head/kernel = output x , v optional
+  model/layers/{l}/input_layernorm/weight = attn_norm
+  model/layers/{l}/post_attention_layernorm/weight = ffn_norm
+  model/layers/{l}/self_attn/q_proj/kernel = attn_q x , kv g s i
+  model/layers/{l}/self_attn/k_proj/kernel = attn_k x , kv s i
+  model/layers/{l}/self_attn/v_proj/kernel = attn_v x , kv d
+  model/layers/{l}/self_attn/o_proj/kernel = attn_output kv g d , x
+  model/layers/{l}/mlp/gate_proj/kernel = ffn_gate x , f
+  model/layers/{l}/mlp/up_proj/kernel = ffn_up x , f
+  model/layers/{l}/mlp/down_proj/kernel = ffn_down f , x
+
+# of the second and the third Gemma
+convention gemma_pytorch extends hf_gemma2
+  title google/gemma_pytorch, Gemma 2 and 3
+  rope half inferred
+  without output
+  embedder.{part} = token_embd
+  model.layers.{l}.self_attn.qkv_proj.{part} = (q kv g s i + k kv s i + v kv d) , x
+  model.layers.{l}.self_attn.query_norm.{part} = attn_q_norm optional
+  model.layers.{l}.self_attn.key_norm.{part} = attn_k_norm optional
+
+convention gemma_pytorch_v1 extends gemma_pytorch
+  title google/gemma_pytorch, Gemma 1
+  without attn_post_norm ffn_post_norm attn_q_norm attn_k_norm
+  model.layers.{l}.post_attention_layernorm.{part} = ffn_norm
+
+# one norm a layer; a norm of q and k for each head
+convention hf_cohere extends hf_llama
+  title Hugging Face Command-R, R+ and Cohere 2
+  model_type cohere cohere2
+  rope interleaved
+  norm layer
+  tied yes
+  without ffn_norm
+  model.layers.{l}.self_attn.q_norm.{part} = attn_q_norm kv g , i s optional
+  model.layers.{l}.self_attn.k_norm.{part} = attn_k_norm kv , i s optional
+
+convention hf_orion extends hf_llama
+  title Orion
+  model_type orion
+  norm layer
+
+convention hf_glm extends hf_llama
+  title Hugging Face GLM (glm-4-9b-chat-hf)
+  model_type glm
+  rope interleaved
+  rotary 50%
+  model.layers.{l}.mlp.gate_up_proj.{part} = (gate f + up f) , x
+
+convention hf_glm4 extends hf_glm
+  title Hugging Face GLM-4-0414
+  model_type glm4
+  model.layers.{l}.post_self_attn_layernorm.{part} = attn_post_norm
+  model.layers.{l}.post_mlp_layernorm.{part} = ffn_post_norm
+
+convention yi_v1 extends hf_llama
+  alias yi
+  title Yi, as first published (November 2023)
+  model_type Yi
+  model.layers.{l}.ln1.{part} = attn_norm
+  model.layers.{l}.ln2.{part} = ffn_norm
+  # both spellings are in the wild
+  model.layers.{l}.input_layernorm.{part} = attn_norm also
+  model.layers.{l}.post_attention_layernorm.{part} = ffn_norm also
+
+convention baichuan extends hf_llama
+  title Baichuan and Baichuan 2
+  model_type baichuan
+  model.layers.{l}.self_attn.W_pack.{part} = (q kv g s i + k kv s i + v kv d) , x
+
+convention internlm1 extends hf_llama
+  title InternLM 1
+  model_type internlm
+  rope half inferred
+
+convention internlm2 extends others
+  title InternLM 2 and 2.5
+  model_type internlm2
+  rope half inferred
+  model.tok_embeddings.{part} = token_embd
+  model.norm.{part} = output_norm
+  output.{part} = output
+  model.layers.{l}.attention_norm.{part} = attn_norm
+  model.layers.{l}.ffn_norm.{part} = ffn_norm
+  model.layers.{l}.attention.wqkv.{part} = kv (q g s i + k s i + v d) , x
+  model.layers.{l}.attention.wo.{part} = attn_output
+  model.layers.{l}.feed_forward.w1.{part} = ffn_gate
+  model.layers.{l}.feed_forward.w3.{part} = ffn_up
+  model.layers.{l}.feed_forward.w2.{part} = ffn_down
+
+convention internlm3 extends hf_llama
+  title InternLM 3
+  model_type internlm3
+  rope half inferred
+
+convention phi3 extends hf_llama
+  title Phi-3, Phi-3.5 and Phi-4
+  model_type phi3
+  model.layers.{l}.self_attn.qkv_proj.{part} = (q kv g s i + k kv s i + v kv d) , x
+  model.layers.{l}.mlp.gate_up_proj.{part} = (gate f + up f) , x
+
+# the name says up_gate, the data is [gate; up]
+convention ernie45_original extends hf_llama
+  title ERNIE-4.5, original
+  model_type ernie4_5
+  rope interleaved
+  model.layers.{l}.self_attn.qkv_proj.{part} = (q kv g i s + k kv i s + v kv d) , x
+  model.layers.{l}.mlp.up_gate_proj.{part} = (gate f + up f) , x
+
+convention apertus extends hf_llama
+  title Apertus (no gate)
+  model_type apertus
+  without ffn_gate
+  model.layers.{l}.attention_layernorm.{part} = attn_norm
+  model.layers.{l}.feedforward_layernorm.{part} = ffn_norm
+  model.layers.{l}.self_attn.q_norm.{part} = attn_q_norm
+  model.layers.{l}.self_attn.k_norm.{part} = attn_k_norm
+  model.layers.{l}.mlp.act_fn.alpha_p = other the activation's parameters
+  model.layers.{l}.mlp.act_fn.alpha_n = other the activation's parameters
+  model.layers.{l}.mlp.act_fn.beta = other the activation's parameters
+  model.layers.{l}.mlp.act_fn.eps = other the activation's parameters
+
+convention nemotron extends hf_llama
+  title Nemotron (no gate)
+  model_type nemotron
+  norm layer
+  norm_offset 1
+  without ffn_gate
+)aka",
+R"aka(
+# ---- experts, with Hugging Face's names
+
+convention mixtral_hf extends hf_llama
+  alias mixtral
+  title Hugging Face Mixtral
+  model_type mixtral
+  without ffn_gate ffn_up ffn_down
+  model.layers.{l}.block_sparse_moe.gate.{part} = ffn_gate_inp
+  model.layers.{l}.block_sparse_moe.experts.{e}.w1.{part} = ffn_gate_exps
+  model.layers.{l}.block_sparse_moe.experts.{e}.w3.{part} = ffn_up_exps
+  model.layers.{l}.block_sparse_moe.experts.{e}.w2.{part} = ffn_down_exps
+  # as the fifth transformers keeps them in memory
+  model.layers.{l}.mlp.gate.{part} = ffn_gate_inp also
+  model.layers.{l}.mlp.experts.gate_up_proj = e , (gate_exps f + up_exps f) , x also
+  model.layers.{l}.mlp.experts.down_proj = down_exps e , x , f also
+
+convention phimoe extends mixtral_hf unverified
+  title Phi-3.5-MoE
+  model_type phimoe
+  norm layer
+
+convention qwen2_moe extends hf_llama
+  title Hugging Face Qwen 2 MoE, Qwen 3 MoE and OLMoE
+  model_type qwen2_moe qwen3_moe olmoe
+  model.layers.{l}.mlp.gate_proj.{part} = ffn_gate optional
+  model.layers.{l}.mlp.up_proj.{part} = ffn_up optional
+  model.layers.{l}.mlp.down_proj.{part} = ffn_down optional
+  model.layers.{l}.self_attn.q_norm.{part} = attn_q_norm optional
+  model.layers.{l}.self_attn.k_norm.{part} = attn_k_norm optional
+  model.layers.{l}.mlp.gate.{part} = ffn_gate_inp
+  model.layers.{l}.mlp.experts.{e}.gate_proj.{part} = ffn_gate_exps
+  model.layers.{l}.mlp.experts.{e}.up_proj.{part} = ffn_up_exps
+  model.layers.{l}.mlp.experts.{e}.down_proj.{part} = ffn_down_exps
+  model.layers.{l}.mlp.shared_expert.gate_proj.{part} = ffn_gate_shexp optional
+  model.layers.{l}.mlp.shared_expert.up_proj.{part} = ffn_up_shexp optional
+  model.layers.{l}.mlp.shared_expert.down_proj.{part} = ffn_down_shexp optional
+  model.layers.{l}.mlp.shared_expert_gate.{part} = ffn_gate_inp_shexp optional
+  model.layers.{l}.mlp.experts.gate_up_proj = e , (gate_exps f + up_exps f) , x also
+  model.layers.{l}.mlp.experts.down_proj = down_exps e , x , f also
+
+# stacked and transposed
+convention qwen3_vl_moe extends qwen2_moe
+  title Hugging Face Qwen 3 VL MoE
+  model_type qwen3_vl_moe qwen3_vl_moe_text
+  model.language_model.layers.{l}.mlp.experts.gate_up_proj = e , x , (gate_exps f + up_exps f)
+  model.language_model.layers.{l}.mlp.experts.down_proj = down_exps e , f , x
+
+# rows of q hold q and a gate for what attention gives, head by head
+convention qwen3_next extends qwen2_moe unverified
+  title Qwen 3 Next and Qwen 3.5, hybrid
+  model_type qwen3_next qwen3_5 qwen3_5_text qwen3_5_moe qwen3_5_moe_text
+  norm_offset 1
+  without attn_q
+  model.layers.{l}.self_attn.q_proj.{part} = kv g (q s i + attn_q_gate d) , x optional
+  model.layers.{l}.self_attn.k_proj.{part} = attn_k optional
+  model.layers.{l}.self_attn.v_proj.{part} = attn_v optional
+  model.layers.{l}.self_attn.o_proj.{part} = attn_output optional
+  model.layers.{l}.mlp.gate.{part} = ffn_gate_inp optional
+  model.layers.{l}.mlp.experts.{e}.gate_proj.{part} = ffn_gate_exps optional
+  model.layers.{l}.mlp.experts.{e}.up_proj.{part} = ffn_up_exps optional
+  model.layers.{l}.mlp.experts.{e}.down_proj.{part} = ffn_down_exps optional
+  model.layers.{l}.linear_attn.in_proj_qkvz.{part} = ssm_in * optional
+  model.layers.{l}.linear_attn.in_proj_qkv.{part} = ssm_qkv * optional
+  model.layers.{l}.linear_attn.in_proj_z.{part} = ssm_z * optional
+  model.layers.{l}.linear_attn.in_proj_ba.{part} = ssm_ba * optional
+  model.layers.{l}.linear_attn.in_proj_a.{part} = ssm_alpha * optional
+  model.layers.{l}.linear_attn.in_proj_b.{part} = ssm_beta * optional
+  model.layers.{l}.linear_attn.conv1d.{part} = ssm_conv1d * optional
+  model.layers.{l}.linear_attn.A_log = ssm_a_log * optional
+  model.layers.{l}.linear_attn.dt_bias = ssm_dt.bias optional
+  model.layers.{l}.linear_attn.norm.{part} = ssm_norm * optional
+  model.layers.{l}.linear_attn.out_proj.{part} = ssm_out * optional
+
+convention deepseek_moe_v1 extends hf_llama
+  title DeepSeek-MoE 16B, DeepSeek-OCR
+  model_type deepseek_moe deepseek_vl_v2
+  rope half inferred
+  model.layers.{l}.mlp.gate_proj.{part} = ffn_gate optional
+  model.layers.{l}.mlp.up_proj.{part} = ffn_up optional
+  model.layers.{l}.mlp.down_proj.{part} = ffn_down optional
+  model.layers.{l}.mlp.gate.{part} = ffn_gate_inp
+  model.layers.{l}.mlp.experts.{e}.gate_proj.{part} = ffn_gate_exps
+  model.layers.{l}.mlp.experts.{e}.up_proj.{part} = ffn_up_exps
+  model.layers.{l}.mlp.experts.{e}.down_proj.{part} = ffn_down_exps
+  model.layers.{l}.mlp.shared_experts.gate_proj.{part} = ffn_gate_shexp optional
+  model.layers.{l}.mlp.shared_experts.up_proj.{part} = ffn_up_shexp optional
+  model.layers.{l}.mlp.shared_experts.down_proj.{part} = ffn_down_shexp optional
+
+convention hf_glm4_moe extends deepseek_moe_v1
+  title Hugging Face GLM-4.5
+  model_type glm4_moe
+  rope half
+  rotary 50%
+  model.layers.{l}.self_attn.q_norm.{part} = attn_q_norm optional
+  model.layers.{l}.self_attn.k_norm.{part} = attn_k_norm optional
+  model.layers.{l}.mlp.gate.e_score_correction_bias = exp_probs_b.bias
+  model.layers.{l}.enorm.{part} = other the draft layer
+  model.layers.{l}.hnorm.{part} = other the draft layer
+  model.layers.{l}.eh_proj.{part} = other the draft layer
+  model.layers.{l}.shared_head.norm.{part} = other the draft layer
+  model.layers.{l}.shared_head.head.{part} = other the draft layer
+  model.layers.{l}.embed_tokens.{part} = other the draft layer
+
+# of the class of DeepSeek-V3, but with plain q, k and v: read in one index, in no code
+convention deepseek_qk_layernorm extends deepseek_moe_v1 unverified
+  title DeepSeek-V3's class without MLA (derived from Kimi K2)
+  rope half inferred
+  model.layers.{l}.self_attn.q_layernorm.{part} = attn_q_norm
+  model.layers.{l}.self_attn.k_layernorm.{part} = attn_k_norm
+  model.layers.{l}.mlp.gate.e_score_correction_bias = exp_probs_b.bias
+
+# a head of q has its plain rows first: never re-ordered
+convention deepseek_mla_hf extends deepseek_moe_v1
+  alias deepseek
+  title Hugging Face DeepSeek V2, V3, R1 and Kimi K2
+  model_type deepseek_v2 deepseek_v3 kimi_k2
+  rope interleaved
+  without attn_k attn_v
+  model.layers.{l}.self_attn.q_proj.{part} = attn_q * optional
+  model.layers.{l}.self_attn.o_proj.{part} = attn_output *
+  model.layers.{l}.self_attn.q_a_proj.{part} = attn_q_a * optional
+  model.layers.{l}.self_attn.q_a_layernorm.{part} = attn_q_a_norm * optional
+  model.layers.{l}.self_attn.q_b_proj.{part} = attn_q_b * optional
+  model.layers.{l}.self_attn.kv_a_proj_with_mqa.{part} = attn_kv_a_mqa *
+  model.layers.{l}.self_attn.kv_a_layernorm.{part} = attn_kv_a_norm *
+  model.layers.{l}.self_attn.kv_b_proj.{part} = attn_kv_b *
+  model.layers.{l}.mlp.gate.e_score_correction_bias = exp_probs_b.bias optional
+  model.layers.{l}.enorm.{part} = other the draft layer
+  model.layers.{l}.hnorm.{part} = other the draft layer
+  model.layers.{l}.eh_proj.{part} = other the draft layer
+  model.layers.{l}.shared_head.norm.{part} = other the draft layer
+  model.layers.{l}.shared_head.head.{part} = other the draft layer
+  model.layers.{l}.embed_tokens.{part} = other the draft layer
+
+convention llama4_hf extends others
+  title Hugging Face Llama 4
+  model_type llama4 llama4_text
+  rope interleaved
+  language_model.model.embed_tokens.{part} = token_embd
+  language_model.model.norm.{part} = output_norm
+  language_model.lm_head.{part} = output
+  language_model.model.layers.{l}.input_layernorm.{part} = attn_norm
+  language_model.model.layers.{l}.post_attention_layernorm.{part} = ffn_norm
+  language_model.model.layers.{l}.self_attn.q_proj.{part} = attn_q
+  language_model.model.layers.{l}.self_attn.k_proj.{part} = attn_k
+  language_model.model.layers.{l}.self_attn.v_proj.{part} = attn_v
+  language_model.model.layers.{l}.self_attn.o_proj.{part} = attn_output
+  language_model.model.layers.{l}.feed_forward.gate_proj.{part} = ffn_gate optional
+  language_model.model.layers.{l}.feed_forward.up_proj.{part} = ffn_up optional
+  language_model.model.layers.{l}.feed_forward.down_proj.{part} = ffn_down optional
+  language_model.model.layers.{l}.feed_forward.router.{part} = ffn_gate_inp
+  language_model.model.layers.{l}.feed_forward.experts.gate_up_proj = e , x , (gate_exps f + up_exps f)
+  language_model.model.layers.{l}.feed_forward.experts.down_proj = down_exps e , f , x
+  language_model.model.layers.{l}.feed_forward.shared_expert.gate_proj.{part} = ffn_gate_shexp
+  language_model.model.layers.{l}.feed_forward.shared_expert.up_proj.{part} = ffn_up_shexp
+  language_model.model.layers.{l}.feed_forward.shared_expert.down_proj.{part} = ffn_down_shexp
+
+# gate and up take turns
+convention gpt_oss_hf extends hf_llama
+  alias gpt_oss
+  title Hugging Face gpt-oss
+  model_type gpt_oss
+  without ffn_gate ffn_up ffn_down
+  model.layers.{l}.self_attn.sinks = attn_sinks
+  model.layers.{l}.mlp.router.{part} = ffn_gate_inp
+  model.layers.{l}.mlp.experts.gate_up_proj_{part} = e , f (gate_exps + up_exps) , x
+  model.layers.{l}.mlp.experts.down_proj_{part} = down_exps e , x , f
+  # dequantised, and transposed
+  model.layers.{l}.mlp.experts.gate_up_proj = e , x , f (gate_exps + up_exps) also
+  model.layers.{l}.mlp.experts.down_proj = down_exps e , f , x also
+
+convention granite_moe extends hf_llama
+  title Granite MoE
+  model_type granitemoe granitemoeshared
+  without ffn_gate ffn_up ffn_down
+  model.layers.{l}.block_sparse_moe.router.layer.{part} = ffn_gate_inp
+  model.layers.{l}.block_sparse_moe.input_linear.{part} = e , (gate_exps f + up_exps f) , x
+  model.layers.{l}.block_sparse_moe.output_linear.{part} = ffn_down_exps
+  model.layers.{l}.shared_mlp.input_linear.{part} = (gate_shexp f + up_shexp f) , x optional
+  model.layers.{l}.shared_mlp.output_linear.{part} = ffn_down_shexp optional
+
+convention bailing extends others unverified
+  title Bailing and Ling MoE
+  model_type bailing_moe bailing_moe_v2
+  rope half inferred
+  model.word_embeddings.{part} = token_embd
+  model.norm.{part} = output_norm
+  lm_head.{part} = output
+  model.layers.{l}.input_layernorm.{part} = attn_norm
+  model.layers.{l}.post_attention_layernorm.{part} = ffn_norm
+  model.layers.{l}.attention.query_key_value.{part} = (q kv g s i + k kv s i + v kv d) , x
+  model.layers.{l}.attention.dense.{part} = attn_output
+  model.layers.{l}.attention.query_layernorm.{part} = attn_q_norm optional
+  model.layers.{l}.attention.key_layernorm.{part} = attn_k_norm optional
+  model.layers.{l}.mlp.gate_proj.{part} = ffn_gate optional
+  model.layers.{l}.mlp.up_proj.{part} = ffn_up optional
+  model.layers.{l}.mlp.down_proj.{part} = ffn_down optional
+  model.layers.{l}.mlp.gate.weight = ffn_gate_inp
+  model.layers.{l}.mlp.gate.expert_bias = exp_probs_b.bias optional
+  model.layers.{l}.mlp.experts.{e}.gate_proj.{part} = ffn_gate_exps
+  model.layers.{l}.mlp.experts.{e}.up_proj.{part} = ffn_up_exps
+  model.layers.{l}.mlp.experts.{e}.down_proj.{part} = ffn_down_exps
+  model.layers.{l}.mlp.shared_experts.gate_proj.{part} = ffn_gate_shexp optional
+  model.layers.{l}.mlp.shared_experts.up_proj.{part} = ffn_up_shexp optional
+  model.layers.{l}.mlp.shared_experts.down_proj.{part} = ffn_down_shexp optional
+
+convention hunyuan_dense extends hf_llama unverified
+  title HunYuan, dense and MoE
+  model_type hunyuan hunyuan_v1_dense hunyuan_v1_moe
+  model.layers.{l}.mlp.gate_proj.{part} = ffn_gate optional
+  model.layers.{l}.mlp.up_proj.{part} = ffn_up optional
+  model.layers.{l}.mlp.down_proj.{part} = ffn_down optional
+  model.layers.{l}.self_attn.query_layernorm.{part} = attn_q_norm
+  model.layers.{l}.self_attn.key_layernorm.{part} = attn_k_norm
+  model.layers.{l}.mlp.gate.wg.{part} = ffn_gate_inp optional
+  model.layers.{l}.mlp.experts.{e}.gate_proj.{part} = ffn_gate_exps optional
+  model.layers.{l}.mlp.experts.{e}.up_proj.{part} = ffn_up_exps optional
+  model.layers.{l}.mlp.experts.{e}.down_proj.{part} = ffn_down_exps optional
+  model.layers.{l}.mlp.shared_mlp.gate_proj.{part} = ffn_gate_shexp optional
+  model.layers.{l}.mlp.shared_mlp.up_proj.{part} = ffn_up_shexp optional
+  model.layers.{l}.mlp.shared_mlp.down_proj.{part} = ffn_down_shexp optional
+
+convention mlx extends hf_llama
+  title MLX
+  model.layers.{l}.mlp.gate_proj.{part} = ffn_gate optional
+  model.layers.{l}.mlp.up_proj.{part} = ffn_up optional
+  model.layers.{l}.mlp.down_proj.{part} = ffn_down optional
+  model.layers.{l}.self_attn.q_norm.{part} = attn_q_norm optional
+  model.layers.{l}.self_attn.k_norm.{part} = attn_k_norm optional
+  model.layers.{l}.mlp.gate.{part} = ffn_gate_inp optional
+  model.layers.{l}.mlp.switch_mlp.gate_proj.{part} = ffn_gate_exps optional
+  model.layers.{l}.mlp.switch_mlp.up_proj.{part} = ffn_up_exps optional
+  model.layers.{l}.mlp.switch_mlp.down_proj.{part} = ffn_down_exps optional
+  model.layers.{l}.self_attn.embed_q.{part} = attn_k_b * optional
+  model.layers.{l}.self_attn.unembed_out.{part} = attn_v_b * optional
+
+convention mlc extends hf_llama unverified
+  title MLC-LLM
+  rope half inferred
+  model.layers.{l}.self_attn.qkv_proj|wqkv_pack.{part} = (q kv g s i + k kv s i + v kv d) , x
+  model.layers.{l}.mlp.gate_up_proj.{part} = (gate f + up f) , x
+)aka",
+R"aka(
+# ---- names of their own
+
+convention meta_llama extends others
+  alias meta
+  title Meta's original Llama 1, 2 and 3
+  rope interleaved
+  tok_embeddings.{part} = token_embd
+  norm.{part} = output_norm
+  output.{part} = output
+  rope.freqs = drop
+  layers.{l}.attention.inner_attention.rope.freqs = drop
+  layers.{l}.attention_norm.{part} = attn_norm
+  layers.{l}.ffn_norm.{part} = ffn_norm
+  layers.{l}.attention.wq.{part} = attn_q
+  layers.{l}.attention.wk.{part} = attn_k
+  layers.{l}.attention.wv.{part} = attn_v
+  layers.{l}.attention.wo.{part} = attn_output
+  layers.{l}.feed_forward.w1.{part} = ffn_gate
+  layers.{l}.feed_forward.w3.{part} = ffn_up
+  layers.{l}.feed_forward.w2.{part} = ffn_down
+
+convention mistral_consolidated extends meta_llama
+  alias mistral
+  title Mistral's consolidated files
+
+# rows of an expert after rows of an expert; w2 transposed
+convention mixtral_original extends mistral_consolidated
+  title Mixtral's consolidated files
+  without ffn_gate ffn_up ffn_down
+  layers.{l}.block_sparse_moe.gate.{part} = ffn_gate_inp
+  layers.{l}.block_sparse_moe.w1 = gate_exps e f , x
+  layers.{l}.block_sparse_moe.w3 = up_exps e f , x
+  layers.{l}.block_sparse_moe.w2 = down_exps e f , x
+  # later files
+  layers.{l}.feed_forward.gate.{part} = ffn_gate_inp also
+  layers.{l}.feed_forward.experts.{e}.w1.{part} = ffn_gate_exps also
+  layers.{l}.feed_forward.experts.{e}.w3.{part} = ffn_up_exps also
+  layers.{l}.feed_forward.experts.{e}.w2.{part} = ffn_down_exps also
+
+convention mistral_moe_mla extends mistral_consolidated
+  title Mistral Large 3
+  rope interleaved inferred
+  without attn_q attn_k attn_v ffn_gate ffn_up ffn_down
+  layers.{l}.attention.wo.{part} = attn_output *
+  layers.{l}.attention.wq_a.{part} = attn_q_a *
+  layers.{l}.attention.q_a_norm.{part} = attn_q_a_norm *
+  layers.{l}.attention.wq_b.{part} = attn_q_b *
+  layers.{l}.attention.wkv_a_with_mqa.{part} = attn_kv_a_mqa *
+  layers.{l}.attention.kv_a_norm.{part} = attn_kv_a_norm *
+  layers.{l}.attention.wkv_b.{part} = attn_kv_b *
+  layers.{l}.feed_forward.w1.{part} = ffn_gate optional
+  layers.{l}.feed_forward.w3.{part} = ffn_up optional
+  layers.{l}.feed_forward.w2.{part} = ffn_down optional
+  layers.{l}.gate.{part} = ffn_gate_inp
+  layers.{l}.experts.{e}.w1.{part} = ffn_gate_exps
+  layers.{l}.experts.{e}.w3.{part} = ffn_up_exps
+  layers.{l}.experts.{e}.w2.{part} = ffn_down_exps
+  layers.{l}.shared_experts.w1.{part} = ffn_gate_shexp
+  layers.{l}.shared_experts.w3.{part} = ffn_up_shexp
+  layers.{l}.shared_experts.w2.{part} = ffn_down_shexp
+
+# of one shard: shards interleave, so each is split first
+convention meta_llama4 extends others
+  title Meta's original Llama 4
+  rope interleaved
+  tok_embeddings.{part} = token_embd
+  norm.{part} = output_norm
+  output.{part} = output
+  layers.{l}.feed_forward.global_gate_stats_3E = drop
+  layers.{l}.feed_forward.expert_activation_DE = drop
+  layers.{l}.attention.wqkv.layer_norm_weight = attn_norm
+  layers.{l}.attention_norm.weight = attn_norm also
+  layers.{l}.feed_forward.norm.{part} = ffn_norm
+  layers.{l}.feed_forward.mlp.layer_norm_weight = ffn_norm also
+  layers.{l}.attention.wqkv.{part} = (q kv g i s + k kv i s + v kv d) , x
+  layers.{l}.attention.wo.{part} = attn_output
+  layers.{l}.feed_forward.mlp.fc1_weight = (gate f + up f) , x optional
+  layers.{l}.feed_forward.mlp.fc2_weight = ffn_down optional
+  layers.{l}.feed_forward.router_DE = ffn_gate_inp x , e
+  layers.{l}.feed_forward.experts.moe_w_in_eD_F = gate_exps e x , f
+  layers.{l}.feed_forward.experts.moe_w_swiglu_eD_F = up_exps e x , f
+  layers.{l}.feed_forward.experts.moe_w_out_eF_D = down_exps e f , x
+  layers.{l}.feed_forward.w_in_shared_FD.{part} = ffn_gate_shexp
+  layers.{l}.feed_forward.w_swiglu_FD.{part} = ffn_up_shexp
+  layers.{l}.feed_forward.w_out_shared_DF.{part} = ffn_down_shexp
+
+convention torchtitan_llama3 extends meta_llama
+  alias torchtitan
+  title torchtitan Llama 3
+  lm_head.{part} = output
+  layers.{l}.attention.qkv_linear.wq.{part} = attn_q
+  layers.{l}.attention.qkv_linear.wk.{part} = attn_k
+  layers.{l}.attention.qkv_linear.wv.{part} = attn_v
+
+convention gpt_fast extends meta_llama
+  title gpt-fast
+  layers.{l}.attention.wqkv.{part} = (q kv g i s + k kv i s + v kv d) , x
+
+convention torchtune extends others
+  title torchtune
+  rope interleaved
+  tok_embeddings.{part} = token_embd
+  norm.scale = output_norm
+  output.{part} = output
+  layers.{l}.sa_norm.scale = attn_norm
+  layers.{l}.mlp_norm.scale = ffn_norm
+  layers.{l}.attn.q_proj.{part} = attn_q
+  layers.{l}.attn.k_proj.{part} = attn_k
+  layers.{l}.attn.v_proj.{part} = attn_v
+  layers.{l}.attn.output_proj.{part} = attn_output
+  layers.{l}.mlp.w1.{part} = ffn_gate
+  layers.{l}.mlp.w3.{part} = ffn_up
+  layers.{l}.mlp.w2.{part} = ffn_down
+
+convention deepseek_official extends others unverified
+  title DeepSeek-V3, own inference format
+  rope interleaved inferred
+  embed.{part} = token_embd
+  norm.{part} = output_norm
+  head.{part} = output
+  layers.{l}.attn_norm.{part} = attn_norm
+  layers.{l}.ffn_norm.{part} = ffn_norm
+  layers.{l}.attn.wq.{part} = attn_q * optional
+  layers.{l}.attn.wo.{part} = attn_output *
+  layers.{l}.attn.wq_a.{part} = attn_q_a *
+  layers.{l}.attn.q_norm.{part} = attn_q_a_norm *
+  layers.{l}.attn.wq_b.{part} = attn_q_b *
+  layers.{l}.attn.wkv_a.{part} = attn_kv_a_mqa *
+  layers.{l}.attn.kv_norm.{part} = attn_kv_a_norm *
+  layers.{l}.attn.wkv_b.{part} = attn_kv_b *
+  layers.{l}.ffn.w1.{part} = ffn_gate optional
+  layers.{l}.ffn.w3.{part} = ffn_up optional
+  layers.{l}.ffn.w2.{part} = ffn_down optional
+  layers.{l}.ffn.gate.weight = ffn_gate_inp
+  layers.{l}.ffn.gate.bias = exp_probs_b.bias optional
+  layers.{l}.ffn.experts.{e}.w1.{part} = ffn_gate_exps
+  layers.{l}.ffn.experts.{e}.w3.{part} = ffn_up_exps
+  layers.{l}.ffn.experts.{e}.w2.{part} = ffn_down_exps
+  layers.{l}.ffn.shared_experts.w1.{part} = ffn_gate_shexp
+  layers.{l}.ffn.shared_experts.w3.{part} = ffn_up_shexp
+  layers.{l}.ffn.shared_experts.w2.{part} = ffn_down_shexp
+
+# up comes first
+convention olmo_ai2 extends others
+  alias olmo
+  title OLMo and OLMo 2, AI2's own
+  transformer.wte.{part} = token_embd
+  transformer.ln_f.{part} = output_norm optional
+  transformer.ff_out.{part} = output
+  transformer.blocks.{l}.attn_norm.{part} = attn_post_norm optional
+  transformer.blocks.{l}.ff_norm.{part} = ffn_post_norm optional
+  transformer.blocks.{l}.q_norm.{part} = attn_q_norm kv g s i optional
+  transformer.blocks.{l}.k_norm.{part} = attn_k_norm kv s i optional
+  transformer.blocks.{l}.att_proj.{part} = (q kv g s i + k kv s i + v kv d) , x
+  transformer.blocks.{l}.attn_out.{part} = attn_output
+  transformer.blocks.{l}.ff_proj.{part} = (up f + gate f) , x
+  transformer.blocks.{l}.ff_out.{part} = ffn_down
+
+# up first, as in OLMo: vLLM runs it with MulAndSilu, LMDeploy takes the second half as the gate
+convention molmo extends others
+  title Molmo
+  model_type molmo
+  model.transformer.wte.embedding = token_embd
+  model.transformer.wte.new_embedding = token_embd_extra optional
+  model.transformer.ln_f.{part} = output_norm
+  model.transformer.ff_out.{part} = output
+  model.transformer.blocks.{l}.attn_norm.{part} = attn_norm
+  model.transformer.blocks.{l}.ff_norm.{part} = ffn_norm
+  model.transformer.blocks.{l}.att_proj.{part} = (q kv g s i + k kv s i + v kv d) , x
+  model.transformer.blocks.{l}.attn_out.{part} = attn_output
+  model.transformer.blocks.{l}.ff_proj.{part} = (up f + gate f) , x
+  model.transformer.blocks.{l}.ff_out.{part} = ffn_down
+
+convention llada extends others
+  title LLaDA
+  model_type llada
+  rope half inferred
+  model.transformer.wte.{part} = token_embd
+  model.transformer.ln_f.{part} = output_norm
+  model.transformer.ff_out.{part} = output
+  model.transformer.blocks.{l}.attn_norm.{part} = attn_norm
+  model.transformer.blocks.{l}.ff_norm.{part} = ffn_norm
+  model.transformer.blocks.{l}.q_proj.{part} = attn_q
+  model.transformer.blocks.{l}.k_proj.{part} = attn_k
+  model.transformer.blocks.{l}.v_proj.{part} = attn_v
+  model.transformer.blocks.{l}.attn_out.{part} = attn_output
+  model.transformer.blocks.{l}.ff_proj.{part} = ffn_gate
+  model.transformer.blocks.{l}.up_proj.{part} = ffn_up
+  model.transformer.blocks.{l}.ff_out.{part} = ffn_down
+
+convention chatglm extends others
+  title ChatGLM 2 and 3, GLM-4-9B
+  model_type chatglm
+  rope interleaved
+  rotary 50%
+  transformer.embedding.word_embeddings.{part} = token_embd
+  transformer.encoder.final_layernorm.{part} = output_norm
+  transformer.output_layer.{part} = output
+  transformer.rotary_pos_emb.inv_freq = drop
+  transformer.encoder.layers.{l}.input_layernorm.{part} = attn_norm
+  transformer.encoder.layers.{l}.post_attention_layernorm.{part} = ffn_norm
+  transformer.encoder.layers.{l}.self_attention.query_key_value.{part} = (q kv g i s + k kv i s + v kv d) , x
+  transformer.encoder.layers.{l}.self_attention.dense.{part} = attn_output
+  transformer.encoder.layers.{l}.mlp.dense_h_to_4h.{part} = (gate f + up f) , x
+  transformer.encoder.layers.{l}.mlp.dense_4h_to_h.{part} = ffn_down
+
+# w1 is up, w2 is the gate
+convention qwen1 extends others
+  alias qwen
+  title Qwen 1
+  model_type qwen
+  transformer.wte.{part} = token_embd
+  transformer.ln_f.{part} = output_norm
+  lm_head.{part} = output
+  transformer.h.{l}.ln_1.{part} = attn_norm
+  transformer.h.{l}.ln_2.{part} = ffn_norm
+  transformer.h.{l}.attn.c_attn.{part} = (q kv g s i + k kv s i + v kv d) , x
+  transformer.h.{l}.attn.c_proj.{part} = attn_output
+  transformer.h.{l}.mlp.w2.{part} = ffn_gate
+  transformer.h.{l}.mlp.w1.{part} = ffn_up
+  transformer.h.{l}.mlp.c_proj.{part} = ffn_down
+
+convention exaone3 extends others
+  title EXAONE 3
+  model_type exaone
+  transformer.wte.{part} = token_embd
+  transformer.ln_f.{part} = output_norm
+  lm_head.{part} = output
+  transformer.h.{l}.ln_1.{part} = attn_norm
+  transformer.h.{l}.ln_2.{part} = ffn_norm
+  transformer.h.{l}.attn.attention.q_proj.{part} = attn_q
+  transformer.h.{l}.attn.attention.k_proj.{part} = attn_k
+  transformer.h.{l}.attn.attention.v_proj.{part} = attn_v
+  transformer.h.{l}.attn.attention.out_proj.{part} = attn_output
+  transformer.h.{l}.mlp.c_fc_0.{part} = ffn_gate
+  transformer.h.{l}.mlp.c_fc_1.{part} = ffn_up
+  transformer.h.{l}.mlp.c_proj.{part} = ffn_down
+
+convention telechat2 extends others unverified
+  title TeleChat 2
+  model_type telechat
+  transformer.word_embeddings.{part} = token_embd
+  transformer.ln_f.{part} = output_norm
+  lm_head.{part} = output
+  transformer.h.{l}.input_layernorm.{part} = attn_norm
+  transformer.h.{l}.post_attention_layernorm.{part} = ffn_norm
+  transformer.h.{l}.self_attention.query.{part} = attn_q
+  transformer.h.{l}.self_attention.key_value.{part} = kv (k s i + v d) , x
+  transformer.h.{l}.self_attention.dense.{part} = attn_output
+  transformer.h.{l}.mlp.gate_proj.{part} = ffn_gate
+  transformer.h.{l}.mlp.up_proj.{part} = ffn_up
+  transformer.h.{l}.mlp.down_proj.{part} = ffn_down
+
+convention gpt_oss_original extends others
+  title gpt-oss, OpenAI's own
+  embedding.{part} = token_embd
+  norm.scale = output_norm
+  unembedding.{part} = output
+  block.{l}.attn.norm.scale = attn_norm
+  block.{l}.mlp.norm.scale = ffn_norm
+  block.{l}.attn.qkv.{part} = (q kv g s i + k kv s i + v kv d) , x
+  block.{l}.attn.out.{part} = attn_output
+  block.{l}.attn.sinks = attn_sinks
+  block.{l}.mlp.gate.{part} = ffn_gate_inp
+  block.{l}.mlp.mlp1_weight.{part} = e , f (gate_exps + up_exps) , x
+  block.{l}.mlp.mlp2_weight.{part} = down_exps e , x , f
+  # the biases are called otherwise than the matrices
+  block.{l}.mlp.mlp1_{part} = e , f (gate_exps + up_exps) , x also
+  block.{l}.mlp.mlp2_{part} = down_exps e , x , f also
+
+convention litgpt extends others
+  title LitGPT
+  transformer.wte.{part} = token_embd
+  transformer.ln_f.{part} = output_norm
+  lm_head.{part} = output
+  transformer.h.{l}.norm_1.{part} = attn_norm
+  transformer.h.{l}.norm_2.{part} = ffn_norm
+  transformer.h.{l}.post_attention_norm.{part} = attn_post_norm optional
+  transformer.h.{l}.post_mlp_norm.{part} = ffn_post_norm optional
+  transformer.h.{l}.attn.norm_q.{part} = attn_q_norm optional
+  transformer.h.{l}.attn.norm_k.{part} = attn_k_norm optional
+  transformer.h.{l}.attn.qkv.{part} = (q kv g s i + k kv s i + v kv d) , x
+  transformer.h.{l}.attn.proj.{part} = attn_output
+  transformer.h.{l}.mlp.fc_1.{part} = ffn_gate optional
+  transformer.h.{l}.mlp.fc_2.{part} = ffn_up optional
+  transformer.h.{l}.mlp.proj.{part} = ffn_down optional
+  transformer.h.{l}.mlp.gate.{part} = ffn_gate_inp optional
+  transformer.h.{l}.mlp.experts.{e}.fc_1.{part} = ffn_gate_exps optional
+  transformer.h.{l}.mlp.experts.{e}.fc_2.{part} = ffn_up_exps optional
+  transformer.h.{l}.mlp.experts.{e}.proj.{part} = ffn_down_exps optional
+
+convention litgpt_legacy extends litgpt
+  title LitGPT before 2024-12-26
+  transformer.h.{l}.attn.attn.{part} = kv (q g s i + k s i + v d) , x
+
+convention trtllm extends others
+  alias tensorrt_llm
+  title TensorRT-LLM
+  rope half inferred
+  transformer.vocab_embedding.{part} = token_embd
+  transformer.ln_f.{part} = output_norm
+  lm_head.{part} = output
+  transformer.layers.{l}.input_layernorm.{part} = attn_norm
+  transformer.layers.{l}.post_layernorm.{part} = ffn_norm
+  transformer.layers.{l}.attention.qkv.{part} = (q kv g s i + k kv s i + v kv d) , x
+  transformer.layers.{l}.attention.dense.{part} = attn_output
+  transformer.layers.{l}.mlp.fc.{part} = ffn_gate
+  transformer.layers.{l}.mlp.gate.{part} = ffn_up
+  transformer.layers.{l}.mlp.proj.{part} = ffn_down
+)aka",
+R"aka(
+convention megatron_core extends others
+  alias megatron
+  title Megatron-Core
+  embedding.word_embeddings.{part} = token_embd
+  decoder.final_layernorm.{part} = output_norm
+  output_layer.{part} = output
+  decoder.layers.{l}.self_attention.linear_qkv.layer_norm_weight = attn_norm
+  decoder.layers.{l}.input_layernorm.{part} = attn_norm also
+  decoder.layers.{l}.mlp.linear_fc1.layer_norm_weight = ffn_norm
+  decoder.layers.{l}.pre_mlp_layernorm.{part} = ffn_norm also
+  decoder.layers.{l}.self_attention.linear_qkv.{part} = kv (q g s i + k s i + v d) , x
+  decoder.layers.{l}.self_attention.linear_proj.{part} = attn_output
+  decoder.layers.{l}.self_attention.q_layernorm.{part} = attn_q_norm optional
+  decoder.layers.{l}.self_attention.k_layernorm.{part} = attn_k_norm optional
+  decoder.layers.{l}.mlp.linear_fc1.{part} = (gate f + up f) , x optional
+  decoder.layers.{l}.mlp.linear_fc2.{part} = ffn_down optional
+  decoder.layers.{l}.mlp.router.weight = ffn_gate_inp optional
+  decoder.layers.{l}.mlp.router.expert_bias = exp_probs_b.bias optional
+  decoder.layers.{l}.mlp.experts.linear_fc1.weight{e} = (gate_exps f + up_exps f) , x optional
+  decoder.layers.{l}.mlp.experts.linear_fc2.weight{e} = ffn_down_exps optional
+  decoder.layers.{l}.mlp.experts.local_experts.{e}.linear_fc1.{part} = (gate_exps f + up_exps f) , x also
+  decoder.layers.{l}.mlp.experts.local_experts.{e}.linear_fc2.{part} = ffn_down_exps also
+
+convention megatron_legacy extends others
+  title Megatron-LM, legacy
+  language_model.embedding.word_embeddings.{part} = token_embd
+  language_model.encoder.final_norm|final_layernorm.{part} = output_norm
+  language_model.output_layer.{part} = output
+  language_model.encoder.layers.{l}.input_norm|input_layernorm.{part} = attn_norm
+  language_model.encoder.layers.{l}.post_attention_norm|post_attention_layernorm.{part} = ffn_norm
+  language_model.encoder.layers.{l}.self_attention.query_key_value.{part} = kv (q g s i + k s i + v d) , x
+  language_model.encoder.layers.{l}.self_attention.dense.{part} = attn_output
+  language_model.encoder.layers.{l}.mlp.dense_h_to_4h.{part} = (gate f + up f) , x
+  language_model.encoder.layers.{l}.mlp.dense_4h_to_h.{part} = ffn_down
+)aka",
+R"aka(
+# ---- GGUF: one set of names; the architecture says how the rows lie
+
+convention gguf extends others
+  title GGUF
+  token_embd.{part} = token_embd
+  output_norm.{part} = output_norm
+  output.{part} = output optional
+  rope_freqs.{part} = rope_freqs optional
+  rope_factors_long.{part} = rope_factors_long optional
+  rope_factors_short.{part} = rope_factors_short optional
+  blk.{l}.attn_norm.{part} = attn_norm
+  blk.{l}.ffn_norm.{part} = ffn_norm
+  blk.{l}.post_attention_norm.{part} = attn_post_norm optional
+  blk.{l}.post_ffw_norm.{part} = ffn_post_norm optional
+  blk.{l}.attn_q.{part} = attn_q
+  blk.{l}.attn_k.{part} = attn_k
+  blk.{l}.attn_v.{part} = attn_v
+  blk.{l}.attn_qkv.{part} = (q kv g s i + k kv s i + v kv d) , x also
+  blk.{l}.attn_output.{part} = attn_output
+  blk.{l}.attn_q_norm.{part} = attn_q_norm optional
+  blk.{l}.attn_k_norm.{part} = attn_k_norm optional
+  blk.{l}.attn_sinks.{part} = attn_sinks optional
+  blk.{l}.attn_gate.{part} = attn_gate * optional
+  blk.{l}.attn_q_a.{part} = attn_q_a * optional
+  blk.{l}.attn_q_a_norm.{part} = attn_q_a_norm * optional
+  blk.{l}.attn_q_b.{part} = attn_q_b * optional
+  blk.{l}.attn_kv_a_mqa.{part} = attn_kv_a_mqa * optional
+  blk.{l}.attn_kv_a_norm.{part} = attn_kv_a_norm * optional
+  blk.{l}.attn_kv_b.{part} = attn_kv_b * optional
+  blk.{l}.attn_k_b.{part} = attn_k_b * optional
+  blk.{l}.attn_v_b.{part} = attn_v_b * optional
+  blk.{l}.attn_rot_embd.{part} = drop
+  blk.{l}.ffn_gate.{part} = ffn_gate optional
+  blk.{l}.ffn_up.{part} = ffn_up optional
+  blk.{l}.ffn_down.{part} = ffn_down optional
+  blk.{l}.ffn_gate_inp.{part} = ffn_gate_inp optional
+  blk.{l}.exp_probs_b.bias = exp_probs_b.bias optional
+  blk.{l}.ffn_gate_exps.{part} = ffn_gate_exps optional
+  blk.{l}.ffn_up_exps.{part} = ffn_up_exps optional
+  blk.{l}.ffn_down_exps.{part} = ffn_down_exps optional
+  blk.{l}.ffn_gate_up_exps.{part} = e , (gate_exps f + up_exps f) , x also
+  # the first Mixtral files: an expert a tensor
+  blk.{l}.ffn_gate.{e}.{part} = ffn_gate_exps also
+  blk.{l}.ffn_up.{e}.{part} = ffn_up_exps also
+  blk.{l}.ffn_down.{e}.{part} = ffn_down_exps also
+  blk.{l}.ffn_gate_inp_shexp.{part} = ffn_gate_inp_shexp optional
+  blk.{l}.ffn_gate_shexp.{part} = ffn_gate_shexp optional
+  blk.{l}.ffn_up_shexp.{part} = ffn_up_shexp optional
+  blk.{l}.ffn_down_shexp.{part} = ffn_down_shexp optional
+  blk.{l}.ssm_in.{part} = ssm_in * optional
+  blk.{l}.ssm_ba.{part} = ssm_ba * optional
+  blk.{l}.ssm_conv1d.{part} = ssm_conv1d * optional
+  blk.{l}.ssm_a = ssm_a * optional
+  blk.{l}.ssm_dt.bias = ssm_dt.bias optional
+  blk.{l}.ssm_alpha.{part} = ssm_alpha * optional
+  blk.{l}.ssm_beta.{part} = ssm_beta * optional
+  blk.{l}.ssm_norm.{part} = ssm_norm * optional
+  blk.{l}.ssm_out.{part} = ssm_out * optional
+  blk.{l}.nextn.eh_proj.{part} = other the draft layer
+  blk.{l}.nextn.embed_tokens.{part} = other the draft layer
+  blk.{l}.nextn.enorm.{part} = other the draft layer
+  blk.{l}.nextn.hnorm.{part} = other the draft layer
+  blk.{l}.nextn.shared_head_head.{part} = other the draft layer
+  blk.{l}.nextn.shared_head_norm.{part} = other the draft layer
+
+# rope NORM: permuted by the converter, or interleaved from the beginning
+convention gguf:* extends gguf
+  each llama deci baichuan xverse minicpm internlm2 arctic deepseek granite granitemoe granitehybrid
+  each smollm3 arcee bailingmoe llada mistral3 llama-embed ernie4_5 ernie4_5-moe llama4
+  rope interleaved
+convention gguf:* extends gguf unverified
+  each maincoder deepseek2-ocr
+  rope interleaved
+convention gguf:* extends gguf
+  each olmo
+  rope interleaved
+  norm none
+  without attn_norm ffn_norm output_norm
+convention gguf:* extends gguf
+  each command-r cohere2
+  rope interleaved
+  norm layer
+  tied yes
+  without ffn_norm
+  blk.{l}.attn_q_norm.{part} = attn_q_norm kv g , i s optional
+  blk.{l}.attn_k_norm.{part} = attn_k_norm kv , i s optional
+convention gguf:* extends gguf
+  each chameleon
+  rope interleaved
+  blk.{l}.attn_q_norm.{part} = attn_q_norm kv g , i s optional
+  blk.{l}.attn_k_norm.{part} = attn_k_norm kv , i s optional
+# ffn_up holds [gate; up]
+convention gguf:* extends gguf
+  each chatglm
+  rope interleaved
+  rotary 50%
+  blk.{l}.attn_qkv.{part} = (q kv g i s + k kv i s + v kv d) , x
+  blk.{l}.attn_q.{part} = attn_q also
+  blk.{l}.attn_k.{part} = attn_k also
+  blk.{l}.attn_v.{part} = attn_v also
+  blk.{l}.ffn_up.{part} = (gate f + up f) , x
+convention gguf:* extends gguf
+  each glm4
+  rope interleaved
+  rotary 50%
+  blk.{l}.ffn_up.{part} = (gate f + up f) , x
+# MLA
+convention gguf:* extends gguf
+  each deepseek2 glm-dsa mistral4
+  rope interleaved
+  without attn_k attn_v
+  blk.{l}.attn_q.{part} = attn_q * optional
+  blk.{l}.attn_k.{part} = attn_k * optional
+  blk.{l}.attn_v.{part} = attn_v * optional
+  blk.{l}.attn_output.{part} = attn_output *
+convention gguf:* extends gguf unverified
+  each plm
+  rope interleaved
+  without attn_k attn_v
+  blk.{l}.attn_q.{part} = attn_q *
+  blk.{l}.attn_output.{part} = attn_output *
+convention gguf:* extends gguf
+  each minicpm3
+  without attn_q attn_k attn_v
+  blk.{l}.attn_output.{part} = attn_output *
+
+# rope NEOX (and its MROPE kin): as Hugging Face has it. +1 is in Gemma's norms already
+convention gguf:* extends gguf
+  each qwen2 qwen2moe qwen2vl qwen3 qwen3moe qwen3vl qwen3vlmoe gemma gemma2 gemma3 olmoe
+  each bitnet exaone exaone4 exaone-moe bailingmoe2 dots1 afmoe hunyuan-moe hunyuan-dense hunyuan_vl
+  each dream smallthinker llada-moe grovemoe minimax-m2 rnd1 pangu-embedded paddleocr mimo2 step35
+convention gguf:* extends gguf unverified
+  each gemma3n gemma4 gemma-embedding grok plamo3
+convention gguf:* extends gguf
+  each orion phimoe
+  norm layer
+convention gguf:* extends gguf
+  each stablelm
+  norm layer
+  blk.{l}.attn_q_norm.{part} = attn_q_norm kv g , s i optional
+  blk.{l}.attn_k_norm.{part} = attn_k_norm kv , s i optional
+convention gguf:* extends gguf
+  each olmo2
+  without attn_norm ffn_norm
+  blk.{l}.post_attention_norm.{part} = attn_post_norm
+  blk.{l}.post_ffw_norm.{part} = ffn_post_norm
+  blk.{l}.attn_q_norm.{part} = attn_q_norm kv g s i
+  blk.{l}.attn_k_norm.{part} = attn_k_norm kv s i
+convention gguf:* extends gguf
+  each qwen openelm
+  blk.{l}.attn_qkv.{part} = (q kv g s i + k kv s i + v kv d) , x
+convention gguf:* extends gguf
+  each phi3
+  blk.{l}.attn_qkv.{part} = (q kv g s i + k kv s i + v kv d) , x
+  blk.{l}.attn_q.{part} = attn_q also
+  blk.{l}.attn_k.{part} = attn_k also
+  blk.{l}.attn_v.{part} = attn_v also
+  blk.{l}.ffn_up.{part} = (gate f + up f) , x
+convention gguf:* extends gguf unverified
+  each dbrx
+  norm layer
+  blk.{l}.attn_qkv.{part} = (q kv g s i + k kv s i + v kv d) , x
+  blk.{l}.attn_output_norm.{part} = ffn_norm
+convention gguf:* extends gguf unverified
+  each plamo
+  without ffn_norm
+# no gate
+convention gguf:* extends gguf
+  each nemotron
+  norm layer
+  without ffn_gate
+convention gguf:* extends gguf
+  each apertus
+  without ffn_gate
+# here post_attention_norm is what the feed-forward reads through
+convention gguf:* extends gguf
+  each gpt-oss glm4moe seed_oss
+  without attn_post_norm
+  blk.{l}.post_attention_norm.{part} = ffn_norm
+convention gguf:* extends gguf unverified
+  each qwen3next qwen35 qwen35moe
+  without attn_post_norm attn_gate
+  blk.{l}.post_attention_norm.{part} = ffn_norm
+  blk.{l}.attn_q.{part} = kv g (q s i + attn_q_gate d) , x optional
+  blk.{l}.attn_k.{part} = attn_k optional
+  blk.{l}.attn_v.{part} = attn_v optional
+  blk.{l}.attn_output.{part} = attn_output optional
+  blk.{l}.attn_qkv.{part} = ssm_qkv * optional
+  blk.{l}.attn_gate.{part} = ssm_z * optional
+
+# ---- not of the family: known so that they can be refused with a reason
+
+convention gguf:* extends others
+  each gpt2 gptj gptneox mpt starcoder starcoder2 refact bloom falcon codeshell phi2 jais jais2
+  not_llama an older kind of block: LayerNorm, and a feed-forward without a gate
+convention gguf:* extends others
+  each bert modern-bert nomic-bert nomic-bert-moe neo-bert jina-bert-v2 jina-bert-v3 eurobert
+  not_llama an encoder (BERT)
+convention gguf:* extends others
+  each t5 t5encoder
+  not_llama an encoder-decoder (T5)
+convention gguf:* extends others
+  each mamba mamba2 rwkv6 rwkv6qwen2 rwkv7 arwkv7
+  not_llama a recurrent model
+convention gguf:* extends others
+  each jamba falcon-h1 nemotron_h nemotron_h_moe plamo2 lfm2 lfm2moe kimi-linear
+  not_llama a hybrid with recurrent or convolutional layers
+convention gguf:* extends others
+  each clip wavtokenizer-dec cogvlm dflash-draft
+  not_llama a tower or a helper of another model
+
+convention gpt2_style extends others
+  alias gpt2
+  title GPT-2 (Conv1D: matrices are transposed)
+  model_type gpt2
+  rope none
+  norm layer
+  not_llama GPT-2: learned positions, LayerNorm, transposed matrices, no gate
+  transformer.wte.{part} = other GPT-2's embedding
+  transformer.wpe.{part} = other GPT-2's positions
+  transformer.ln_f.{part} = other GPT-2's norm
+  transformer.h.{l}.ln_1.{part} = other GPT-2's norm
+  transformer.h.{l}.ln_2.{part} = other GPT-2's norm
+  transformer.h.{l}.attn.bias = drop
+  transformer.h.{l}.attn.c_attn.{part} = other GPT-2's attention
+  transformer.h.{l}.attn.c_proj.{part} = other GPT-2's attention
+  transformer.h.{l}.mlp.c_fc.{part} = other GPT-2's feed-forward
+  transformer.h.{l}.mlp.c_proj.{part} = other GPT-2's feed-forward
+
+convention gpt_neox extends others
+  title GPT-NeoX and Pythia
+  model_type gpt_neox
+  norm layer
+  not_llama GPT-NeoX: LayerNorm, attention and feed-forward side by side, no gate
+  gpt_neox.** = other GPT-NeoX
+  embed_out.{part} = other GPT-NeoX's head
+
+convention falcon extends others
+  title Falcon
+  model_type falcon RefinedWeb RefinedWebModel
+  norm layer
+  not_llama Falcon: LayerNorm, attention and feed-forward side by side, no gate
+  transformer.word_embeddings.{part} = other Falcon's embedding
+  transformer.ln_f.{part} = other Falcon's norm
+  lm_head.{part} = other Falcon's head
+  transformer.h.{l}.ln_attn.{part} = other Falcon's norm
+  transformer.h.{l}.ln_mlp.{part} = other Falcon's norm
+  transformer.h.{l}.input_layernorm.{part} = other Falcon's norm
+  transformer.h.{l}.post_attention_layernorm.{part} = other Falcon's norm
+  transformer.h.{l}.self_attention.query_key_value.{part} = other Falcon's attention
+  transformer.h.{l}.self_attention.dense.{part} = other Falcon's attention
+  transformer.h.{l}.mlp.dense_h_to_4h.{part} = other Falcon's feed-forward
+  transformer.h.{l}.mlp.dense_4h_to_h.{part} = other Falcon's feed-forward
+
+convention bloom extends others
+  title BLOOM
+  model_type bloom
+  rope none
+  norm layer
+  not_llama BLOOM: ALiBi, LayerNorm, no gate
+  word_embeddings.{part} = other BLOOM's embedding
+  word_embeddings_layernorm.{part} = other BLOOM's norm
+  ln_f.{part} = other BLOOM's norm
+  lm_head.{part} = other BLOOM's head
+  h.{l}.input_layernorm.{part} = other BLOOM's norm
+  h.{l}.post_attention_layernorm.{part} = other BLOOM's norm
+  h.{l}.self_attention.query_key_value.{part} = other BLOOM's attention
+  h.{l}.self_attention.dense.{part} = other BLOOM's attention
+  h.{l}.mlp.dense_h_to_4h.{part} = other BLOOM's feed-forward
+  h.{l}.mlp.dense_4h_to_h.{part} = other BLOOM's feed-forward
+
+convention phi2 extends others
+  title Phi-1, Phi-1.5 and Phi-2
+  model_type phi
+  norm layer
+  not_llama Phi-2: LayerNorm, attention and feed-forward side by side, no gate
+  model.embed_tokens.{part} = other Phi-2's embedding
+  model.final_layernorm.{part} = other Phi-2's norm
+  lm_head.{part} = other Phi-2's head
+  model.layers.{l}.input_layernorm.{part} = other Phi-2's norm
+  model.layers.{l}.self_attn.q_proj.{part} = other Phi-2's attention
+  model.layers.{l}.self_attn.k_proj.{part} = other Phi-2's attention
+  model.layers.{l}.self_attn.v_proj.{part} = other Phi-2's attention
+  model.layers.{l}.self_attn.dense.{part} = other Phi-2's attention
+  model.layers.{l}.mlp.fc1.{part} = other Phi-2's feed-forward
+  model.layers.{l}.mlp.fc2.{part} = other Phi-2's feed-forward
+
+convention mamba extends others
+  title Mamba
+  model_type mamba mamba2
+  not_llama Mamba: no attention
+  backbone.embedding|embeddings.{part} = other Mamba's embedding
+  backbone.norm_f.{part} = other Mamba's norm
+  lm_head.{part} = other Mamba's head
+  backbone.layers.{l}.norm.{part} = other Mamba's norm
+  backbone.layers.{l}.mixer.in_proj.{part} = other Mamba's mixer
+  backbone.layers.{l}.mixer.out_proj.{part} = other Mamba's mixer
+  backbone.layers.{l}.mixer.x_proj.{part} = other Mamba's mixer
+  backbone.layers.{l}.mixer.dt_proj.{part} = other Mamba's mixer
+  backbone.layers.{l}.mixer.conv1d.{part} = other Mamba's mixer
+  backbone.layers.{l}.mixer.norm.{part} = other Mamba's mixer
+  backbone.layers.{l}.mixer.A_log = other Mamba's mixer
+  backbone.layers.{l}.mixer.D = other Mamba's mixer
+  backbone.layers.{l}.mixer.dt_bias = other Mamba's mixer
+
+convention bert extends others
+  title BERT
+  model_type bert roberta
+  norm layer
+  not_llama BERT: an encoder
+  bert.** = other BERT
+  roberta.** = other BERT
+  cls.** = other BERT's heads
+  embeddings.** = other BERT's embeddings
+  pooler.** = other BERT's heads
+  encoder.layer.** = other BERT's layers
+
+convention diffusion extends others
+  title Diffusion models
+  not_llama a diffusion model
+  diffusion_model.** = other a diffusion model
+  first_stage_model.** = other a diffusion model
+  cond_stage_model.** = other a diffusion model
+  conditioner.** = other a diffusion model
+  unet.** = other a diffusion model
+  down_blocks.** = other a diffusion model
+  mid_block.** = other a diffusion model
+  up_blocks.** = other a diffusion model
+  double_blocks.** = other a diffusion model
+  single_blocks.** = other a diffusion model
+  transformer_blocks.** = other a diffusion model
+  single_transformer_blocks.** = other a diffusion model
+  joint_blocks.** = other a diffusion model
+)aka",
+};
+// clang-format on
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_CONVENTIONS_HPP
+
+// ---- aka/table_compiler.hpp --------------------------------------------------------------------
+// aka: the text of conventions to rows. The grammar is described at `catalog` in names.hpp.
+#ifndef AKA_TABLE_COMPILER_HPP
+#define AKA_TABLE_COMPILER_HPP
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+constexpr std::uint64_t bit(role r) noexcept {
+    return std::uint64_t{1} << static_cast<unsigned>(r);
+}
+inline constexpr std::uint64_t norm_roles =
+    bit(role::attn_norm) | bit(role::ffn_norm) | bit(role::output_norm) |
+    bit(role::attn_post_norm) | bit(role::ffn_post_norm) | bit(role::attn_q_norm) |
+    bit(role::attn_k_norm);
+
+class table_compiler {
+  public:
+    explicit table_compiler(tables& t) noexcept : t_(t) {}
+
+    /// All or nothing.
+    status add(span<const std::string_view> texts, bool copy, std::string_view file) noexcept {
+        std::size_t conventions = t_.conventions.size(), rows = t_.rows.size();
+        status s = compile(texts, copy);
+        if (s && !index()) s = no_memory();
+        if (s) return s;
+        // shrinking cannot fail
+        if (!t_.conventions.resize(conventions) || !t_.rows.resize(rows)) return no_memory();
+        std::size_t slots = t_.slots.size();
+        if (!t_.slots.resize(0) || !t_.slots.resize(slots)) return no_memory();
+        for (name_row* row : t_.rows) row->next = 0;
+        for (name_row* row : t_.rows)
+            if (!enter(*row)) break;  // cannot run out: there was room for more
+        if (!index()) return no_memory();
+        error e = s.error();
+        if (!file.empty()) e.in(file);
+        return e;
+    }
+
+  private:
+    static constexpr std::size_t longest_pattern = 400, most_alternatives = 64;
+
+    /// The convention that is being read.
+    struct draft {
+        convention head;
+        std::string_view id;
+        std::uint64_t without = 0;
+        const char* where = nullptr;
+        bool open = false;
+    };
+
+    // ---- text
+
+    status compile(span<const std::string_view> texts, bool copy) noexcept {
+        for (std::string_view text : texts) {
+            if (copy) {
+                const char* p = t_.memory.copy(text);
+                if (p == nullptr) return no_memory();
+                text = {p, text.size()};
+            }
+            text_ = text;
+            for (std::size_t at = 0; at < text.size();) {
+                std::size_t end = text.find('\n', at);
+                if (end == std::string_view::npos) end = text.size();
+                std::string_view line = text.substr(at, end - at);
+                line = line.substr(0, line.find('#'));
+                at = end + 1;
+                while (!line.empty() && is_space(line.back())) line.remove_suffix(1);
+                while (!line.empty() && is_space(line[0])) line.remove_prefix(1);
+                if (line.empty()) continue;
+                if (status s = read_line(line); !s) return s;
+            }
+            if (status s = finish(); !s) return s;
+        }
+        return {};
+    }
+
+    static bool is_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\r'; }
+    static std::string_view word(std::string_view& line) noexcept {
+        while (!line.empty() && is_space(line[0])) line.remove_prefix(1);
+        std::size_t n = 0;
+        while (n < line.size() && !is_space(line[n])) ++n;
+        std::string_view w = line.substr(0, n);
+        line.remove_prefix(n);
+        while (!line.empty() && is_space(line[0])) line.remove_prefix(1);
+        return w;
+    }
+
+    template <class... A>
+    AKA_COLD error bad(const char* where, const A&... parts) const noexcept {
+        auto offset = static_cast<std::size_t>(where - text_.data());
+        std::size_t line = 1, column = 1;
+        for (char c : text_.substr(0, offset)) {
+            ++column;
+            if (c == '\n') ++line, column = 1;
+        }
+        error e(errc::bad_table, offset);
+        e.say("line ", line, ", column ", column, ": ");
+        return e.say(parts...);
+    }
+
+    // ---- lines
+
+    status read_line(std::string_view line) noexcept {
+        std::string_view rest = line, first = word(rest);
+        if (first == "convention") return begin(first.data(), rest);
+        if (!now_.open)
+            return bad(first.data(), "a table begins with 'convention ID', not with ",
+                       quoted{first});
+        std::string_view after = rest;
+        if (word(after) == "=") return read_row(first, after);
+        return read_directive(first, rest);
+    }
+
+    status begin(const char* where, std::string_view rest) noexcept {
+        if (status s = finish(); !s) return s;
+        now_ = {};
+        own_.clear();
+        aliases_.clear();
+        model_types_.clear();
+        each_.clear();
+        now_.where = where;
+        now_.open = true;
+        now_.id = word(rest);
+        if (now_.id.empty()) return bad(where, "a convention needs a name");
+        bool star = false;
+        for (const char& c : now_.id) {
+            bool known = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) ||
+                         c == '_' || c == '.' || c == ':' || c == '-';
+            if (c == '*' && !star)
+                star = true;
+            else if (!known)
+                return bad(&c, "the name of a convention has letters, digits and _.:- only");
+        }
+        bool unverified = false;
+        while (!rest.empty()) {
+            std::string_view w = word(rest);
+            if (w == "extends") {
+                std::string_view base = word(rest);
+                const convention* b = t_.find(base);
+                if (b == nullptr)
+                    return bad(base.empty() ? w.data() : base.data(), "unknown base ",
+                               quoted{base});
+                now_.head = *b;
+                now_.head.base_ = b;
+                now_.head.aliases_ = now_.head.model_types_ = {};
+                now_.head.title_ = {};
+            } else if (w == "unverified") {
+                unverified = true;
+            } else {
+                return bad(w.data(), "expected 'extends' or 'unverified', not ", quoted{w});
+            }
+        }
+        now_.head.unverified_ = now_.head.unverified_ || unverified;
+        return {};
+    }
+
+    status read_directive(std::string_view what, std::string_view rest) noexcept {
+        convention& c = now_.head;
+        if (rest.empty()) return bad(what.data(), quoted{what}, " stands alone");
+        if (what == "title") return c.title_ = rest, status{};
+        if (what == "not_llama") return c.not_llama_ = rest, status{};
+        if (what == "alias") return words(rest, aliases_);
+        if (what == "model_type") return words(rest, model_types_);
+        if (what == "each") return words(rest, each_);
+        std::string_view value = word(rest);
+        const char* at = value.data();
+        if (what == "rope") {
+            c.rope_inferred_ = false;
+            if (value == "half")
+                c.rope_ = rope_order::half;
+            else if (value == "interleaved")
+                c.rope_ = rope_order::interleaved;
+            else if (value == "none")
+                c.rope_ = rope_order::none;
+            else
+                return bad(at, "rope is half, interleaved or none, not ", quoted{value});
+            if (!rest.empty()) {
+                value = word(rest);
+                if (value != "inferred")
+                    return bad(value.data(), "unknown word ", quoted{value});
+                c.rope_inferred_ = true;
+            }
+        } else if (what == "rotary") {
+            unsigned n = 0;
+            std::size_t i = 0;
+            while (i < value.size() && i < 3 && is_digit(value[i]))
+                n = n * 10 + static_cast<unsigned>(value[i++] - '0');
+            if (i == 0 || value.substr(i) != "%" || n < 1 || n > 100)
+                return bad(at, "rotary is 1% to 100%, not ", quoted{value});
+            c.rotary_percent_ = static_cast<std::uint8_t>(n);
+        } else if (what == "norm") {
+            if (value == "rms")
+                c.norm_ = norm_kind::rms;
+            else if (value == "layer")
+                c.norm_ = norm_kind::layer;
+            else if (value == "none")
+                c.norm_ = norm_kind::none;
+            else
+                return bad(at, "norm is rms, layer or none, not ", quoted{value});
+        } else if (what == "tied") {
+            if (value == "yes")
+                c.tied_ = tied_kind::yes;
+            else if (value == "no")
+                c.tied_ = tied_kind::no;
+            else if (value == "config")
+                c.tied_ = tied_kind::config;
+            else
+                return bad(at, "tied is yes, no or config, not ", quoted{value});
+        } else if (what == "norm_offset") {
+            if (value != "0" && value != "1")
+                return bad(at, "norm_offset is 0 or 1, not ", quoted{value});
+            std::uint64_t set = norm_roles;
+            if (!rest.empty()) {
+                set = 0;
+                if (status s = roles_of(rest, set); !s) return s;
+            }
+            c.norm_offset_ = value == "1" ? c.norm_offset_ | set : c.norm_offset_ & ~set;
+            return {};
+        } else if (what == "without") {
+            std::uint64_t set = 0;
+            if (status s = roles_of(value, set); !s) return s;
+            if (status s = roles_of(rest, set); !s) return s;
+            now_.without |= set;
+            return {};
+        } else {
+            return bad(what.data(), "unknown word ", quoted{what}, " (a row is PATTERN = ROLE)");
+        }
+        if (!rest.empty()) return bad(rest.data(), "unknown word ", quoted{rest});
+        return {};
+    }
+
+    status words(std::string_view rest, growing<std::string_view>& to) noexcept {
+        while (!rest.empty())
+            if (!to.push(word(rest))) return no_memory();
+        return {};
+    }
+    status roles_of(std::string_view rest, std::uint64_t& set) noexcept {
+        while (!rest.empty()) {
+            std::string_view w = word(rest);
+            role r = role_from_name(w);
+            if (r == role::none) return bad(w.data(), "unknown role ", quoted{w});
+            set |= bit(r);
+        }
+        return {};
+    }
+
+    // ---- rows
+
+    status read_row(std::string_view pattern, std::string_view rhs) noexcept {
+        name_row row;
+        const char* where = pattern.data();
+        for (bool flag = true; flag;) {
+            flag = false;
+            for (std::string_view f : {std::string_view("optional"), std::string_view("also")}) {
+                if (rhs.size() > f.size() && rhs.substr(rhs.size() - f.size()) == f &&
+                    is_space(rhs[rhs.size() - f.size() - 1])) {
+                    (f == "also" ? row.also : row.optional) = flag = true;
+                    rhs.remove_suffix(f.size());
+                    while (!rhs.empty() && is_space(rhs.back())) rhs.remove_suffix(1);
+                }
+            }
+        }
+        if (rhs.empty()) return bad(where, "this row means nothing: a role is missing after =");
+        std::string_view rest = rhs, first = word(rest);
+        row.part = "weight";
+        role_count_ = 0;
+        axes_ = 0;
+        if (first == "drop" && rest.empty()) {
+            row.drop = true;
+        } else if (first == "other") {
+            if (rest.empty()) return bad(first.data(), "'other' needs words: other than what");
+            row.other = true;
+            row.words = rest;
+        } else if (status s = read_layout(rhs, row); !s) {
+            return s;
+        }
+        for (unsigned i = 0; i < role_count_; ++i) row.role_set |= bit(roles_[i]);
+        if (role_count_ != 0) {
+            auto* p = t_.memory.make<role>(role_count_);
+            if (p == nullptr) return no_memory();
+            std::memcpy(p, roles_, role_count_ * sizeof(role));
+            row.roles = {p, role_count_};
+        }
+        return alternatives(pattern, row);
+    }
+
+    status read_layout(std::string_view rhs, name_row& row) noexcept {
+        std::string_view rest = rhs, first = word(rest);
+        if (first.size() > 5 && rest.empty() && first.substr(first.size() - 5) == ".bias") {
+            row.part = "bias";
+            first.remove_suffix(5);
+            rhs = first;
+        }
+        role r = role_from_name(first);
+        if (r != role::none && (rest.empty() || rest == "*")) {
+            roles_[role_count_++] = r;
+            row.layout = rest;
+            return {};
+        }
+        layout_ = rhs;
+        bool found = false;
+        if (status s = sequence(0, 0, found, axes_); !s) return s;
+        if (!found) return bad(rhs.data(), "no role in ", quoted{rhs});
+        row.layout = rhs;
+        return {};
+    }
+
+    /// Items up to a `+` or `)` of this depth; every way through has one role, no axis twice.
+    status sequence(unsigned depth, std::uint32_t before, bool& found,
+                    std::uint32_t& axes) noexcept {
+        axes = before;
+        const char* begin = layout_.data();
+        for (bool empty = true;; empty = false) {
+            while (!layout_.empty() && is_space(layout_[0])) layout_.remove_prefix(1);
+            const char* at = layout_.data();
+            char c = layout_.empty() ? '\0' : layout_[0];
+            if (c == '\0' || c == '+' || c == ')') {
+                if (c == '\0' && depth != 0)
+                    return bad(open_at_, "unbalanced: this ( is never closed");
+                if (c != '\0' && depth == 0)
+                    return bad(at, "unbalanced: '", c, "' outside of parentheses");
+                if (empty) return bad(c == '\0' ? begin : at, "nothing stands here");
+                return {};
+            }
+            if (c == ',') {
+                if (depth != 0 || empty)
+                    return bad(at, "a comma parts dimensions: not here");
+                layout_.remove_prefix(1);
+                std::string_view left = layout_;
+                if (word(left).empty()) return bad(at, "nothing follows this comma");
+                continue;
+            }
+            if (c == '(') {
+                if (found) return bad(at, "two roles in one place: one stands outside of this (");
+                if (depth == 4) return bad(at, "nested too deep");
+                std::uint32_t inside = axes, all = axes;
+                const char* was_open = open_at_;
+                open_at_ = at;
+                do {
+                    layout_.remove_prefix(1);
+                    const char* branch = layout_.data();
+                    bool role_inside = false;
+                    if (status s = sequence(depth + 1, axes, role_inside, inside); !s) return s;
+                    if (!role_inside) return bad(branch, "no role in this part");
+                    all |= inside;
+                } while (layout_[0] == '+');
+                layout_.remove_prefix(1);
+                open_at_ = was_open;
+                axes = all;
+                found = true;
+                continue;
+            }
+            std::size_t n = 0;
+            while (n < layout_.size() && !is_space(layout_[n]) &&
+                   std::string_view("(),+").find(layout_[n]) == std::string_view::npos)
+                ++n;
+            std::string_view w = layout_.substr(0, n);
+            layout_.remove_prefix(n);
+            std::uint32_t axis = 0;
+            for (unsigned i = 0; i < axis_count; ++i)
+                if (axis_names[i] == w) axis = 1u << i;
+            // `v` is the role until there is one, then the vocabulary's axis
+            if (axis != 0 && (found || role_from_name(w) == role::none)) {
+                if ((axes & axis) != 0) return bad(at, "axis ", quoted{w}, " twice");
+                axes |= axis;
+                continue;
+            }
+            role r = role_from_name(w);
+            if (r == role::none) return bad(at, "unknown role or axis ", quoted{w});
+            if (found) return bad(at, "two roles in one place: ", quoted{w});
+            for (unsigned i = 0; i < role_count_; ++i)
+                if (roles_[i] == r) return bad(at, "role ", quoted{w}, " twice");
+            if (role_count_ == most_roles) return bad(at, "too many roles in a row");
+            roles_[role_count_++] = r;
+            found = true;
+        }
+    }
+
+    /// `a|b` in a segment: a row for each.
+    status alternatives(std::string_view pattern, name_row row) noexcept {
+        if (pattern.find('|') == std::string_view::npos) return add_row(pattern, pattern, row);
+        std::size_t ways = 1;
+        for (std::size_t i = 0; i <= pattern.size();) {
+            std::size_t n = 1, j = i;
+            for (; j < pattern.size() && !is_separator(pattern[j]); ++j) n += pattern[j] == '|';
+            ways *= n;
+            i = j + 1;
+            if (ways > most_alternatives)
+                return bad(pattern.data(), "more than ", most_alternatives, " alternatives");
+        }
+        for (std::size_t way = 0; way < ways; ++way) {
+            auto* out = static_cast<char*>(t_.memory.allocate(pattern.size(), 1));
+            if (out == nullptr) return no_memory();
+            std::size_t size = 0, code = way;
+            for (std::size_t i = 0; i < pattern.size();) {
+                std::size_t n = 1, j = i;
+                for (; j < pattern.size() && !is_separator(pattern[j]); ++j)
+                    n += pattern[j] == '|';
+                std::size_t pick = code % n;
+                code /= n;
+                for (; i < j; ++i) {
+                    if (pattern[i] == '|')
+                        --pick;
+                    else if (pick == 0)
+                        out[size++] = pattern[i];
+                    if (pick == SIZE_MAX) break;
+                }
+                i = j;
+                if (i < pattern.size()) out[size++] = pattern[i++];
+            }
+            if (way != 0) row.also = true;
+            if (status s = add_row(pattern, {out, size}, row); !s) return s;
+        }
+        return {};
+    }
+
+    status add_row(std::string_view written, std::string_view pattern, name_row row) noexcept {
+        const char* where = written.data();
+        row.pattern = pattern;
+        if (pattern.size() > longest_pattern) return bad(where, "this pattern is too long");
+        row.prefix = pattern.substr(0, wrapped_prefix(pattern));
+        std::string_view core = pattern.substr(row.prefix.size());
+        std::size_t stars = core.find("**");
+        if (pattern.find('*') != std::string_view::npos) {
+            bool front = stars == 0 && row.prefix.empty();
+            std::string_view literal = front ? core.substr(2) : core.substr(0, core.size() - 2);
+            if (stars == std::string_view::npos || (!front && stars != core.size() - 2) ||
+                literal.find_first_of("*{}") != std::string_view::npos || literal.empty())
+                return bad(where, "** stands in front or at the end of a literal name");
+            if (row.is_tensor()) return bad(where, "** is for drop and other rows");
+            row.matches = front ? name_row::form::ends : name_row::form::begins;
+            row.stem = literal;
+            return keep(row);
+        }
+        if (status s = holes_of(where, core, row); !s) return s;
+        if (row.is_tensor())
+            if (status s = check_holes(where, row); !s) return s;
+        return keep(row);
+    }
+
+    /// The stem, with holes where a name has numbers, and which numbers these are.
+    status holes_of(const char* where, std::string_view core, name_row& row) noexcept {
+        auto* stem = static_cast<char*>(t_.memory.allocate(core.size() + 1, 1));
+        if (stem == nullptr) return no_memory();
+        std::size_t n = 0, segment = 0;  // where the segment begins in `stem`
+        std::uint32_t seen = 0;
+        for (std::size_t i = 0; i < core.size();) {
+            char c = core[i];
+            if (c == '}') return bad(where, "unbalanced: } without { in the pattern");
+            if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+                return bad(where, "control character in the pattern");
+            if (c != '{') {
+                // a number that is always the same
+                std::size_t end = i;
+                if (i == segment_begin(core, i))
+                    while (end < core.size() && is_digit(core[end])) ++end;
+                bool whole = end > i && (end == core.size() || is_separator(core[end])) &&
+                             (end - i == 1 || c != '0') && end - i <= 9;
+                if (whole) {
+                    if (row.holes == max_holes) return bad(where, "too many numbers in a pattern");
+                    std::uint32_t v = 0;
+                    for (; i < end; ++i) v = v * 10 + static_cast<std::uint32_t>(core[i] - '0');
+                    row.hole[row.holes] = hole_kind::fixed;
+                    row.fixed[row.holes++] = v;
+                    stem[n++] = name_hole;
+                } else {
+                    stem[n++] = c;
+                    if (is_separator(c)) segment = n;
+                    ++i;
+                }
+                continue;
+            }
+            std::size_t close = core.find('}', i);
+            if (close == std::string_view::npos)
+                return bad(where, "unbalanced: { without } in the pattern");
+            std::string_view hole = core.substr(i + 1, close - i - 1);
+            std::string_view after = core.substr(close + 1);
+            i = close + 1;
+            if (hole == "part") {
+                if (!after.empty()) return bad(where, "{part} stands at the end of a pattern");
+                if (n == 0 || (!is_separator(stem[n - 1]) && stem[n - 1] != '_'))
+                    return bad(where, "{part} stands after a separator");
+                row.has_part = true;
+                row.part = {};
+                break;
+            }
+            hole_kind kind = hole == "l"   ? hole_kind::layer
+                             : hole == "e" ? hole_kind::expert
+                                           : hole_kind::head;
+            if (hole != "l" && hole != "e" && hole != "h")
+                return bad(where, "unknown hole {", hole, "}");
+            if (row.holes == max_holes) return bad(where, "too many numbers in a pattern");
+            if ((seen >> static_cast<unsigned>(kind) & 1) != 0)
+                return bad(where, "hole {", hole, "} twice");
+            seen |= 1u << static_cast<unsigned>(kind);
+            bool whole = segment == n && (after.empty() || is_separator(after[0]));
+            bool counted = after.empty() && std::string_view(stem + segment, n - segment) ==
+                                                weight_word;
+            if (!after.empty() && (is_digit(after[0]) || after[0] == '{'))
+                return bad(where, "a number runs into another");
+            if (!whole && !counted) row.matches = name_row::form::irregular;
+            row.hole[row.holes++] = kind;
+            stem[n++] = name_hole;
+        }
+        if (n == 0) return bad(where, "this pattern is empty");
+        stem[n] = 0;
+        row.stem = {stem, n};
+        return {};
+    }
+    static std::size_t segment_begin(std::string_view s, std::size_t i) noexcept {
+        while (i > 0 && !is_separator(s[i - 1])) --i;
+        return i;
+    }
+
+    status check_holes(const char* where, const name_row& row) noexcept {
+        bool layer = false, expert = false;
+        for (unsigned i = 0; i < row.holes; ++i) {
+            layer = layer || row.hole[i] == hole_kind::layer;
+            expert = expert || row.hole[i] == hole_kind::expert;
+        }
+        constexpr auto e_axis = std::uint32_t{1} << static_cast<unsigned>(axis::e);
+        bool own_layout = !row.layout.empty() && row.layout != "*";
+        for (role r : row.roles) {
+            if (info(r).layered && !layer)
+                return bad(where, "missing hole {l}: ", name(r), " is one a layer");
+            if (!info(r).layered && layer)
+                return bad(where, "hole {l}, but ", name(r), " is one for the whole model");
+            if (expert && !is_expert(r))
+                return bad(where, "hole {e}, but ", name(r), " is no expert's");
+            if (is_expert(r) && !expert && own_layout && (axes_ & e_axis) == 0)
+                return bad(where, "missing hole {e}, or axis e in the layout, for ", name(r));
+        }
+        if (expert && (axes_ & e_axis) != 0)
+            return bad(where, "hole {e} and axis e: an expert is either a tensor or a slice");
+        return {};
+    }
+
+    status keep(const name_row& row) noexcept {
+        auto* p = t_.memory.make<name_row>();
+        if (p == nullptr) return no_memory();
+        *p = row;
+        p->number = static_cast<std::uint32_t>(t_.rows.size());
+        if (!t_.rows.push(p) || !own_.push(p) || !enter(*p)) return no_memory();
+        return {};
+    }
+
+    // ---- a convention's end
+
+    status finish() noexcept {
+        if (!now_.open) return {};
+        now_.open = false;
+        std::uint64_t replaced = now_.without, held = 0;
+        for (const name_row* row : own_) replaced |= row->also ? 0 : row->role_set;
+        std::size_t kept = 0;
+        const convention* base = now_.head.base_;
+        if (base != nullptr) {
+            std::uint64_t there = 0;
+            for (const name_row* row : base->rows()) {
+                there |= row->role_set;
+                if ((row->role_set & replaced) != 0) continue;
+                held |= row->also ? 0 : row->role_set;
+                ++kept;
+            }
+            if ((now_.without & ~there) != 0)
+                return bad(now_.where, "'without' a role that the base has not");
+        } else if (now_.without != 0) {
+            return bad(now_.where, "'without' in a convention that has no base");
+        }
+        auto** rows = t_.memory.make<const name_row*>(kept + own_.size() + 1);
+        if (rows == nullptr) return no_memory();
+        std::size_t n = 0;
+        if (base != nullptr)
+            for (const name_row* row : base->rows())
+                if ((row->role_set & replaced) == 0) rows[n++] = row;
+        for (const name_row* row : own_) {
+            if (!row->also && (row->role_set & held) != 0)
+                return bad(where_of(*row), "a role twice: another row holds ",
+                           first_role(row->role_set & held), " (mark one 'also')");
+            held |= row->also ? 0 : row->role_set;
+            rows[n++] = row;
+        }
+        now_.head.rows_ = rows;
+        now_.head.row_count_ = n;
+        if (status s = overlaps(); !s) return s;
+        return publish();
+    }
+    static std::string_view first_role(std::uint64_t set) noexcept {
+        for (unsigned i = 0; i < role_count; ++i)
+            if ((set >> i & 1) != 0) return role_table[i].name;
+        return {};
+    }
+    /// Where a row of this text stands; alternatives are spelled elsewhere.
+    const char* where_of(const name_row& row) const noexcept {
+        const char* p = row.pattern.data();
+        return p >= text_.data() && p < text_.data() + text_.size() ? p : now_.where;
+    }
+
+    status overlaps() noexcept {
+        if (!marks_.resize(t_.rows.size())) return no_memory();
+        ++mark_;
+        for (const name_row* row : now_.head.rows()) marks_[row->number] = mark_;
+        for (const name_row* row : own_) {
+            const name_row* twin = nullptr;
+            auto look = [&](std::string_view stem, bool has_part) {
+                for (const name_row* o = chain(stem); o != nullptr;
+                     o = o->next == 0 ? nullptr : t_.rows[o->next - 1])
+                    if (o != row && o->has_part == has_part && marks_[o->number] == mark_ &&
+                        (o->prefix == row->prefix || o->role_set != row->role_set) &&
+                        same_numbers(*o, *row))
+                        twin = o;
+            };
+            if (row->matches == name_row::form::regular) {
+                look(row->stem, row->has_part);
+                if (!row->has_part)
+                    each_part(row->stem,
+                              [&](std::string_view rest, std::string_view) { look(rest, true); });
+            }
+            for (const name_row* o : now_.head.rows()) {
+                if (row->matches == name_row::form::regular &&
+                    o->matches != name_row::form::irregular)
+                    continue;
+                bool wild = row->matches != name_row::form::irregular &&
+                            row->matches != name_row::form::regular;
+                if (o == row) continue;
+                if (wild ? o->matches == row->matches && o->stem == row->stem
+                         : o->matches != name_row::form::begins &&
+                               o->matches != name_row::form::ends &&
+                               meet(o->pattern, row->pattern))
+                    twin = o;
+            }
+            if (twin != nullptr)
+                return bad(where_of(*row), "overlap: ", quoted{row->pattern}, " and ",
+                           quoted{twin->pattern}, " can spell one name");
+        }
+        return {};
+    }
+    static bool same_numbers(const name_row& a, const name_row& b) noexcept {
+        for (unsigned i = 0; i < a.holes; ++i)
+            if (a.hole[i] == hole_kind::fixed && b.hole[i] == hole_kind::fixed &&
+                a.fixed[i] != b.fixed[i])
+                return false;
+        return true;
+    }
+    /// Whether some name is spelled by both patterns.
+    static bool meet(std::string_view a, std::string_view b) noexcept {
+        for (;;) {
+            bool part_a = a.substr(0, 2) == "{p", part_b = b.substr(0, 2) == "{p";
+            if (part_a || part_b) {
+                if (part_a && part_b) return true;
+                std::string_view rest = part_a ? b : a;
+                for (const part_info& p : part_table) {
+                    if (p.text == rest) return true;
+                    if (rest.find('{') != std::string_view::npos) continue;
+                    if (part_matches(p.text, rest)) return true;
+                }
+                return false;
+            }
+            if (a.empty() || b.empty()) return a.empty() && b.empty();
+            bool hole_a = a[0] == '{', hole_b = b[0] == '{';
+            if (!hole_a && !hole_b) {
+                if (a[0] != b[0]) return false;
+                a.remove_prefix(1);
+                b.remove_prefix(1);
+                continue;
+            }
+            // A hole takes all digits that stand there, or what the other's hole takes.
+            auto skip = [](std::string_view& s) {
+                std::size_t n = 0;
+                while (n < s.size() && is_digit(s[n])) ++n;
+                if (n == 0 && !s.empty() && s[0] == '{' && s.substr(0, 2) != "{p")
+                    n = s.find('}') + 1;
+                s.remove_prefix(n);
+                return n != 0;
+            };
+            if (!skip(a) || !skip(b)) return false;
+        }
+    }
+
+    status publish() noexcept {
+        std::size_t star = now_.id.find('*');
+        if ((star != std::string_view::npos) != !each_.empty())
+            return bad(now_.where, "a * in the name of a convention and 'each' go together");
+        if (each_.empty()) return publish_one(now_.id, model_types_);
+        for (std::string_view each : each_) {
+            auto* id = static_cast<char*>(t_.memory.allocate(now_.id.size() + each.size(), 1));
+            if (id == nullptr) return no_memory();
+            std::memcpy(id, now_.id.data(), star);
+            std::memcpy(id + star, each.data(), each.size());
+            std::string_view after = now_.id.substr(star + 1);
+            if (!after.empty()) std::memcpy(id + star + each.size(), after.data(), after.size());
+            model_types_.clear();
+            if (!model_types_.push(each)) return no_memory();
+            if (status s = publish_one({id, now_.id.size() - 1 + each.size()}, model_types_); !s)
+                return s;
+        }
+        return {};
+    }
+    status publish_one(std::string_view id, const growing<std::string_view>& types) noexcept {
+        if (t_.find(id) != nullptr)
+            return bad(now_.where, "there is a convention ", quoted{id}, " already");
+        for (std::string_view a : aliases_)
+            if (t_.find(a) != nullptr)
+                return bad(a.data(), "there is a convention ", quoted{a}, " already");
+        if (t_.conventions.size() == 0xffff) return bad(now_.where, "too many conventions");
+        auto* c = static_cast<convention*>(
+            t_.memory.allocate(sizeof(convention), alignof(convention)));
+        if (c == nullptr) return no_memory();
+        ::new (static_cast<void*>(c)) convention(now_.head);
+        if (!copy_words(types, c->model_types_) || !copy_words(aliases_, c->aliases_) ||
+            !t_.conventions.push(c))
+            return no_memory();
+        if (t_.index == nullptr && (t_.index = t_.memory.make<row_index>()) == nullptr)
+            return no_memory();
+        c->id_ = id;
+        c->number_ = static_cast<std::uint32_t>(t_.conventions.size() - 1);
+        c->index_ = t_.index;
+        return {};
+    }
+    bool copy_words(const growing<std::string_view>& from,
+                    span<const std::string_view>& to) noexcept {
+        to = {};
+        if (from.empty()) return true;
+        auto* p = t_.memory.make<std::string_view>(from.size());
+        if (p == nullptr) return false;
+        std::memcpy(static_cast<void*>(p), from.data(), from.size() * sizeof(std::string_view));
+        to = {p, from.size()};
+        return true;
+    }
+
+    // ---- finding rows
+
+    const name_row* chain(std::string_view stem) const noexcept {
+        if (t_.slots.empty()) return nullptr;
+        std::uint32_t h = hash_name(stem);
+        std::size_t mask = t_.slots.size() - 1;
+        for (std::size_t at = h & mask; t_.slots[at].row != 0; at = (at + 1) & mask)
+            if (t_.slots[at].hash == h && t_.rows[t_.slots[at].row - 1]->stem == stem)
+                return t_.rows[t_.slots[at].row - 1];
+        return nullptr;
+    }
+    bool enter(name_row& row) noexcept {
+        if (row.matches != name_row::form::regular) return true;
+        if (2 * (t_.rows.size() + 1) > t_.slots.size()) {
+            growing<row_slot> old = static_cast<growing<row_slot>&&>(t_.slots);
+            std::size_t size = 64;
+            while (size < 4 * (t_.rows.size() + 1)) size *= 2;
+            t_.slots = {};
+            if (!t_.slots.resize(size)) return false;
+            for (const row_slot& s : old)
+                if (s.row != 0) place(s);
+        }
+        std::uint32_t h = hash_name(row.stem);
+        std::size_t mask = t_.slots.size() - 1, at = h & mask;
+        for (; t_.slots[at].row != 0; at = (at + 1) & mask) {
+            if (t_.slots[at].hash != h) continue;
+            name_row* first = t_.rows[t_.slots[at].row - 1];
+            if (first->stem != row.stem) continue;
+            row.next = first->next;
+            first->next = row.number + 1;
+            return true;
+        }
+        t_.slots[at] = {row.number + 1, h};
+        return true;
+    }
+    void place(row_slot s) noexcept {
+        std::size_t mask = t_.slots.size() - 1, at = s.hash & mask;
+        while (t_.slots[at].row != 0) at = (at + 1) & mask;
+        t_.slots[at] = s;
+    }
+
+    /// Which conventions use a row; and where conventions find rows.
+    bool index() noexcept {
+        if (t_.index == nullptr) return true;
+        std::uint32_t total = 0;
+        bool lists = true;
+        t_.irregular.clear();
+        t_.wild.clear();
+        for (name_row* row : t_.rows) row->used_from = row->used_to = 0;
+        for (const convention* c : t_.conventions)
+            for (const name_row* row : c->rows()) ++t_.rows[row->number]->used_to;
+        for (name_row* row : t_.rows) {
+            std::uint32_t n = row->used_to;
+            row->used_from = row->used_to = total;
+            total += n;
+            if (row->matches == name_row::form::regular) continue;
+            if (!(row->matches == name_row::form::irregular ? t_.irregular : t_.wild)
+                     .push(row->number))
+                lists = false;
+        }
+        bool ok = t_.used.resize(total);
+        for (const convention* c : t_.conventions)
+            for (const name_row* row : c->rows())
+                if (ok)
+                    t_.used[t_.rows[row->number]->used_to++] =
+                        static_cast<std::uint16_t>(c->number_);
+        *t_.index = {t_.rows.data(),
+                     t_.slots.empty() ? nullptr : t_.slots.data(),
+                     t_.slots.size() - 1,
+                     t_.irregular.data(),
+                     t_.irregular.size(),
+                     t_.wild.data(),
+                     t_.wild.size(),
+                     t_.used.data()};
+        return ok && lists;
+    }
+
+    static constexpr unsigned most_roles = 8;
+
+    tables& t_;
+    std::string_view text_;
+    draft now_;
+    growing<const name_row*> own_;
+    growing<std::string_view> aliases_, model_types_, each_;
+    growing<std::uint32_t> marks_;
+    std::uint32_t mark_ = 0;
+    std::string_view layout_;  // what is left of the one being read
+    const char* open_at_ = nullptr;
+    role roles_[most_roles] = {};
+    unsigned role_count_ = 0;
+    std::uint32_t axes_ = 0;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_TABLE_COMPILER_HPP
+
+// ---- aka/names.hpp -----------------------------------------------------------------------------
+// aka: conventions, which are text: a name to what it means, and back.
+//
+//     convention yi extends hf_llama        # Yi-34B as published in November 2023
+//       model.layers.{l}.ln1.{part} = attn_norm
+//       model.layers.{l}.ln2.{part} = ffn_norm
+#ifndef AKA_NAMES_HPP
+#define AKA_NAMES_HPP
+
+#include <cstdint>
+#include <string_view>
+
+AKA_BEGIN
+
+/// Compiled conventions, owned by whoever asks: there are no globals. A table is lines of text;
+/// `#` begins a comment:
+///
+///     convention ID [extends BASE] [unverified]  # ID may hold one *, see `each`
+///       alias NAME ...             # other ids
+///       title WORDS ...
+///       each NAME ...              # one convention for each name, which takes the place of * in
+///                                  # ID and is its model_type
+///       rope half|interleaved|none [inferred]
+///       rotary N%
+///       norm rms|layer|none
+///       norm_offset 0|1 [ROLE ...] # to be added to norm weights; with roles, to those only
+///       tied yes|no|config
+///       model_type WORD ...
+///       not_llama WORDS ...        # the reason why nothing of this can be bound
+///       without ROLE ...           # the base's rows for these roles go
+///       PATTERN = RHS [optional] [also]
+///       PATTERN = drop             # known, holds no weights
+///       PATTERN = other WORDS ...  # known, belongs to something else
+///
+/// A pattern has holes: {l} layer, {e} expert, {h} head, {part} at its end. A segment may have
+/// alternatives, `ln1|input_layernorm`: the first is written, all are read. `**` in front or at
+/// the end of a `drop` or `other` pattern stands for anything. RHS is a role, a role and `.bias`
+/// (what the pattern without {part} holds), a role and `*` (kept in its order), or a layout:
+/// axes and roles from the outside in, with `+` in parentheses for what lies one after the other.
+/// A row replaces the base's rows for the same roles; `also` adds one that is only read.
+class catalog {
+  public:
+    catalog() noexcept = default;
+
+    /// Every convention that aka knows.
+    static result<catalog> builtin() noexcept {
+        catalog c;
+        detail::table_compiler compiler(c.tables_);
+        status s = compiler.add(detail::builtin_tables, false, "built-in tables");
+        if (!s) return s.error();
+        return c;
+    }
+    /// A user's table, copied. When it fails, with line and column in the text (and `file` as its
+    /// name), the catalog is as before.
+    status add(std::string_view text, std::string_view file = {}) noexcept {
+        detail::table_compiler compiler(tables_);
+        return compiler.add({&text, 1}, true, file);
+    }
+
+    span<const convention* const> conventions() const noexcept AKA_LIFETIMEBOUND {
+        return {tables_.conventions.data(), tables_.conventions.size()};
+    }
+    const convention* find(std::string_view id_or_alias) const noexcept AKA_LIFETIMEBOUND {
+        return tables_.find(id_or_alias);
+    }
+    /// Calls `f(const shape_match&)` for every row that spells these names, whatever is wrapped
+    /// around them. `used_by` tells in which conventions the row is.
+    template <class F>
+    void match(const name_shape& s, F f) const noexcept {
+        if (tables_.index != nullptr)
+            detail::each_match(*tables_.index, s.core, s.holes, s.low, s.high, f);
+    }
+    /// Positions in `conventions()`.
+    span<const std::uint16_t> used_by(const name_row& row) const noexcept AKA_LIFETIMEBOUND {
+        return {tables_.used.data() + row.used_from, row.used_to - row.used_from};
+    }
+    /// How many distinct rows there are.
+    std::size_t row_count() const noexcept { return tables_.rows.size(); }
+
+  private:
+    detail::tables tables_;
+};
+
+AKA_END
+
+#endif  // AKA_NAMES_HPP
+
+// ---- aka/identify.hpp --------------------------------------------------------------------------
+// aka: which convention a checkpoint is written in, with proof: what matched, what did not, what is
+// missing, and which other conventions would fit as well.
+
+#ifndef AKA_IDENTIFY_HPP
+#define AKA_IDENTIFY_HPP
+
+#include <cstdint>
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+
+AKA_BEGIN
+
+/// What one tensor's name says under the convention that was found. `row` is null where it says
+/// nothing.
+struct bound_name {
+    const name_row* row = nullptr;
+    std::int32_t layer = -1, expert = -1, head = -1;
+    const part_info* part = nullptr;
+    std::string_view part_text;
+};
+
+/// A convention that fits. `unmatched` tensors, `missing` rows; `by_config` where model_type or
+/// general.architecture says it.
+struct candidate {
+    const aka::convention* convention = nullptr;
+    std::uint64_t matched = 0, unmatched = 0, missing = 0;
+    bool by_config = false;
+};
+
+/// A shape of names, with holes, and what is to be said of it.
+struct shape_note {
+    std::string_view pattern;  ///< numbers as {}
+    std::uint64_t count = 0;
+    std::string_view words;  ///< of unmatched names: the nearest rule; of others: whose they are
+};
+
+class identification {
+  public:
+    /// The convention, null when none fits. Where `ambiguous`, the first of several that do.
+    const aka::convention* convention() const noexcept {
+        return candidates_.empty() ? nullptr : candidates_[0].convention;
+    }
+    /// Whether this is a Llama-family model that can be bound. If not, `reason` says why.
+    bool is_llama() const noexcept { return reason_.empty(); }
+    std::string_view reason() const noexcept { return reason_.view(); }
+
+    /// The best, and all others that neither names nor config can tell from it and that would mean
+    /// something else (another row order, another norm offset).
+    span<const candidate> candidates() const noexcept AKA_LIFETIMEBOUND {
+        return {candidates_.data(), candidates_.size()};
+    }
+    bool ambiguous() const noexcept { return candidates_.size() > 1; }
+
+    std::uint64_t matched() const noexcept {
+        return candidates_.empty() ? 0 : candidates_[0].matched;
+    }
+    span<const shape_note> unmatched() const noexcept AKA_LIFETIMEBOUND { return view(unmatched_); }
+    /// Tensors of something else that shares the file: a vision tower, a draft head.
+    span<const shape_note> other() const noexcept AKA_LIFETIMEBOUND { return view(other_); }
+    /// Rows of the convention that no tensor has.
+    span<const name_row* const> missing() const noexcept AKA_LIFETIMEBOUND {
+        return {missing_.data(), missing_.size()};
+    }
+    /// What was found around names and taken off: `model.language_model.`
+    span<const std::string_view> wrappers() const noexcept AKA_LIFETIMEBOUND {
+        return {wrappers_.data(), wrappers_.size()};
+    }
+    /// In the order of the checkpoint's tensors.
+    span<const bound_name> names() const noexcept AKA_LIFETIMEBOUND {
+        return {names_.data(), names_.size()};
+    }
+    const folded_names& folded() const noexcept AKA_LIFETIMEBOUND { return folded_; }
+    const aka::hparams& hparams() const noexcept AKA_LIFETIMEBOUND { return hparams_; }
+
+    /// Layers that names speak of: one more than the highest number.
+    std::uint64_t n_layer() const noexcept { return n_layer_; }
+    std::uint64_t n_expert() const noexcept { return n_expert_; }
+
+    /// The rows of q and k as stored.
+    rope_order rope() const noexcept { return rope_; }
+    /// The lengths of all axes in one layer, as far as hyper-parameters and shapes say.
+    axis_sizes sizes(std::uint64_t layer = 0) const noexcept;
+
+  private:
+    friend class identifier;
+    template <class T>
+    static span<const T> view(const detail::growing<T>& g) noexcept {
+        return {g.data(), g.size()};
+    }
+
+    folded_names folded_;
+    aka::hparams hparams_;
+    detail::arena text_;
+    detail::growing<candidate> candidates_;
+    detail::growing<shape_note> unmatched_, other_;
+    detail::growing<const name_row*> missing_;
+    detail::growing<std::string_view> wrappers_;
+    detail::growing<bound_name> names_;
+    std::uint64_t n_layer_ = 0, n_expert_ = 0;
+    rope_order rope_ = rope_order::unknown;
+    axis_sizes from_shapes_;
+    detail::fixed_text<256> reason_;
+};
+
+inline axis_sizes identification::sizes(std::uint64_t layer) const noexcept {
+    const aka::hparams& h = hparams_;
+    axis_sizes z = from_shapes_;
+    auto prefer = [](std::uint64_t said, std::uint64_t& to) {
+        if (said != 0) to = said;
+    };
+    prefer(h.n_embd, z.x);
+    prefer(h.n_head_kv_at(layer), z.kv);
+    if (z.kv != 0 && h.n_head_at(layer) % z.kv == 0) prefer(h.n_head_at(layer) / z.kv, z.g);
+    prefer(h.head_dim, z.head);
+    prefer(h.head_dim_v != 0 ? h.head_dim_v : h.head_dim, z.d);
+    prefer(h.n_rot, z.rotary);
+    if (z.rotary == 0 && convention() != nullptr && convention()->rotary_percent() != 0)
+        z.rotary = z.head * convention()->rotary_percent() / 100;
+    if (z.rotary == 0 || z.rotary > z.head) z.rotary = z.head;
+    prefer(h.n_ff_at(layer), z.f);
+    prefer(h.n_ff_exp, z.f_exps);
+    prefer(h.n_ff_shexp, z.f_shexp);
+    prefer(h.n_expert != 0 ? h.n_expert : n_expert_, z.e);
+    return z;
+}
+
+/// Identifies checkpoints; see `identify`.
+class identifier {
+  public:
+    identifier(const catalog& c, aka::hparams h) noexcept : catalog_(c) {
+        id_.hparams_ = std::move(h);
+    }
+
+    /// `name(i)` and `dims(i)` (a shape, and whether there is one) of n tensors.
+    template <class Name>
+    status names(std::size_t n, Name name) noexcept {
+        auto folded = folded_names::of(n, name);
+        if (!folded) return folded.error();
+        id_.folded_ = std::move(*folded.get_if());
+        if (status s = score(); !s) return s;
+        if (id_.candidates_.empty()) {
+            id_.reason_ << "no convention knows any of these names";
+            return all_unmatched();
+        }
+        if (status s = bind(); !s) return s;
+        return judge();
+    }
+    /// What shapes say of the axes: sizes that hyper-parameters do not give.
+    void shape_of(std::size_t i, const shape& dims) noexcept {
+        const bound_name& b = id_.names_[i];
+        if (b.row == nullptr || b.part == nullptr || b.part->kind != part_kind::weight ||
+            b.row->roles.size() != 1 || !b.row->layout.empty() || dims.rank() < 1)
+            return;
+        axis_sizes& z = id_.from_shapes_;
+        switch (b.row->roles[0]) {
+            case role::token_embd:
+                if (dims.rank() == 2) z.v = dims[0], z.x = dims[1];
+                break;
+            case role::output_norm:
+                z.x = dims[0];
+                break;
+            case role::attn_q_norm:
+                if (z.head == 0) z.head = z.d = dims.back();
+                break;
+            default:
+                break;
+        }
+    }
+    identification take() noexcept { return std::move(id_); }
+
+  private:
+    span<const convention* const> conventions() const noexcept { return catalog_.conventions(); }
+    span<const name_shape> shapes() const noexcept { return id_.folded_.shapes(); }
+
+    bool said_by_config(const convention& c) const noexcept {
+        for (std::string_view t : c.model_types())
+            if (t == id_.hparams_.model_type) return true;
+        return false;
+    }
+
+    // Every convention against every shape: how many tensors it reads, and which rows go without.
+    status score() noexcept {
+        std::size_t n = conventions().size();
+        detail::growing<candidate> all;
+        detail::growing<std::uint8_t> seen;  // of the catalog's rows
+        if (!all.resize(n) || !seen.resize(catalog_.row_count())) return detail::no_memory();
+        for (std::size_t i = 0; i < n; ++i) all[i].convention = conventions()[i];
+        detail::growing<std::uint32_t> last;  // the shape that a convention counted last
+        if (!last.resize(n)) return detail::no_memory();
+        std::uint64_t total = 0;
+        std::uint32_t k = 0;
+        for (const name_shape& s : shapes()) {
+            ++k;
+            total += s.count;
+            catalog_.match(s, [&](const shape_match& m) {
+                seen[m.row->number] = 1;
+                for (std::uint16_t c : catalog_.used_by(*m.row)) {
+                    if (last[c] == k) continue;
+                    last[c] = k;
+                    // What is not of this model is no proof for a convention, nor against it.
+                    if (m.row->is_tensor()) all[c].matched += s.count;
+                    all[c].unmatched += s.count;
+                }
+            });
+        }
+        for (candidate& c : all) {
+            c.unmatched = total - c.unmatched;
+            c.by_config = said_by_config(*c.convention);
+            for (const name_row* row : c.convention->rows())
+                // Any model may have tied its output to the embedding: no proof either way.
+                if (row->is_tensor() && !row->optional && !row->also && seen[row->number] == 0 &&
+                    !row->holds(role::output) && !role_seen(*c.convention, *row, seen))
+                    ++c.missing;
+        }
+        return choose(all);
+    }
+    // Whether another row of the convention that was seen holds the same roles.
+    static bool role_seen(const convention& c, const name_row& row,
+                          const detail::growing<std::uint8_t>& seen) noexcept {
+        std::uint64_t left = row.role_set;
+        for (const name_row* other : c.rows())
+            if (seen[other->number] != 0) left &= ~other->role_set;
+        return left == 0;
+    }
+    // Names first; a config that contradicts them is not believed. Among equals the one that the
+    // config names, then the one that asks for least.
+    static bool better(const candidate& a, const candidate& b) noexcept {
+        if (a.unmatched != b.unmatched) return a.unmatched < b.unmatched;
+        if (a.missing != b.missing) return a.missing < b.missing;
+        if (a.by_config != b.by_config) return a.by_config;
+        return false;
+    }
+    status choose(const detail::growing<candidate>& all) noexcept {
+        const candidate* best = nullptr;
+        for (const candidate& c : all)
+            if (c.matched != 0 && (best == nullptr || better(c, *best))) best = &c;
+        if (best == nullptr) return {};
+        detail::growing<std::uint64_t> meaning, listed;
+        if (status r = meanings(meaning); !r) return r;
+        for (const candidate* c = all.begin(); c != all.end(); ++c) {
+            const candidate* next = c == all.begin() ? best : c;
+            if (c != all.begin() && c == best) next = all.begin();
+            if (next != best &&
+                (next->matched == 0 || better(*best, *next) || better(*next, *best)))
+                continue;
+            std::uint64_t m = meaning[static_cast<std::size_t>(next - all.begin())];
+            bool known = false;
+            for (std::uint64_t other : listed) known = known || other == m;
+            if (known) continue;
+            if (!listed.push(m) || !id_.candidates_.push(*next)) return detail::no_memory();
+        }
+        return {};
+    }
+    // What the tensors at hand mean under each convention, as a number: roles, layout, offset of
+    // each shape. Conventions with one number are one answer under several ids.
+    status meanings(detail::growing<std::uint64_t>& out) const noexcept {
+        std::size_t n = conventions().size();
+        if (!out.resize(n)) return detail::no_memory();
+        for (std::size_t i = 0; i < n; ++i) {
+            const convention& c = *conventions()[i];
+            out[i] = detail::hash_step(
+                static_cast<std::uint64_t>(c.rope()) << 8 | static_cast<std::uint64_t>(c.norm()),
+                detail::hash_name(c.not_llama()));
+        }
+        std::uint64_t k = 0;
+        for (const name_shape& s : shapes()) {
+            ++k;
+            catalog_.match(s, [&](const shape_match& m) {
+                if (!m.row->is_tensor()) return;
+                std::uint64_t row = detail::hash_step(m.row->role_set, k);
+                row = detail::hash_step(row, detail::hash_name(m.row->layout));
+                for (std::uint16_t c : catalog_.used_by(*m.row)) {
+                    std::uint64_t offset = 0;
+                    for (role r : m.row->roles)
+                        offset = offset * 2 +
+                                 static_cast<std::uint64_t>(conventions()[c]->norm_offset(r));
+                    out[c] += detail::hash_step(row, offset);
+                }
+            });
+        }
+        return {};
+    }
+    bool in(const convention& c, const name_row& row) const noexcept {
+        for (std::uint16_t i : catalog_.used_by(row))
+            if (conventions()[i] == &c) return true;
+        return false;
+    }
+
+    std::string_view readable(std::string_view shape_text) noexcept {
+        std::size_t holes = 0;
+        for (char c : shape_text) holes += c == name_hole;
+        auto* p = static_cast<char*>(id_.text_.allocate(shape_text.size() + holes + 1, 1));
+        if (p == nullptr) return shape_text;
+        std::size_t n = 0;
+        for (char c : shape_text) {
+            p[n++] = c == name_hole ? '{' : c;
+            if (c == name_hole) p[n++] = '}';
+        }
+        return {p, n};
+    }
+    status all_unmatched() noexcept {
+        if (!id_.names_.resize(id_.folded_.size())) return detail::no_memory();
+        for (const name_shape& s : shapes())
+            if (!id_.unmatched_.push(shape_note{readable(s.text), s.count, {}}))
+                return detail::no_memory();
+        return {};
+    }
+
+    // Every name under the convention that was chosen.
+    status bind() noexcept {
+        const convention& c = *id_.convention();
+        id_.rope_ = c.rope();
+        if (id_.hparams_.rope_rows == aka::hparams::row_order::half_split)
+            id_.rope_ = rope_order::half;
+        if (!id_.names_.resize(id_.folded_.size())) return detail::no_memory();
+        detail::growing<shape_match> match;
+        detail::growing<const part_info*> part;
+        if (!match.resize(shapes().size()) || !part.resize(shapes().size()))
+            return detail::no_memory();
+        detail::growing<std::uint8_t> seen;
+        if (!seen.resize(catalog_.row_count())) return detail::no_memory();
+        std::size_t k = 0;
+        for (const name_shape& s : shapes()) {
+            shape_match& found = match[k];
+            found = {};
+            catalog_.match(s, [&](const shape_match& m) {
+                if (in(c, *m.row) && (found.row == nullptr || m.row->is_tensor())) found = m;
+            });
+            if (found.row != nullptr) {
+                seen[found.row->number] = 1;
+                std::string_view text = found.part.empty() ? found.row->part : found.part;
+                part[k] = find_part(text.empty() ? std::string_view("weight") : text);
+                found.part = text.empty() ? std::string_view("weight") : text;
+            }
+            ++k;
+            if (status r = note_shape(s, found); !r) return r;
+        }
+        for (std::size_t i = 0; i < id_.folded_.size(); ++i) {
+            const folded_name& f = id_.folded_[i];
+            const shape_match& m = match[f.shape];
+            bound_name& b = id_.names_[i];
+            b = {};
+            if (m.row == nullptr) continue;
+            parsed_name p = m.at(f.number);
+            b.row = m.row;
+            b.layer = p.layer;
+            b.expert = p.expert;
+            b.head = p.head;
+            b.part = part[f.shape];
+            b.part_text = m.part;
+            if (!m.row->is_tensor()) continue;
+            if (p.layer >= 0 && static_cast<std::uint64_t>(p.layer) >= id_.n_layer_)
+                id_.n_layer_ = static_cast<std::uint64_t>(p.layer) + 1;
+            if (p.expert >= 0 && static_cast<std::uint64_t>(p.expert) >= id_.n_expert_)
+                id_.n_expert_ = static_cast<std::uint64_t>(p.expert) + 1;
+        }
+        bool tied = c.tied() == tied_kind::yes || id_.hparams_.tied == aka::hparams::answer::yes;
+        for (const name_row* row : c.rows())
+            if (row->is_tensor() && !row->optional && !row->also && seen[row->number] == 0 &&
+                !role_seen(c, *row, seen) && !(tied && row->holds(role::output)) &&
+                !id_.missing_.push(row))
+                return detail::no_memory();
+        return {};
+    }
+    status note_shape(const name_shape& s, const shape_match& m) noexcept {
+        if (m.row == nullptr) {
+            if (!id_.unmatched_.push(shape_note{readable(s.text), s.count, nearest(s.core)}))
+                return detail::no_memory();
+            return {};
+        }
+        if (m.row->other && !id_.other_.push(shape_note{readable(s.text), s.count, m.row->words}))
+            return detail::no_memory();
+        if (!m.row->is_tensor() || s.prefix.empty()) return {};
+        for (std::string_view w : id_.wrappers_)
+            if (w == s.prefix) return {};
+        return id_.wrappers_.push(s.prefix) ? status() : status(detail::no_memory());
+    }
+    // The rule that shares most of its beginning and end with a name: a hint, no more.
+    std::string_view nearest(std::string_view core) const noexcept {
+        std::string_view best;
+        std::size_t most = 3;
+        for (const name_row* row : id_.convention()->rows()) {
+            if (!row->is_tensor()) continue;
+            std::size_t head = 0, tail = 0;
+            std::string_view stem = row->stem;
+            while (head < core.size() && head < stem.size() && core[head] == stem[head]) ++head;
+            while (tail + head < core.size() && tail + head < stem.size() &&
+                   core[core.size() - 1 - tail] == stem[stem.size() - 1 - tail])
+                ++tail;
+            if (head + tail > most) {
+                most = head + tail;
+                best = row->pattern;
+            }
+        }
+        return best;
+    }
+
+    // Whether what was found is a model of the family.
+    status judge() noexcept {
+        const convention& c = *id_.convention();
+        if (!c.not_llama().empty()) {
+            id_.reason_ << c.not_llama();
+            return {};
+        }
+        std::uint64_t roles = 0, lora = 0, tensors = 0;
+        for (const bound_name& b : id_.names_) {
+            if (b.row == nullptr || !b.row->is_tensor()) continue;
+            ++tensors;
+            if (b.part != nullptr &&
+                (b.part->scheme.substr(0, 4) == "LoRA" || b.part->scheme.substr(0, 4) == "DoRA"))
+                ++lora;
+            roles |= b.row->role_set;
+        }
+        if (lora != 0 && lora == tensors) {
+            id_.reason_ << "an adapter without its base: all of its " << lora
+                        << " tensors are LoRA parts";
+            return {};
+        }
+        auto any = [&](std::initializer_list<role> of) {
+            for (role r : of)
+                if ((roles >> static_cast<unsigned>(r) & 1) != 0) return true;
+            return false;
+        };
+        const char* lacks = nullptr;
+        if (!any({role::token_embd}))
+            lacks = "an embedding";
+        else if (!any({role::attn_q, role::attn_q_b, role::attn_kv_a_mqa, role::ssm_in}))
+            lacks = "queries";
+        else if (!any({role::attn_output, role::ssm_out}))
+            lacks = "an attention output";
+        else if (!any({role::ffn_down, role::ffn_down_exps}))
+            lacks = "a feed-forward";
+        if (lacks != nullptr)
+            id_.reason_ << "by its names it is nearest to " << c.id() << ", but has no name for "
+                        << lacks;
+        return {};
+    }
+
+    const catalog& catalog_;
+    identification id_;
+};
+
+/// Identifies a checkpoint by its names, its shapes and the hyper-parameters that it comes with.
+/// Works on names alone (an index): then sizes remain open. The catalog must outlive the result.
+/// Errors: those of reading hyper-parameters; out_of_memory. What does not fit is no error: the
+/// result says so.
+inline result<identification> identify(const checkpoint& c, const catalog& known) noexcept {
+    result<hparams> h = hparams::of(c);
+    if (!h) return h.error();
+    identifier i(known, std::move(*h.get_if()));
+    if (status s = i.names(c.size(), [&](std::size_t k) { return c[k].name(); }); !s)
+        return s.error();
+    for (std::size_t k = 0; k < c.size(); ++k) {
+        tensor t = c[k];
+        if (t.has_shape()) i.shape_of(k, t.shape());
+    }
+    return i.take();
+}
+
+/// The same for a list of names. Errors: out_of_memory.
+inline result<identification> identify(span<const std::string_view> names, hparams h,
+                                       const catalog& known) noexcept {
+    identifier i(known, std::move(h));
+    if (status s = i.names(names.size(), [&](std::size_t k) { return names[k]; }); !s)
+        return s.error();
+    return i.take();
+}
+
+AKA_END
+
+#endif  // AKA_IDENTIFY_HPP
+
+// ---- aka/adapter.hpp ---------------------------------------------------------------------------
+// aka: any checkpoint seen through any convention: the same tensors under other names and in the
+// layout that goes with them. Nothing is copied until asked.
+
+#ifndef AKA_ADAPTER_HPP
+#define AKA_ADAPTER_HPP
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+AKA_BEGIN
+
+/// How a tensor-parallel rank is cut out: q, k, v, gate and up by rows, attn_output and down by
+/// columns; k and v are replicated where there are fewer kv heads than ranks.
+struct shard {
+    std::uint32_t rank = 0, world = 1;
+};
+
+/// What to see a checkpoint as.
+struct target {
+    /// A convention's id or alias; "hf": the family's Hugging Face spelling, as its models are on
+    /// disk; "gguf": the architecture that llama.cpp's converter gives; "gguf:llama" forces one.
+    std::string_view convention = "hf";
+    rope_order rope = rope_order::unknown;  ///< unknown: the convention's own
+    aka::shard shard;
+};
+
+/// A tensor of the ledger.
+struct ledger_entry {
+    std::string_view name;  ///< of the file (unbound) or of the target (missing, made)
+    std::string_view why;
+};
+
+/// A checkpoint's own interface, under the target's names. Keeps the checkpoint's store alive;
+/// tensors borrow from the adapter's store.
+class adapter : public tensor_list {
+  public:
+    /// Every field decided.
+    const aka::target& resolved() const noexcept { return resolved_; }
+    const aka::convention& convention() const noexcept { return *convention_; }
+    const identification& source() const noexcept AKA_LIFETIMEBOUND { return id_; }
+    const aka::hparams& hparams() const noexcept AKA_LIFETIMEBOUND { return id_.hparams(); }
+    rope_order rope() const noexcept { return resolved_.rope; }
+
+    /// What the target needs and the file lacks.
+    span<const ledger_entry> missing() const noexcept AKA_LIFETIMEBOUND { return view(missing_); }
+    /// What the file has and the target does not name.
+    span<const ledger_entry> unbound() const noexcept AKA_LIFETIMEBOUND { return view(unbound_); }
+    /// What the file lacks and follows from something else: a tied output.
+    span<const ledger_entry> made() const noexcept AKA_LIFETIMEBOUND { return view(made_); }
+
+    /// By coordinate: the tensor of the target that is this role alone. False in a condition where
+    /// there is none (fused targets have no attn_q of their own).
+    tensor get(role r, std::int64_t layer = -1, std::int64_t expert = -1,
+               std::string_view part = "weight") const noexcept AKA_LIFETIMEBOUND {
+        const part_info* p = find_part(part);
+        if (p == nullptr) return {};
+        std::uint32_t i = by_role_.find(detail::coordinate_map::key(r, layer, expert, *p));
+        return i == detail::coordinate_map::none ? tensor() : (*this)[i];
+    }
+    using tensor_list::get;
+
+    /// The source's keys and values.
+    const aka::metadata& metadata() const noexcept AKA_LIFETIMEBOUND {
+        return store_->source->meta;
+    }
+
+  private:
+    friend class adapter_builder;
+    adapter(detail::store_ref s, identification id) noexcept
+        : tensor_list(std::move(s)), id_(std::move(id)) {}
+    static span<const ledger_entry> view(const detail::growing<ledger_entry>& g) noexcept {
+        return {g.data(), g.size()};
+    }
+
+    identification id_;
+    aka::target resolved_;
+    const aka::convention* convention_ = nullptr;
+    detail::coordinate_map by_role_;
+    detail::growing<ledger_entry> missing_, unbound_, made_;
+};
+
+AKA_END
+
+#endif  // AKA_ADAPTER_HPP
+
+// ---- aka/adapt.hpp -----------------------------------------------------------------------------
+// aka: builds adapters.
+#ifndef AKA_ADAPT_HPP
+#define AKA_ADAPT_HPP
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+AKA_BEGIN
+
+/// Builds one adapter; see `adapt`.
+class adapter_builder {
+  public:
+    adapter_builder(const checkpoint& c, const catalog& known, const target& want) noexcept
+        : source_(c), catalog_(known), want_(want) {}
+
+    /// The target is the roles themselves: GGUF's names and stacks of no architecture in
+    /// particular.
+    adapter_builder& to_roles() noexcept { return roles_ = true, *this; }
+
+    result<adapter> build() noexcept {
+        result<identification> id = identify(source_, catalog_);
+        if (!id) return id.error();
+        return build(std::move(*id.get_if()));
+    }
+    result<adapter> build(identification id) noexcept {
+        id_ = std::move(id);
+        if (id_.convention() == nullptr || !id_.is_llama())
+            return detail::fail(errc::not_identified, error::nowhere, id_.reason())
+                .in(source_.folder());
+        store_ = detail::store_ref::make();
+        if (!store_) return detail::no_memory();
+        store_->source = source_.keep().release();
+        if (status s = index_source(); !s) return s.error();
+        if (status s = resolve(); !s) return s.error();
+        if (status s = check_shapes(); !s) return s.error();
+        if (status s = every_row(); !s) return s.error();
+        if (status s = rest(); !s) return s.error();
+        if (status s = detail::index_tensors(*store_, duplicates::refuse); !s) return s.error();
+        adapter a(std::move(store_), std::move(id_));
+        a.convention_ = to_;
+        a.resolved_ = want_;
+        a.resolved_.convention = to_->id();
+        a.by_role_ = std::move(by_role_);
+        a.missing_ = std::move(missing_);
+        a.unbound_ = std::move(unbound_);
+        a.made_ = std::move(made_);
+        return a;
+    }
+
+  private:
+    static constexpr std::uint32_t none = detail::coordinate_map::none;
+    struct seen_part {
+        const part_info* info;
+        std::string_view text;
+    };
+
+    static std::uint64_t bit(role r) noexcept {
+        return std::uint64_t{1} << static_cast<unsigned>(r);
+    }
+    // The number that tells tensors of one role and layer apart: an expert's or a head's.
+    static std::int32_t index_of(const bound_name& b) noexcept {
+        return b.head >= 0 ? b.head : b.expert;
+    }
+    static bool has_hole(const name_row& row, hole_kind k) noexcept {
+        for (unsigned i = 0; i < row.holes; ++i)
+            if (row.hole[i] == k) return true;
+        return false;
+    }
+    static bool turns(role r) noexcept {  // has rows in rotary order
+        return r == role::attn_q || r == role::attn_k || r == role::attn_q_norm ||
+               r == role::attn_k_norm;
+    }
+    static const part_info& part_of(const name_row& row) noexcept {
+        return *find_part(row.part.empty() ? std::string_view("weight") : row.part);
+    }
+
+    // --- what the file has
+
+    status index_source() noexcept {
+        std::size_t roles = 0;
+        for (const bound_name& b : id_.names())
+            if (b.row != nullptr && b.row->is_tensor()) roles += b.row->roles.size();
+        if (!by_source_.reserve(roles) || !used_.resize(source_.size())) return detail::no_memory();
+        for (std::uint32_t i = 0; i < id_.names().size(); ++i) {
+            const bound_name& b = id_.names()[i];
+            if (b.row == nullptr || !b.row->is_tensor() || b.part == nullptr) continue;
+            have_ |= b.row->role_set;
+            bool known = false;
+            for (const seen_part& p : parts_) known = known || p.text == b.part_text;
+            if (!known && !parts_.push({b.part, b.part_text})) return detail::no_memory();
+            for (role r : b.row->roles) {
+                std::uint32_t first = by_source_.insert(
+                    detail::coordinate_map::key(r, b.layer, index_of(b), *b.part), i);
+                if (first == none) continue;
+                // Several adapters of one kind have one part between them; they only pass through.
+                if (b.part->text.find('*') != std::string_view::npos) continue;
+                return detail::fail(errc::collision, error::nowhere, "tensors ",
+                                    detail::quoted{source_[first].name()}, " and ",
+                                    detail::quoted{source_[i].name()}, " are both ", name(r), " (",
+                                    b.part->text, ") of layer ", b.layer)
+                    .in(source_[i].file());
+            }
+        }
+        return {};
+    }
+    std::uint32_t find(role r, std::int64_t layer, std::int64_t index,
+                       const part_info& p) const noexcept {
+        return by_source_.find(detail::coordinate_map::key(r, layer, index, p));
+    }
+
+    // --- what is wanted
+
+    // Whether a convention has a name for everything that the file holds.
+    const name_row* cannot_hold(const convention& c, role& lacking) const noexcept {
+        std::uint64_t can = 0;
+        for (const name_row* row : c.rows())
+            if (row->is_tensor() && !row->also) can |= row->role_set;
+        // These are computed from hyper-parameters where a convention has no place for them.
+        constexpr role free[] = {role::rope_freqs, role::rope_factors_long,
+                                 role::rope_factors_short};
+        for (role r : free) can |= bit(r);
+        for (unsigned r = 1; r < detail::role_count; ++r) {
+            if ((have_ & ~can & bit(static_cast<role>(r))) == 0) continue;
+            lacking = static_cast<role>(r);
+            return id_.convention()->row_of(lacking);
+        }
+        return nullptr;
+    }
+    std::size_t lacks(const convention& c) const noexcept {
+        std::size_t n = 0;
+        for (const name_row* row : c.rows())
+            if (row->is_tensor() && !row->also && !row->optional && (row->role_set & ~have_) != 0 &&
+                !(row->holds(role::output) && (have_ & bit(role::output)) == 0))
+                ++n;
+        return n;
+    }
+    bool says(const convention& c, std::string_view type) const noexcept {
+        for (std::string_view t : c.model_types())
+            if (t == type) return true;
+        return false;
+    }
+    // Of all conventions whose id begins so: the one that the model's type names, or else the first
+    // that holds everything and asks for least.
+    const convention* family(std::string_view first,
+                             bool (*belongs)(const convention&)) const noexcept {
+        const convention* best = nullptr;
+        const convention* stored = id_.convention();
+        role lacking = role::none;
+        if (belongs(*stored) && cannot_hold(*stored, lacking) == nullptr) return stored;
+        for (const convention* c : catalog_.conventions())
+            if (belongs(*c) && says(*c, id_.hparams().model_type) &&
+                cannot_hold(*c, lacking) == nullptr)
+                return c;
+        best = catalog_.find(first);
+        if (best != nullptr && cannot_hold(*best, lacking) == nullptr && lacks(*best) == 0)
+            return best;
+        best = nullptr;
+        for (const convention* c : catalog_.conventions()) {
+            if (!belongs(*c) || !c->not_llama().empty() || cannot_hold(*c, lacking) != nullptr)
+                continue;
+            if (best == nullptr || lacks(*c) < lacks(*best)) best = c;
+        }
+        return best != nullptr ? best : catalog_.find(first);
+    }
+    // Hugging Face's own: a convention without fused or renamed tensors is one of its models; the
+    // others of the `hf` kind are models that were published under other names.
+    static bool is_hf(const convention& c) noexcept {
+        constexpr std::string_view ids[] = {"hf_",        "mixtral_hf", "qwen2_moe",
+                                            "gpt_oss_hf", "llama4_hf",  "deepseek_mla_hf",
+                                            "qwen3_next", "phimoe",     "granite_moe",
+                                            "apertus",    "nemotron",   "deepseek_moe_v1"};
+        for (std::string_view s : ids)
+            if (c.id().substr(0, s.size()) == s) return true;
+        return false;
+    }
+    static bool is_gguf(const convention& c) noexcept { return c.id().substr(0, 5) == "gguf:"; }
+
+    status resolve() noexcept {
+        if (roles_)
+            to_ = catalog_.find("gguf");
+        else if (want_.convention == "hf")
+            to_ = family("hf_llama", is_hf);
+        else if (want_.convention == "gguf")
+            to_ = family("gguf:llama", is_gguf);
+        else
+            to_ = catalog_.find(want_.convention);
+        if (to_ == nullptr)
+            return detail::fail(errc::not_found, error::nowhere, "there is no convention ",
+                                detail::quoted{want_.convention});
+        role lacking = role::none;
+        if (cannot_hold(*to_, lacking) != nullptr || lacking != role::none)
+            return detail::fail(errc::unsupported, error::nowhere, "convention ", to_->id(),
+                                " has no name for ", name(lacking), ", which this ",
+                                id_.convention()->id(), " checkpoint has");
+        from_rope_ = id_.rope();
+        if (want_.rope == rope_order::unknown) want_.rope = to_->rope();
+        if (from_rope_ == rope_order::none || from_rope_ == rope_order::unknown)
+            want_.rope = from_rope_;
+        return check_shard();
+    }
+    status check_shard() noexcept {
+        std::uint64_t world = want_.shard.world;
+        if (world == 0 || want_.shard.rank >= world)
+            return detail::fail(errc::out_of_range, error::nowhere, "rank ", want_.shard.rank,
+                                " of ", world);
+        if (world == 1) return {};
+        axis_sizes z = id_.sizes(0);
+        std::uint64_t heads = z.kv * z.g;
+        bool kv =
+            z.kv != 0 && (z.kv % world == 0 || (world % z.kv == 0 && z.g % (world / z.kv) == 0));
+        if (!kv)
+            return detail::fail(errc::bad_hparams, error::nowhere, heads, " heads and ", z.kv,
+                                " kv heads cannot be cut into ", world, " ranks");
+        return {};
+    }
+
+    // --- layouts of both sides
+
+    axis_sizes sizes_of(const bound_name& b, std::uint32_t tensor) const noexcept {
+        axis_sizes z = id_.sizes(b.layer < 0 ? 0 : static_cast<std::uint64_t>(b.layer));
+        aka::tensor t = source_[tensor];
+        // The vocabulary may be padded, and feed-forward widths differ by layer and kind: a tensor
+        // knows its own.
+        role r = b.row->roles[0];
+        std::uint64_t* own = nullptr;
+        if (r == role::token_embd || r == role::output)
+            own = &z.v;
+        else if (is_expert(r))
+            own = &z.f_exps;
+        else if (r == role::ffn_gate || r == role::ffn_up || r == role::ffn_down)
+            own = &z.f;
+        else if (r == role::ffn_gate_shexp || r == role::ffn_up_shexp || r == role::ffn_down_shexp)
+            own = &z.f_shexp;
+        if (own == nullptr || !t.has_shape() || b.part->kind != part_kind::weight) return z;
+        placement p;
+        *own = 1;
+        if (walk(b.row->layout, r, from_rope_, z, true, p) && p.elements != 0) {
+            std::uint64_t n = t.elements();
+            if (b.expert >= 0 && p.atom[0].find(axis::e) != nullptr) n *= z.e;
+            *own = n / p.elements;
+        }
+        return z;
+    }
+    // The layout of a norm on q or k: one head's, shared by all, or the whole vector's.
+    static std::string_view norm_layout(const name_row& row, role r, std::uint64_t elements,
+                                        const axis_sizes& z, rope_order rope) noexcept {
+        if (!row.layout.empty() || (r != role::attn_q_norm && r != role::attn_k_norm))
+            return row.layout;
+        if (elements == z.head) return {};
+        bool pairs = rope == rope_order::interleaved;
+        if (r == role::attn_q_norm && elements == z.kv * z.g * z.head)
+            return pairs ? "kv g i s" : "kv g s i";
+        if (r == role::attn_k_norm && elements == z.kv * z.head) return pairs ? "kv i s" : "kv s i";
+        return "*";
+    }
+    static bool has_inputs(const part_info& p) noexcept {
+        return p.kind != part_kind::bias && p.kind != part_kind::row_scale &&
+               p.kind != part_kind::rows;
+    }
+
+    status place_source(std::uint32_t tensor, placement& out, axis_sizes& z) noexcept {
+        const bound_name& b = id_.names()[tensor];
+        aka::tensor t = source_[tensor];
+        z = sizes_of(b, tensor);
+        role r = b.row->roles[0];
+        std::uint64_t n = t.has_shape() ? t.elements() : 0;
+        std::string_view layout = norm_layout(*b.row, r, n, z, from_rope_);
+        if (status s = walk(layout, r, from_rope_, z, has_inputs(*b.part), out); !s) return s;
+        if (out.opaque || !t.has_shape()) return {};
+        if (b.part->kind == part_kind::rows) n = t.shape().rank() == 0 ? 0 : n / unit_of(t);
+        if (b.part->kind == part_kind::weight || b.part->kind == part_kind::bias ||
+            b.part->kind == part_kind::row_scale || b.part->kind == part_kind::rows) {
+            if (out.elements != n) return contradiction(t, out, z);
+        }
+        return {};
+    }
+    // Elements of one row of a part that has rows of its own make.
+    static std::uint64_t unit_of(const tensor& t) noexcept {
+        return t.shape().rank() < 2 || t.shape().back() == 0 ? 1 : t.shape().back();
+    }
+    AKA_COLD status contradiction(const tensor& t, const placement& p,
+                                  const axis_sizes& z) const noexcept {
+        return detail::fail(errc::size_mismatch, error::nowhere, "tensor ",
+                            detail::quoted{t.name()}, ": expected ", shape({p.dims, p.rank}),
+                            " from the hyper-parameters (n_embd ", z.x, ", n_head ", z.kv * z.g,
+                            ", n_head_kv ", z.kv, ", head_dim ", z.head, "), found ", t.shape())
+            .in(t.file());
+    }
+    // Whether sizes are known well enough to walk anything with heads.
+    bool heads_known() const noexcept {
+        axis_sizes z = id_.sizes(0);
+        return z.kv != 0 && z.g != 0 && z.head != 0;
+    }
+
+    // Every stored tensor against the hyper-parameters, where these are known.
+    status check_shapes() noexcept {
+        const aka::hparams& h = id_.hparams();
+        if (h.n_layer != 0 && id_.n_layer() > h.n_layer + h.n_layer_nextn)
+            return detail::fail(errc::bad_hparams, error::nowhere, "names go up to layer ",
+                                id_.n_layer() - 1, ", the hyper-parameters say ", h.n_layer,
+                                " layers");
+        if (h.n_layer > id_.n_layer() + h.n_layer_nextn)
+            return detail::fail(errc::bad_hparams, error::nowhere, "the hyper-parameters say ",
+                                h.n_layer, " layers, the file has ", id_.n_layer());
+        if (!heads_known()) return {};
+        placement p;
+        axis_sizes z;
+        for (std::uint32_t i = 0; i < id_.names().size(); ++i) {
+            const bound_name& b = id_.names()[i];
+            if (b.row == nullptr || !b.row->is_tensor() || b.part == nullptr || b.head >= 0)
+                continue;
+            if (status s = place_source(i, p, z); !s) return s;
+        }
+        return {};
+    }
+
+    // --- one target tensor from its sources
+
+    struct piece {
+        std::uint32_t tensor;
+        box b;
+    };
+
+    bool same_layout(const name_row& from, const name_row& to) const noexcept {
+        if (from.role_set != to.role_set || from.layout != to.layout || want_.shard.world != 1)
+            return false;
+        if (from_rope_ == want_.rope) return true;
+        for (role r : to.roles)
+            if (turns(r) && to.layout.empty()) return false;
+        return true;
+    }
+
+    status make(const name_row& row, std::int32_t layer, std::int32_t index, const seen_part& part,
+                bool& made) noexcept {
+        made = false;
+        const role r = row.roles[0];
+        std::uint32_t first = find(r, layer, index, *part.info);
+        bool one_each = index >= 0;
+        if (first != none && same_layout(*id_.names()[first].row, row)) {
+            made = true;
+            return emit(row, layer, index, part, first);
+        }
+        // Which tensor has each role: of its own, or a stack of experts.
+        std::uint32_t any = first;
+        for (role a : row.roles) {
+            std::uint32_t t = find(a, layer, index, *part.info);
+            if (t == none && one_each) t = find(a, layer, -1, *part.info);
+            if (t == none && !one_each && is_expert(a)) t = find(a, layer, 0, *part.info);
+            if (t == none && any != none && a != r)
+                return detail::fail(errc::missing_tensor, error::nowhere, "'", row.pattern,
+                                    "' of layer ", layer, " needs ", name(a), " (", part.text,
+                                    "), which the file lacks");
+            if (t == none) continue;
+            if (any == none && a != r)
+                return detail::fail(errc::missing_tensor, error::nowhere, "'", row.pattern,
+                                    "' of layer ", layer, " needs ", name(r), " (", part.text,
+                                    "), which the file lacks");
+            if (any == none) any = t;
+        }
+        if (any == none) return {};
+        made = true;
+        return compose(row, layer, index, part, any);
+    }
+
+    // The copy plan of a target tensor whose layout is not its source's.
+    status compose(const name_row& row, std::int32_t layer, std::int32_t index,
+                   const seen_part& part, std::uint32_t any) noexcept {
+        tensor like = source_[any];
+        if (!like.has_shape())
+            return detail::fail(
+                errc::no_data, error::nowhere, "tensor ", detail::quoted{like.name()},
+                ": its shape is not known, so it cannot be put into another layout");
+        part_kind kind = part.info->kind;
+        if (kind != part_kind::weight && kind != part_kind::bias && kind != part_kind::row_scale &&
+            kind != part_kind::rows)
+            return detail::fail(errc::unsupported, error::nowhere, "tensor ",
+                                detail::quoted{like.name()}, ": ", part.text, " (",
+                                part.info->scheme, ") cannot be moved with its rows");
+        if (!heads_known())
+            return detail::fail(errc::bad_hparams, error::nowhere,
+                                "the number of heads is not known (no config), so ",
+                                detail::quoted{like.name()}, " cannot be put into another layout");
+        placement from, to;
+        axis_sizes z;
+        if (status s = place_source(any, from, z); !s) return s;
+        axis_sizes cut = z;
+        if (status s = cut_sizes(cut); !s) return s;
+        std::string_view layout = row.layout;
+        role r = row.roles[0];
+        if (r == role::attn_q_norm || r == role::attn_k_norm)
+            layout = norm_layout(row, r, from.elements, z, want_.rope);
+        // One expert's tensor lacks the axis that a stack has.
+        axis_sizes own = cut;
+        if (index >= 0 && is_expert(r)) own.e = 1;
+        if (status s = walk(layout, r, want_.rope, own, has_inputs(*part.info), to); !s) return s;
+        std::uint64_t unit = kind == part_kind::rows ? unit_of(like) : 1;
+        if (kind == part_kind::rows)
+            if (status s = rows_whole(row, layer, z, own, any); !s) return s;
+        pieces_.clear();
+        if (to.opaque) {
+            if (!from.opaque)
+                return detail::fail(errc::bad_layout, error::nowhere, name(r),
+                                    " is kept as it is in ", to_->id(), " and not in ",
+                                    id_.convention()->id());
+            return emit(row, layer, index, part, any);
+        }
+        for (unsigned a = 0; a < to.atoms; ++a) {
+            const atom_place& place = to.atom[a];
+            bool many = place.find(axis::e) != nullptr && own.e != 1 && is_expert(place.role);
+            if (index >= 0 || !many) {
+                if (status s = zip_one(place, layer, index, index, part, like, unit); !s) return s;
+                continue;
+            }
+            std::uint32_t stack = find(place.role, layer, -1, *part.info);
+            if (stack != none) {
+                if (status s = zip_one(place, layer, -1, -1, part, like, unit); !s) return s;
+                continue;
+            }
+            for (std::uint64_t e = 0; e < own.e; ++e) {
+                atom_place one = place;
+                one.restrict_to(axis::e, e, 1);
+                if (status s = zip_one(one, layer, static_cast<std::int32_t>(e),
+                                       static_cast<std::int32_t>(e), part, like, unit);
+                    !s)
+                    return s;
+            }
+        }
+        return emit_plan(row, layer, index, part, like, to, unit);
+    }
+    // Rows with payloads can be moved while they are whole on both sides.
+    status rows_whole(const name_row& row, std::int32_t, const axis_sizes& z, const axis_sizes& own,
+                      std::uint32_t any) noexcept {
+        const name_row& src = *id_.names()[any].row;
+        placement a, b;
+        if (status s = walk(src.layout, src.roles[0], from_rope_, z, true, a); !s) return s;
+        if (status s = walk(row.layout, row.roles[0], want_.rope, own, true, b); !s) return s;
+        for (const placement* p : {&a, &b})
+            for (unsigned i = 0; i < p->atoms; ++i)
+                if (!rows_inside(p->atom[i]))
+                    return detail::fail(
+                        errc::unsupported, error::nowhere, "tensor ",
+                        detail::quoted{source_[any].name()},
+                        ": its rows would have to be cut, and it is packed along them");
+        if (want_.shard.world != 1)
+            for (unsigned i = 0; i < b.atoms; ++i)
+                if (b.atom[i].role == role::attn_output || b.atom[i].role == role::ffn_down ||
+                    b.atom[i].role == role::ffn_down_exps)
+                    return detail::fail(errc::unsupported, error::nowhere, "tensor ",
+                                        detail::quoted{source_[any].name()},
+                                        ": its columns cannot be cut for a rank, they are packed");
+        return {};
+    }
+    static bool rows_inside(const atom_place& p) noexcept {
+        std::string_view inputs = info(p.role).inputs;
+        std::uint64_t least = ~std::uint64_t{0}, most = 0;
+        for (unsigned i = 0; i < p.axes; ++i) {
+            std::string_view a = axis_names[static_cast<unsigned>(p.axis[i].axis)];
+            bool input = false;
+            for (std::size_t at = inputs.find(a); at != std::string_view::npos;
+                 at = inputs.find(a, at + 1))
+                input = input || ((at == 0 || inputs[at - 1] == ' ') &&
+                                  (at + a.size() == inputs.size() || inputs[at + a.size()] == ' '));
+            std::uint64_t stride = p.axis[i].n == 1 ? 0 : p.axis[i].stride;
+            if (stride == 0) continue;
+            if (input && stride > most) most = stride;
+            if (!input && stride < least) least = stride;
+        }
+        return most < least;
+    }
+
+    // One role of the target from the tensor that holds it: `index` is asked for first, then the
+    // stack, of which expert `expert` is taken.
+    status zip_one(const atom_place& to, std::int32_t layer, std::int32_t index,
+                   std::int32_t expert, const seen_part& part, const tensor& like,
+                   std::uint64_t unit) noexcept {
+        std::uint32_t t = find(to.role, layer, index, *part.info);
+        bool stacked = t == none && index >= 0;
+        if (stacked) t = find(to.role, layer, -1, *part.info);
+        if (t == none)
+            return detail::fail(errc::missing_tensor, error::nowhere, "layer ", layer, " lacks ",
+                                name(to.role), expert < 0 ? "" : " of an expert");
+        tensor src = source_[t];
+        if (src.dtype() != like.dtype())
+            return detail::fail(errc::unsupported, error::nowhere, "tensors ",
+                                detail::quoted{like.name()}, " (", like.dtype_name(), ") and ",
+                                detail::quoted{src.name()}, " (", src.dtype_name(),
+                                ") would have to be one tensor");
+        placement p;
+        axis_sizes z;
+        if (status s = place_source(t, p, z); !s) return s;
+        const atom_place* from = p.find(to.role, to.rest);
+        if (from == nullptr)
+            return detail::fail(errc::bad_layout, error::nowhere, "tensor ",
+                                detail::quoted{src.name()}, " does not have ", name(to.role));
+        atom_place f = *from;
+        if (stacked && !f.restrict_to(axis::e, static_cast<std::uint64_t>(expert), 1))
+            return detail::fail(errc::out_of_range, error::nowhere, "tensor ",
+                                detail::quoted{src.name()}, " has no expert ", expert);
+        cut_source(f, z);
+        piece out;
+        out.tensor = t;
+        if (status s = zip(f, to, src.dtype(), out.b); !s && unit == 1) {
+            error e = s.error();
+            return e.in(src.file());
+        }
+        if (unit != 1)
+            if (status s = zip_rows(f, to, src, unit, out.b); !s) return s;
+        out.b.file = src.file_index();
+        out.b.src += src.offset();
+        used_[t] = 1;
+        return pieces_.push(out) ? status() : status(detail::no_memory());
+    }
+    // The same for rows of `unit` elements: the row is the element.
+    status zip_rows(const atom_place& f, const atom_place& to, const tensor& src,
+                    std::uint64_t unit, box& out) noexcept {
+        std::uint64_t bytes = 0;
+        if (!detail::bytes_of(src.dtype(), unit, bytes))
+            return detail::fail(errc::bad_block, error::nowhere, "tensor ",
+                                detail::quoted{src.name()}, ": a row is not whole blocks");
+        if (status s = zip(f, to, dtype::u8, out); !s) return s;
+        out.src *= bytes;
+        out.dst *= bytes;
+        out.run *= bytes;
+        for (unsigned i = 0; i < out.depth; ++i) {
+            out.loops[i].src *= bytes;
+            out.loops[i].dst *= bytes;
+        }
+        return {};
+    }
+
+    // --- tensor-parallel ranks: axes are cut first
+
+    status cut_sizes(axis_sizes& z) const noexcept {
+        std::uint64_t w = want_.shard.world;
+        if (w == 1) return {};
+        if (z.kv % w == 0) {
+            z.kv /= w;
+        } else {
+            z.g /= w / z.kv;
+            z.kv = 1;
+        }
+        for (std::uint64_t* f : {&z.f, &z.f_exps, &z.f_shexp}) {
+            if (*f % w != 0)
+                return detail::fail(errc::bad_hparams, error::nowhere, "a feed-forward width of ",
+                                    *f, " cannot be cut into ", w, " ranks");
+            *f /= w;
+        }
+        return {};
+    }
+    void cut_source(atom_place& p, const axis_sizes& z) const noexcept {
+        std::uint64_t w = want_.shard.world, rank = want_.shard.rank;
+        if (w == 1) return;
+        if (z.kv % w == 0) {
+            p.restrict_to(axis::kv, rank * (z.kv / w), z.kv / w);
+        } else {
+            std::uint64_t ranks_each = w / z.kv;
+            p.restrict_to(axis::kv, rank / ranks_each, 1);
+            p.restrict_to(axis::g, rank % ranks_each * (z.g / ranks_each), z.g / ranks_each);
+        }
+        for (unsigned i = 0; i < p.axes; ++i)
+            if (p.axis[i].axis == axis::f)
+                p.restrict_to(axis::f, rank * (p.axis[i].n / w), p.axis[i].n / w);
+    }
+
+    // --- the result
+
+    coordinate at(std::int32_t layer, std::int32_t index, const name_row& row,
+                  const seen_part& part) const noexcept {
+        coordinate c;
+        c.role = row.roles[0];
+        c.layer = layer;
+        (has_hole(row, hole_kind::head) ? c.head : c.expert) = index;
+        c.part = row.has_part ? part.text : row.part;
+        return c;
+    }
+    status add(const name_row& row, std::int32_t layer, std::int32_t index, const seen_part& part,
+               detail::tensor_record& r, const detail::tensor_plan* plan) noexcept {
+        auto text = detail::format(row, at(layer, index, row, part), store_->names);
+        if (!text) return text.error();
+        r.name = text.get_if()->data();
+        r.name_size = static_cast<std::uint32_t>(text.get_if()->size());
+        r.hash = detail::hash_name(*text.get_if());
+        auto position = static_cast<std::uint32_t>(store_->tensors.size());
+        if (!store_->tensors.push(r) || !store_->plans.push(plan)) return detail::no_memory();
+        if (row.roles.size() == 1)
+            entries_.push(
+                {detail::coordinate_map::key(row.roles[0], layer, index, *part.info), position});
+        return {};
+    }
+    float pending(const name_row& row, const seen_part& part) const noexcept {
+        if (part.info->kind != part_kind::weight) return 0;
+        role r = row.roles[0];
+        return static_cast<float>(id_.convention()->norm_offset(r) - to_->norm_offset(r));
+    }
+    // A tensor that lies in the file as the target wants it.
+    status emit(const name_row& row, std::int32_t layer, std::int32_t index, const seen_part& part,
+                std::uint32_t from) noexcept {
+        used_[from] = 1;
+        detail::tensor_record r = store_->source->tensors[from];
+        const detail::tensor_plan* plan = nullptr;
+        if (float add_to = pending(row, part); add_to != 0) {
+            box b;
+            b.file = r.file;
+            b.src = r.offset;
+            b.run = r.bytes;
+            if (status s = keep_plan(&b, 1, add_to, plan); !s) return s;
+        }
+        return add(row, layer, index, part, r, plan);
+    }
+    status keep_plan(const box* boxes, std::uint32_t n, float offset,
+                     const detail::tensor_plan*& out) noexcept {
+        auto* kept = store_->names.make<box>(n);
+        auto* plan = store_->names.make<detail::tensor_plan>();
+        if (kept == nullptr || plan == nullptr) return detail::no_memory();
+        for (std::uint32_t i = 0; i < n; ++i) kept[i] = boxes[i];
+        *plan = {kept, n, offset};
+        return out = plan, status();
+    }
+    status emit_plan(const name_row& row, std::int32_t layer, std::int32_t index,
+                     const seen_part& part, const tensor& like, const placement& to,
+                     std::uint64_t unit) noexcept {
+        detail::tensor_record r{};
+        r.type = static_cast<std::uint32_t>(like.dtype());
+        r.rank = to.rank;
+        std::uint64_t n = unit;
+        for (unsigned i = 0; i < to.rank; ++i) {
+            r.dims[i] = to.dims[i];
+            n *= to.dims[i];
+        }
+        // One expert's own tensor has no dimension for experts.
+        if (index >= 0 && is_expert(row.roles[0]) && r.rank > 1 && r.dims[0] == 1) {
+            for (unsigned i = 1; i < r.rank; ++i) r.dims[i - 1] = r.dims[i];
+            --r.rank;
+        }
+        if (unit != 1 && r.rank < placement::most_dims) r.dims[r.rank++] = unit;
+        if (!detail::bytes_of(like.dtype(), n, r.bytes))
+            return detail::fail(errc::size_overflow, error::nowhere, "'", row.pattern,
+                                "': too large");
+        const detail::tensor_plan* plan = nullptr;
+        float offset = pending(row, part);
+        std::uint64_t covered = 0;
+        for (const piece& p : pieces_) {
+            box_extent e;
+            if (!measure(p.b, e) || e.dst_end > r.bytes)
+                return detail::fail(errc::bad_layout, error::nowhere, "'", row.pattern,
+                                    "': a box leaves the tensor");
+            covered += e.bytes;
+        }
+        if (covered != r.bytes)
+            return detail::fail(errc::bad_layout, error::nowhere, "'", row.pattern, "' of layer ",
+                                layer, ": ", covered, " of its ", r.bytes, " bytes are known");
+        if (pieces_.size() == 1 && pieces_[0].b.depth == 0 && offset == 0) {
+            r.file = pieces_[0].b.file;
+            r.offset = pieces_[0].b.src;
+        } else {
+            boxes_.clear();
+            for (const piece& p : pieces_)
+                if (!boxes_.push(p.b)) return detail::no_memory();
+            r.file = pieces_[0].b.file;
+            if (status s = keep_plan(boxes_.data(), static_cast<std::uint32_t>(boxes_.size()),
+                                     offset, plan);
+                !s)
+                return s;
+        }
+        return add(row, layer, index, part, r, plan);
+    }
+
+    // --- all of the target's rows
+
+    status every_row() noexcept {
+        std::size_t guess = source_.size() + 16;
+        if (!store_->tensors.reserve(guess) || !store_->plans.reserve(guess))
+            return detail::no_memory();
+        for (const name_row* row : to_->rows())
+            if (row->is_tensor() && !row->also && !has_hole(*row, hole_kind::layer))
+                if (status s = one_row(*row, -1); !s) return s;
+        for (std::uint64_t l = 0; l < id_.n_layer(); ++l)
+            for (const name_row* row : to_->rows())
+                if (row->is_tensor() && !row->also && has_hole(*row, hole_kind::layer))
+                    if (status s = one_row(*row, static_cast<std::int32_t>(l)); !s) return s;
+        if (!by_role_.reserve(entries_.size())) return detail::no_memory();
+        for (const entry& e : entries_) by_role_.insert(e.key, e.position);
+        return {};
+    }
+    bool row_is_superseded(const name_row& row, std::int32_t layer) const noexcept {
+        // A convention may hold a role in two ways (a stack, an expert each): the first row that
+        // made it counts.
+        for (role r : row.roles) {
+            bool made = false;
+            for (const name_row* other : to_->rows()) {
+                if (other == &row) break;
+                made = made || (other->is_tensor() && !other->also && other->holds(r));
+            }
+            if (!made) return false;
+        }
+        (void)layer;
+        return !row.roles.empty();
+    }
+    status one_row(const name_row& row, std::int32_t layer) noexcept {
+        if ((row.role_set & have_) == 0 && !row.roles.empty()) return lacks_row(row, layer);
+        if (row_is_superseded(row, layer)) return {};
+        bool each = has_hole(row, hole_kind::expert), heads = has_hole(row, hole_kind::head);
+        std::uint64_t n = 1;
+        if (each) n = id_.sizes(0).e;
+        if (heads)
+            n = id_.sizes(layer < 0 ? 0 : static_cast<std::uint64_t>(layer)).kv * id_.sizes(0).g;
+        bool any = false;
+        for (std::uint64_t i = 0; i < n; ++i) {
+            auto index = each || heads ? static_cast<std::int32_t>(i) : -1;
+            for (const seen_part& p : parts_) {
+                if (!row.has_part && p.info != &part_of(row)) continue;
+                if (row.has_part && find_part(p.text) == nullptr) continue;
+                bool made = false;
+                if (status s = make(row, layer, index, p, made); !s) return s;
+                any = any || (made && (p.info->kind == part_kind::weight ||
+                                       p.info->kind == part_kind::columns ||
+                                       p.info->kind == part_kind::rows));
+            }
+        }
+        return any ? status() : lacks_row(row, layer);
+    }
+    status lacks_row(const name_row& row, std::int32_t layer) noexcept {
+        bool output = row.holds(role::output);
+        if (!output && row.optional) return {};
+        bool tied = output && id_.hparams().tied != aka::hparams::answer::no &&
+                    find(role::token_embd, -1, -1, *find_part("weight")) != none;
+        // Layers of hybrid models have one kind of attention or feed-forward, not all.
+        if (!tied && layer >= 0 && ((row.role_set & have_) != 0 || has_other_kind(row))) return {};
+        seen_part weight{find_part("weight"), "weight"};
+        std::int32_t index =
+            has_hole(row, hole_kind::expert) || has_hole(row, hole_kind::head) ? 0 : -1;
+        auto text = detail::format(row, at(layer, index, row, weight), store_->names);
+        ledger_entry e{text ? *text.get_if() : row.pattern,
+                       tied ? "the embedding, which is tied to it" : "not in the file"};
+        return (tied ? made_ : missing_).push(e) ? status() : status(detail::no_memory());
+    }
+    // Dense rows of a mixture of experts, and the other way round.
+    bool has_other_kind(const name_row& row) const noexcept {
+        auto has = [&](role r) { return (have_ & bit(r)) != 0; };
+        if (row.holds(role::ffn_gate) || row.holds(role::ffn_up) || row.holds(role::ffn_down))
+            return has(role::ffn_down_exps);
+        return false;
+    }
+
+    // What of the file the target has no name for.
+    status rest() noexcept {
+        for (std::uint32_t i = 0; i < source_.size(); ++i) {
+            if (used_[i] != 0) continue;
+            const bound_name& b = id_.names()[i];
+            const char* why = "no rule of the convention knows this name";
+            if (b.row != nullptr)
+                why = b.row->drop    ? "holds no weights"
+                      : b.row->other ? "belongs to something else than the language model"
+                                     : "the target has no name for it";
+            if (!unbound_.push({source_[i].name(), why})) return detail::no_memory();
+        }
+        return {};
+    }
+
+    struct entry {
+        std::uint64_t key;
+        std::uint32_t position;
+    };
+
+    const checkpoint& source_;
+    const catalog& catalog_;
+    target want_;
+    identification id_;
+    const convention* to_ = nullptr;
+    rope_order from_rope_ = rope_order::unknown;
+    detail::store_ref store_;
+    detail::coordinate_map by_source_, by_role_;
+    detail::growing<seen_part> parts_;
+    detail::growing<std::uint8_t> used_;
+    detail::growing<piece> pieces_;
+    detail::growing<box> boxes_;
+    detail::growing<entry> entries_;
+    detail::growing<ledger_entry> missing_, unbound_, made_;
+    std::uint64_t have_ = 0;
+    bool roles_ = false;
+};
+
+/// Sees a checkpoint through another convention. The catalog must outlive the adapter.
+/// Errors: not_identified (with the reason), not_found (no such convention), unsupported (the
+/// target cannot hold this model), collision, size_mismatch, bad_hparams, bad_block (a copy would
+/// cut quantised blocks), missing_tensor, out_of_memory.
+inline result<adapter> adapt(const checkpoint& source, const target& to,
+                             const catalog& known) noexcept {
+    return adapter_builder(source, known, to).build();
+}
+inline result<adapter> adapt(const checkpoint& source, std::string_view convention,
+                             const catalog& known) noexcept {
+    target to;
+    to.convention = convention;
+    return adapt(source, to, known);
+}
+
+AKA_END
+
+#endif  // AKA_ADAPT_HPP
+
+// ---- aka/llama.hpp -----------------------------------------------------------------------------
+// aka: a Llama-family model by role, layer and expert, whatever its files call things.
+
+#ifndef AKA_LLAMA_HPP
+#define AKA_LLAMA_HPP
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+AKA_BEGIN
+
+struct llama_options {
+    access how = access::map;
+    /// Row order of q and k. `unknown`: as stored, and `rope()` tells.
+    rope_order rope = rope_order::unknown;
+    aka::shard shard;  ///< this rank's part only
+};
+
+/// The tensors of one layer, each false in a condition where the model has none. Biases are beside
+/// their weights: `attn_q_bias`. Of experts `ffn_*_exps` is the stack; `llama::expert` takes one.
+struct llama_layer {
+    tensor attn_norm, attn_norm_bias;
+    tensor attn_q, attn_q_bias, attn_k, attn_k_bias, attn_v, attn_v_bias;
+    tensor attn_output, attn_output_bias;
+    tensor attn_q_norm, attn_k_norm, attn_sinks, attn_post_norm;
+    tensor ffn_norm, ffn_norm_bias;
+    tensor ffn_gate, ffn_gate_bias, ffn_up, ffn_up_bias, ffn_down, ffn_down_bias;
+    tensor ffn_gate_inp, ffn_gate_inp_bias, exp_probs_b;
+    tensor ffn_gate_exps, ffn_up_exps, ffn_down_exps;
+    tensor ffn_gate_exps_bias, ffn_up_exps_bias, ffn_down_exps_bias;
+    tensor ffn_gate_inp_shexp, ffn_gate_shexp, ffn_up_shexp, ffn_down_shexp;
+    tensor ffn_post_norm;
+};
+
+namespace detail {
+
+struct llama_field {
+    tensor llama_layer::*field;
+    aka::role role;
+    std::string_view part;
+};
+inline constexpr llama_field llama_fields[] = {
+    {&llama_layer::attn_norm, role::attn_norm, "weight"},
+    {&llama_layer::attn_norm_bias, role::attn_norm, "bias"},
+    {&llama_layer::attn_q, role::attn_q, "weight"},
+    {&llama_layer::attn_q_bias, role::attn_q, "bias"},
+    {&llama_layer::attn_k, role::attn_k, "weight"},
+    {&llama_layer::attn_k_bias, role::attn_k, "bias"},
+    {&llama_layer::attn_v, role::attn_v, "weight"},
+    {&llama_layer::attn_v_bias, role::attn_v, "bias"},
+    {&llama_layer::attn_output, role::attn_output, "weight"},
+    {&llama_layer::attn_output_bias, role::attn_output, "bias"},
+    {&llama_layer::attn_q_norm, role::attn_q_norm, "weight"},
+    {&llama_layer::attn_k_norm, role::attn_k_norm, "weight"},
+    {&llama_layer::attn_sinks, role::attn_sinks, "weight"},
+    {&llama_layer::attn_post_norm, role::attn_post_norm, "weight"},
+    {&llama_layer::ffn_norm, role::ffn_norm, "weight"},
+    {&llama_layer::ffn_norm_bias, role::ffn_norm, "bias"},
+    {&llama_layer::ffn_gate, role::ffn_gate, "weight"},
+    {&llama_layer::ffn_gate_bias, role::ffn_gate, "bias"},
+    {&llama_layer::ffn_up, role::ffn_up, "weight"},
+    {&llama_layer::ffn_up_bias, role::ffn_up, "bias"},
+    {&llama_layer::ffn_down, role::ffn_down, "weight"},
+    {&llama_layer::ffn_down_bias, role::ffn_down, "bias"},
+    {&llama_layer::ffn_gate_inp, role::ffn_gate_inp, "weight"},
+    {&llama_layer::ffn_gate_inp_bias, role::ffn_gate_inp, "bias"},
+    {&llama_layer::exp_probs_b, role::exp_probs_b, "bias"},
+    {&llama_layer::ffn_gate_exps, role::ffn_gate_exps, "weight"},
+    {&llama_layer::ffn_up_exps, role::ffn_up_exps, "weight"},
+    {&llama_layer::ffn_down_exps, role::ffn_down_exps, "weight"},
+    {&llama_layer::ffn_gate_exps_bias, role::ffn_gate_exps, "bias"},
+    {&llama_layer::ffn_up_exps_bias, role::ffn_up_exps, "bias"},
+    {&llama_layer::ffn_down_exps_bias, role::ffn_down_exps, "bias"},
+    {&llama_layer::ffn_gate_inp_shexp, role::ffn_gate_inp_shexp, "weight"},
+    {&llama_layer::ffn_gate_shexp, role::ffn_gate_shexp, "weight"},
+    {&llama_layer::ffn_up_shexp, role::ffn_up_shexp, "weight"},
+    {&llama_layer::ffn_down_shexp, role::ffn_down_shexp, "weight"},
+    {&llama_layer::ffn_post_norm, role::ffn_post_norm, "weight"},
+};
+
+}  // namespace detail
+
+/// A bound model: an adapter to roles. Tensors come as views where the file has them so, and are
+/// put together on `copy_to` where it has not. Move-only; tensors stay valid while the model lives,
+/// wherever it is moved.
+class llama {
+  public:
+    /// Opens anything that checkpoint::open takes, identifies it and binds it. Errors: those of
+    /// opening, identifying and adapting; missing_tensor where a layer lacks what every
+    /// Llama-family layer has.
+    static result<llama> open(detail::path path, const llama_options& o,
+                              const catalog& known) noexcept {
+        checkpoint_options c;
+        c.how = o.how;
+        result<checkpoint> opened = checkpoint::open(std::move(path), c);
+        if (!opened) return opened.error();
+        return bind(*opened.get_if(), o, known);
+    }
+    /// The same with aka's own conventions.
+    static result<llama> open(detail::path path, const llama_options& o = {}) noexcept {
+        result<catalog> known = catalog::builtin();
+        if (!known) return known.error();
+        result<llama> r = open(std::move(path), o, *known.get_if());
+        if (r) r.get_if()->known_ = std::move(*known.get_if());
+        return r;
+    }
+    static result<llama> bind(const checkpoint& c, const llama_options& o,
+                              const catalog& known) noexcept {
+        result<identification> id = identify(c, known);
+        if (!id) return id.error();
+        target to;
+        to.convention = "gguf";
+        to.rope = o.rope == rope_order::unknown ? id.get_if()->rope() : o.rope;
+        to.shard = o.shard;
+        result<adapter> a = adapter_builder(c, known, to).to_roles().build(std::move(*id.get_if()));
+        if (!a) return a.error();
+        return llama(std::move(*a.get_if()));
+    }
+
+    const aka::hparams& hparams() const noexcept AKA_LIFETIMEBOUND { return roles_.hparams(); }
+    const identification& source() const noexcept AKA_LIFETIMEBOUND { return roles_.source(); }
+    std::uint64_t n_layer() const noexcept { return roles_.source().n_layer(); }
+    std::uint64_t n_expert() const noexcept { return roles_.source().sizes(0).e; }
+    /// In which order the rows of q and k come.
+    rope_order rope() const noexcept { return roles_.rope(); }
+
+    /// Any tensor by what it is. Of experts: -1 the stack, else one of them, however they are
+    /// stored.
+    tensor get(role r, std::int64_t layer = -1, std::int64_t expert = -1,
+               std::string_view part = "weight") const noexcept AKA_LIFETIMEBOUND {
+        if (expert >= 0) {
+            tensor stack = roles_.get(r, layer, -1, part);
+            if (!stack) return {};
+            result<tensor> one = stack.select(static_cast<std::uint64_t>(expert));
+            return one ? *one.get_if() : tensor();
+        }
+        return roles_.get(r, layer, -1, part);
+    }
+    tensor token_embd() const noexcept AKA_LIFETIMEBOUND { return get(role::token_embd); }
+    tensor output_norm() const noexcept AKA_LIFETIMEBOUND { return get(role::output_norm); }
+    /// The embedding where the output is tied to it.
+    tensor output() const noexcept AKA_LIFETIMEBOUND {
+        tensor t = get(role::output);
+        return t ? t : token_embd();
+    }
+    bool tied() const noexcept { return !get(role::output); }
+    llama_layer layer(std::uint64_t l) const noexcept AKA_LIFETIMEBOUND {
+        llama_layer out;
+        for (const detail::llama_field& f : detail::llama_fields)
+            out.*f.field = get(f.role, static_cast<std::int64_t>(l), -1, f.part);
+        return out;
+    }
+
+    /// Every bound tensor, by GGUF's names; and the ledger.
+    const adapter& tensors() const noexcept AKA_LIFETIMEBOUND { return roles_; }
+    span<const ledger_entry> missing() const noexcept AKA_LIFETIMEBOUND { return roles_.missing(); }
+    span<const ledger_entry> unbound() const noexcept AKA_LIFETIMEBOUND { return roles_.unbound(); }
+
+  private:
+    explicit llama(adapter a) noexcept : roles_(std::move(a)) {}
+
+    catalog known_;
+    adapter roles_;
+};
+
+AKA_END
+
+#endif  // AKA_LLAMA_HPP
 
 // ---- aka/aka.hpp -------------------------------------------------------------------------------
 // aka ("also known as"): reads safetensors and GGUF, and gives every Llama-family tensor one name

@@ -391,7 +391,9 @@ class arena {
 
     void* allocate(std::size_t size, std::size_t align) noexcept {
         std::size_t pad = (align - reinterpret_cast<std::uintptr_t>(at_) % align) % align;
-        if (size > SIZE_MAX - pad || size + pad > static_cast<std::size_t>(end_ - at_)) {
+        // A block of no bytes has an address too: null is for a lack of memory.
+        if (at_ == nullptr || size > SIZE_MAX - pad ||
+            size + pad > static_cast<std::size_t>(end_ - at_)) {
             if (!grow(size, align)) return nullptr;
             pad = (align - reinterpret_cast<std::uintptr_t>(at_) % align) % align;
         }
@@ -623,7 +625,7 @@ class name_index {
                         goto next;
                     }
                 }
-                if (++steps > 256) return sort_names(n, name, twice);
+                if (++steps > most_steps) return sort_names(n, name, twice);
             }
             slots_[at] = {static_cast<std::uint32_t>(i) + 1, h};
         next:;
@@ -636,14 +638,19 @@ class name_index {
         if (slots_.empty()) return none;
         if (sorted_) return find_sorted(s, name);
         std::uint32_t h = hash_name(s);
-        std::size_t mask = slots_.size() - 1;
-        for (std::size_t at = h & mask; slots_[at].position != 0; at = (at + 1) & mask)
+        std::size_t mask = slots_.size() - 1, left = most_steps + 1;
+        for (std::size_t at = h & mask; slots_[at].position != 0 && left != 0; --left) {
             if (slots_[at].hash == h && name(slots_[at].position - 1) == s)
                 return slots_[at].position - 1;
+            at = (at + 1) & mask;
+        }
         return none;
     }
 
   private:
+    // No name is further from its place, so that looking for one that is not there stops as well.
+    static constexpr std::size_t most_steps = 256;
+
     struct slot {
         std::uint32_t position;  // plus one; 0 is an empty slot
         std::uint32_t hash;
@@ -1564,6 +1571,12 @@ enum class errc : std::uint8_t {
     missing_file,
     missing_tensor,
     ambiguous,
+    // names and layouts
+    bad_table,
+    bad_layout,
+    bad_hparams,
+    not_identified,
+    collision,
     // asking
     not_found,
     wrong_type,
@@ -1614,6 +1627,11 @@ constexpr const char* errc_name(errc code) noexcept {
                                      "missing_file",
                                      "missing_tensor",
                                      "ambiguous",
+                                     "bad_table",
+                                     "bad_layout",
+                                     "bad_hparams",
+                                     "not_identified",
+                                     "collision",
                                      "not_found",
                                      "wrong_type",
                                      "out_of_range",
@@ -1672,12 +1690,16 @@ class fixed_text {
   private:
     void escaped(std::string_view s) noexcept {
         constexpr char hex[] = "0123456789abcdef";
-        for (char c : s) {
-            auto u = static_cast<unsigned char>(c);
-            if (u >= 0x20 && u != 0x7f)
-                put(c);
+        bool second = false;  // of U+0080 to U+009F, control characters of two bytes in UTF-8
+        for (std::size_t i = 0; i < s.size(); ++i) {
+            auto u = static_cast<unsigned char>(s[i]);
+            bool first = u == 0xc2 && i + 1 < s.size() &&
+                         (static_cast<unsigned char>(s[i + 1]) & 0xe0) == 0x80;
+            if (u >= 0x20 && u != 0x7f && !first && !second)
+                put(s[i]);
             else
                 *this << "\\x" << hex[u >> 4] << hex[u & 15];
+            second = first;
         }
     }
     void put(char c) noexcept {
@@ -2052,17 +2074,18 @@ class path {
         if (cut == std::string_view::npos) return ".";
         return v.substr(0, cut == 0 ? 1 : cut);
     }
-    std::string_view file_name() const noexcept {
-        std::string_view v = view();
-        std::size_t cut = v.find_last_of(separators);
-        return cut == std::string_view::npos ? v : v.substr(cut + 1);
+    std::string_view file_name() const noexcept { return file_name(view()); }
+    static std::string_view file_name(std::string_view path) noexcept {
+        std::size_t cut = path.find_last_of(separators);
+        return cut == std::string_view::npos ? path : path.substr(cut + 1);
     }
     /// Appends one more part, with a separator where one is missing.
     path& operator/=(std::string_view part) noexcept {
-        bool slash = !text_.empty() && separators.find(view().back()) == std::string_view::npos;
+        bool slash = !view().empty() && separators.find(view().back()) == std::string_view::npos;
         if (!text_.empty()) text_.resize(text_.size() - 1);
         ok_ = ok_ && (!slash || text_.append("/", 1)) && text_.append(part.data(), part.size()) &&
               text_.append("", 1);
+        if (!ok_) text_.clear();  // no half of a path, and none without its NUL
         return *this;
     }
 
@@ -3195,17 +3218,27 @@ struct note {
     std::string_view file;
 };
 
+struct tensor_plan;  // tensor.hpp
+
 struct store {
     file_list files;
     growing<tensor_record> tensors;
+    growing<const tensor_plan*> plans;  // of an adapter: how each tensor is put together, or null
     name_index index;
     metadata meta;
     arena names;
     growing<note> notes;
     growing<std::byte> index_text;  // a shard index, whose names and keys are viewed
     std::string_view folder;
+    store* source = nullptr;  // of an adapter: whose files these tensors are in; counted
     std::uint32_t references = 1;
 
+    store() noexcept = default;
+    store(const store&) = delete;
+    store& operator=(const store&) = delete;
+    ~store();
+
+    const file_list& data() const noexcept { return source == nullptr ? files : source->files; }
     std::uint32_t find(std::string_view name) const noexcept {
         return index.find(name, [this](std::size_t i) { return tensors[i].name_view(); });
     }
@@ -3258,6 +3291,8 @@ class store_ref {
     }
     explicit operator bool() const noexcept { return store_ != nullptr; }
     store* get() const noexcept { return store_; }
+    /// Gives the count away.
+    store* release() noexcept { return std::exchange(store_, nullptr); }
     store* operator->() const noexcept { return store_; }
     store& operator*() const noexcept { return *store_; }
 
@@ -3277,6 +3312,8 @@ class store_ref {
     }
     store* store_ = nullptr;
 };
+
+inline store::~store() { store_ref drop(source); }
 
 }  // namespace detail
 AKA_END
@@ -3365,7 +3402,7 @@ class tensor {
     tensor() noexcept = default;
 
     /// False: there is no such tensor (what `find` returns then).
-    explicit operator bool() const noexcept { return store_ != nullptr; }
+    explicit operator bool() const noexcept { return files_ != nullptr; }
 
     /// As the file (or the adapter's convention) spells it. Not NUL-terminated.
     std::string_view name() const noexcept { return {name_, name_size_}; }
@@ -3373,7 +3410,7 @@ class tensor {
     /// As the format writes it: safetensors' own name, ggml's in capitals. Of an unknown dtype the
     /// text of the safetensors header, else `unknown`.
     std::string_view dtype_name() const noexcept {
-        const char* json = raw_type_ < 0 ? nullptr : store_->files[file_].json;
+        const char* json = raw_type_ < 0 ? nullptr : (*files_)[file_].json;
         if (json == nullptr) return aka::name(dtype_);
         const char* begin = json + raw_type_;
         std::size_t n = 0;
@@ -3382,7 +3419,7 @@ class tensor {
     }
     /// The ggml type id, also where a GGUF file has one that aka does not know; -1: it has none.
     std::int64_t ggml_type() const noexcept {
-        if (raw_type_ >= 0 && store_->files[file_].json == nullptr) return raw_type_;
+        if (raw_type_ >= 0 && (*files_)[file_].json == nullptr) return raw_type_;
         return info(dtype_).ggml_id;
     }
     /// Outermost first. Empty, like a scalar's, where only names are known: see has_shape.
@@ -3397,16 +3434,15 @@ class tensor {
     /// is one packed range of one file.
     std::uint32_t file_index() const noexcept { return file_; }
     std::string_view file() const noexcept {
-        return store_ == nullptr || file_ >= store_->files.size()
-                   ? std::string_view()
-                   : store_->files[file_].file.path();
+        return files_ == nullptr || file_ >= files_->size() ? std::string_view()
+                                                            : (*files_)[file_].file.path();
     }
     std::uint64_t offset() const noexcept { return is_packed() ? offset_ : error::nowhere; }
 
     /// Whether the tensor is one packed range in memory, so that `bytes`, `as` and `row` succeed.
     bool is_view() const noexcept { return is_packed() && place() != nullptr; }
     /// Whether the tensor is one packed range of one file, mapped or not.
-    bool is_packed() const noexcept { return store_ != nullptr && plan_ == nullptr && cuts_ == 0; }
+    bool is_packed() const noexcept { return files_ != nullptr && plan_ == nullptr && cuts_ == 0; }
 
     /// The stored bytes, in the file's byte order. Errors: needs_copy (not one packed range in
     /// memory: use copy_to), no_data.
@@ -3421,7 +3457,7 @@ class tensor {
     result<span<const T>> as() const noexcept {
         if (!reads<T>(dtype_)) return wrong_type(sizeof(T));
         if (!is_view()) return no_view();
-        if (sizeof(T) > 1 && store_->files[file_].swap)
+        if (sizeof(T) > 1 && (*files_)[file_].swap)
             return say(errc::needs_copy, "its numbers are in the other byte order: use copy_to");
         const std::byte* p = place();
         if (reinterpret_cast<std::uintptr_t>(p) % alignof(T) != 0)
@@ -3445,6 +3481,10 @@ class tensor {
     result<tensor> slice(std::uint32_t dim, std::uint64_t first,
                          std::uint64_t count) const noexcept;
 
+    /// Element i of the outermost dimension, without that dimension: an expert of a stack. Errors:
+    /// as slice.
+    result<tensor> select(std::uint64_t i) const noexcept;
+
     /// Copies the stored type, packed, in this machine's byte order. out.size() must be
     /// size_bytes(). Errors: wrong_size; no_data; unsupported where arithmetic is pending (a norm
     /// offset: see norm_offset) or the byte order of the type is not settled; and those of reading.
@@ -3463,16 +3503,18 @@ class tensor {
     /// Brings the tensor's file range into memory; says what cannot be read.
     status prefetch() const noexcept {
         if (!is_packed()) return say(errc::needs_copy, "it is not one range of one file");
-        if (file_ >= store_->files.size()) return say(errc::no_data, "its file is not here");
-        return store_->files[file_].file.prefetch(offset_, bytes_);
+        if (file_ >= files_->size()) return say(errc::no_data, "its file is not here");
+        return (*files_)[file_].file.prefetch(offset_, bytes_);
     }
 
     /// To be added to every element by whoever computes (Gemma's norms less one); usually 0.
     float norm_offset() const noexcept { return plan_ == nullptr ? 0.0f : plan_->norm_offset; }
 
     // For the readers and the adapter.
-    tensor(const detail::store& s, const detail::tensor_record& r) noexcept
-        : store_(&s),
+    tensor(const detail::file_list& files, const detail::tensor_record& r,
+           const detail::tensor_plan* plan = nullptr) noexcept
+        : files_(&files),
+          plan_(plan),
           name_(r.name),
           offset_(r.offset),
           bytes_(r.bytes),
@@ -3481,6 +3523,7 @@ class tensor {
           file_(r.file),
           dtype_(r.dtype()),
           has_shape_(r.rank != detail::tensor_record::no_shape) {
+        if (plan != nullptr) offset_ = 0;
         if ((r.type & detail::tensor_record::raw_type) != 0)
             raw_type_ = r.type & ~detail::tensor_record::raw_type;
     }
@@ -3493,10 +3536,10 @@ class tensor {
     static constexpr unsigned most_cuts = 4;
 
     const std::byte* place() const noexcept {
-        if (file_ >= store_->files.size()) return nullptr;
-        const detail::file_entry& f = store_->files[file_];
+        if (file_ >= files_->size()) return nullptr;
+        const detail::file_entry& f = (*files_)[file_];
         if (!f.data) return nullptr;
-        static constexpr std::byte nothing{};
+        alignas(16) static constexpr std::byte nothing{};  // for as<T>, whatever T is
         if (bytes_ == 0) return &nothing;
         const std::byte* p = f.file.data();
         return p == nullptr ? nullptr : p + offset_;
@@ -3524,16 +3567,17 @@ class tensor {
     status copy_range(std::uint64_t first, std::uint64_t last, std::byte* out) const noexcept;
     status carry_out(std::uint32_t file, const strip& s, std::byte* out) const noexcept;
     box region() const noexcept;
+    void unplan() noexcept;
 
     AKA_COLD error say(errc code, const char* what) const noexcept {
         return detail::fail(code, error::nowhere, "tensor ", detail::quoted{name()}, ": ", what)
             .in(file());
     }
     AKA_COLD error no_view() const noexcept {
-        if (store_ == nullptr) return error(errc::not_found).say("there is no such tensor");
+        if (files_ == nullptr) return error(errc::not_found).say("there is no such tensor");
         if (!is_packed())
             return say(errc::needs_copy, "it is not one packed range in memory: use copy_to");
-        if (file_ >= store_->files.size() || !store_->files[file_].data)
+        if (file_ >= files_->size() || !(*files_)[file_].data)
             return say(errc::no_data, "only its header was read");
         return say(errc::needs_copy, "its file is not mapped: use copy_to");
     }
@@ -3548,10 +3592,10 @@ class tensor {
             .in(file());
     }
 
-    const detail::store* store_ = nullptr;
+    const detail::file_list* files_ = nullptr;
     const detail::tensor_plan* plan_ = nullptr;
     const char* name_ = nullptr;
-    std::uint64_t offset_ = 0;
+    std::uint64_t offset_ = 0;  // in the file; of a planned tensor, in the whole that is planned
     std::uint64_t bytes_ = 0;
     aka::shape shape_;
     std::int64_t raw_type_ = -1;
@@ -3565,7 +3609,7 @@ class tensor {
 
 inline result<tensor> tensor::slice(std::uint32_t dim, std::uint64_t first,
                                     std::uint64_t count) const noexcept {
-    if (store_ == nullptr) return no_view();
+    if (files_ == nullptr) return no_view();
     if (!has_shape_) return say(errc::no_data, "its shape is not known");
     std::uint64_t have = dim < shape_.rank() ? shape_[dim] : 0;
     if (dim >= shape_.rank() || first > have || count > have - first) {
@@ -3594,8 +3638,9 @@ inline result<tensor> tensor::slice(std::uint32_t dim, std::uint64_t first,
     dims[dim] = count;
     t.shape_ = aka::shape({dims, shape_.rank()});
     t.bytes_ = outer * step;
-    if (outer == 1 && is_packed()) {
+    if (outer == 1 && cuts_ == 0) {
         t.offset_ += from;
+        t.unplan();
         return t;
     }
     for (unsigned i = 0; i < cuts_; ++i)
@@ -3605,6 +3650,43 @@ inline result<tensor> tensor::slice(std::uint32_t dim, std::uint64_t first,
     for (; at > 0 && t.cut_[at - 1].dim > dim; --at) t.cut_[at] = t.cut_[at - 1];
     t.cut_[at] = {dim, first, have};
     return t;
+}
+
+inline result<tensor> tensor::select(std::uint64_t i) const noexcept {
+    result<tensor> r = slice(0, i, 1);
+    if (!r) return r;
+    tensor t = *r.get_if();
+    if (t.cuts_ != 0 && t.cut_[0].dim == 0)
+        return say(errc::unsupported, "an inner dimension is cut: select first, then slice");
+    if (t.shape_.rank() > aka::shape::inline_rank) {
+        t.shape_ = aka::shape({t.shape_.data() + 1, t.shape_.rank() - 1});
+    } else {
+        std::uint64_t dims[aka::shape::inline_rank];
+        for (std::uint32_t k = 1; k < t.shape_.rank(); ++k) dims[k - 1] = t.shape_[k];
+        t.shape_ = aka::shape({dims, t.shape_.rank() - 1});
+    }
+    for (unsigned k = 0; k < t.cuts_; ++k) --t.cut_[k].dim;
+    return t;
+}
+
+/// A part of a planned tensor that turns out to be one range of one file is a plain tensor.
+inline void tensor::unplan() noexcept {
+    if (plan_ == nullptr || plan_->norm_offset != 0.0f || bytes_ == 0) return;
+    strip only{};
+    std::uint32_t file = 0;
+    std::uint64_t runs = 0;
+    for (std::uint32_t i = 0; i < plan_->count; ++i) {
+        for_each_strip(plan_->boxes[i], offset_, offset_ + bytes_, [&](const strip& s) {
+            only = s;
+            file = plan_->boxes[i].file;
+            return (runs += s.n) <= 1;
+        });
+        if (runs > 1) return;
+    }
+    if (runs != 1 || only.run != bytes_) return;
+    plan_ = nullptr;
+    file_ = file;
+    offset_ = only.src;
 }
 
 /// What the cuts leave, as a copy from the uncut packed tensor to the cut one: a loop a cut.
@@ -3637,8 +3719,8 @@ inline box tensor::region() const noexcept {
 }
 
 inline status tensor::carry_out(std::uint32_t file, const strip& s, std::byte* out) const noexcept {
-    if (file >= store_->files.size()) return say(errc::no_data, "its file is not here");
-    const detail::file_entry& f = store_->files[file];
+    if (file >= files_->size()) return say(errc::no_data, "its file is not here");
+    const detail::file_entry& f = (*files_)[file];
     if (!f.data) return say(errc::no_data, "only its header was read");
     if (f.file.data() == nullptr) return detail::read_strip(f.file, s, out);
     detail::copy_strip(out, f.file.data(), s);
@@ -3647,11 +3729,11 @@ inline status tensor::carry_out(std::uint32_t file, const strip& s, std::byte* o
 
 inline status tensor::copy_range(std::uint64_t first, std::uint64_t last,
                                  std::byte* out) const noexcept {
-    if (store_ == nullptr) return no_view();
+    if (files_ == nullptr) return no_view();
     if (norm_offset() != 0.0f)
         return say(errc::unsupported, "a norm offset is to be added: convert, do not copy");
     std::uint32_t any = plan_ == nullptr || plan_->count == 0 ? file_ : plan_->boxes[0].file;
-    bool swap = any < store_->files.size() && store_->files[any].swap;
+    bool swap = any < files_->size() && (*files_)[any].swap;
     if (swap && !detail::can_swap(dtype_))
         return say(errc::unsupported, "the byte order of this type is not settled");
 
@@ -3664,7 +3746,10 @@ inline status tensor::copy_range(std::uint64_t first, std::uint64_t last,
     whole.run = ~std::uint64_t{0} - offset_;
     const box* boxes = plan_ == nullptr ? &whole : plan_->boxes;
     std::uint32_t count = plan_ == nullptr ? 1 : plan_->count;
+    const std::uint64_t begin = plan_ == nullptr ? 0 : offset_;
     auto copy = [&](std::uint64_t from, std::uint64_t to, std::uint64_t dst) {
+        from += begin;
+        to += begin;
         for (std::uint32_t i = 0; i < count; ++i) {
             bool went = for_each_strip(boxes[i], from, to, [&](strip s) {
                 s.dst = s.dst - from + dst;
@@ -3720,9 +3805,7 @@ class tensor_list {
   public:
     std::size_t size() const noexcept { return store_ ? store_->tensors.size() : 0; }
     bool empty() const noexcept { return size() == 0; }
-    tensor operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND {
-        return {*store_, store_->tensors[i]};
-    }
+    tensor operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND { return at(*store_, i); }
 
     /// The tensor of this name; false in a condition when there is none.
     tensor find(std::string_view name) const noexcept AKA_LIFETIMEBOUND {
@@ -3755,7 +3838,7 @@ class tensor_list {
         using pointer = void;
         using iterator_category = std::input_iterator_tag;
 
-        tensor operator*() const noexcept { return {*store_, store_->tensors[at_]}; }
+        tensor operator*() const noexcept { return at(*store_, at_); }
         iterator& operator++() noexcept { return ++at_, *this; }
         friend bool operator==(const iterator& a, const iterator& b) noexcept {
             return a.at_ == b.at_;
@@ -3775,20 +3858,26 @@ class tensor_list {
     const aka::metadata& metadata() const noexcept AKA_LIFETIMEBOUND { return store_->meta; }
 
     /// The files behind it, by the index that tensors and keys give.
-    std::uint32_t file_count() const noexcept { return store_ ? store_->files.size() : 0; }
+    std::uint32_t file_count() const noexcept { return store_ ? store_->data().size() : 0; }
     const mapped_file& file(std::uint32_t i) const noexcept AKA_LIFETIMEBOUND {
-        return store_->files[i].file;
+        return store_->data()[i].file;
     }
     /// Where the tensor data of a file begins, and the byte behind its last tensor.
     std::uint64_t data_begin(std::uint32_t i = 0) const noexcept {
-        return store_->files[i].data_begin;
+        return store_->data()[i].data_begin;
     }
-    std::uint64_t data_end(std::uint32_t i = 0) const noexcept { return store_->files[i].data_end; }
+    std::uint64_t data_end(std::uint32_t i = 0) const noexcept {
+        return store_->data()[i].data_end;
+    }
 
     /// A further counted reference, for something that must outlive every handle in sight.
     detail::store_ref keep() const noexcept { return store_; }
 
   protected:
+    static tensor at(const detail::store& s, std::size_t i) noexcept {
+        return {s.data(), s.tensors[i], s.plans.empty() ? nullptr : s.plans[i]};
+    }
+
     tensor_list() noexcept = default;
     explicit tensor_list(detail::store_ref s) noexcept : store_(std::move(s)) {}
 
@@ -4024,8 +4113,10 @@ class safetensors_reader {
     bool read_offsets(tensor_record& r) noexcept {
         std::uint64_t n = 0;
         std::uint64_t* to[] = {&r.offset, &r.bytes};
-        if (!header_->array([&] { return n < 2 && header_->whole(*to[n++]); })) return false;
-        return n == 2 || header_->stop("expected two offsets");
+        constexpr const char* two = "expected two offsets";
+        if (!header_->array([&] { return n < 2 ? header_->whole(*to[n++]) : header_->stop(two); }))
+            return false;
+        return n == 2 || header_->stop(two);
     }
 
     bool metadata_block(const json_string& at) noexcept {
@@ -4060,13 +4151,15 @@ class safetensors_reader {
             sort(mine, n, [](const tensor_record& a, const tensor_record& b) {
                 return a.offset != b.offset ? a.offset < b.offset : a.bytes < b.bytes;
             });
+        constexpr std::uint32_t dropped_file = ~std::uint32_t{0};
         std::size_t dropped = 0;
         std::uint32_t twice = 0;
         auto drop_earlier = [&](std::uint32_t a, std::uint32_t b) {
             twice = b;
             if (options_.names == duplicates::refuse) return name_index::none;
             bool first_stays = mine[a].at > mine[b].at;
-            mine[first_stays ? b : a].name = nullptr;
+            // Its name stays readable: a list that has to be sorted is gone through once more.
+            mine[first_stays ? b : a].file = dropped_file;
             ++dropped;
             return first_stays ? a : b;
         };
@@ -4079,7 +4172,7 @@ class safetensors_reader {
         if (o == name_index::outcome::ok && dropped != 0) {
             std::size_t kept = 0;
             for (std::size_t i = 0; i < n; ++i)
-                if (mine[i].name != nullptr) mine[kept++] = mine[i];
+                if (mine[i].file != dropped_file) mine[kept++] = mine[i];
             all.resize(first_ + kept);
             n = kept;
             o = build();

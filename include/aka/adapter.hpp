@@ -1,0 +1,89 @@
+// aka: any checkpoint seen through any convention: the same tensors under other names and in the
+// layout that goes with them. Nothing is copied until asked.
+#include "version.hpp"
+
+#ifndef AKA_ADAPTER_HPP
+#define AKA_ADAPTER_HPP
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "coordinate_map.hpp"
+#include "identify.hpp"
+
+AKA_BEGIN
+
+/// How a tensor-parallel rank is cut out: q, k, v, gate and up by rows, attn_output and down by
+/// columns; k and v are replicated where there are fewer kv heads than ranks.
+struct shard {
+    std::uint32_t rank = 0, world = 1;
+};
+
+/// What to see a checkpoint as.
+struct target {
+    /// A convention's id or alias; "hf": the family's Hugging Face spelling, as its models are on
+    /// disk; "gguf": the architecture that llama.cpp's converter gives; "gguf:llama" forces one.
+    std::string_view convention = "hf";
+    rope_order rope = rope_order::unknown;  ///< unknown: the convention's own
+    aka::shard shard;
+};
+
+/// A tensor of the ledger.
+struct ledger_entry {
+    std::string_view name;  ///< of the file (unbound) or of the target (missing, made)
+    std::string_view why;
+};
+
+/// A checkpoint's own interface, under the target's names. Keeps the checkpoint's store alive;
+/// tensors borrow from the adapter's store.
+class adapter : public tensor_list {
+  public:
+    /// Every field decided.
+    const aka::target& resolved() const noexcept { return resolved_; }
+    const aka::convention& convention() const noexcept { return *convention_; }
+    const identification& source() const noexcept AKA_LIFETIMEBOUND { return id_; }
+    const aka::hparams& hparams() const noexcept AKA_LIFETIMEBOUND { return id_.hparams(); }
+    rope_order rope() const noexcept { return resolved_.rope; }
+
+    /// What the target needs and the file lacks.
+    span<const ledger_entry> missing() const noexcept AKA_LIFETIMEBOUND { return view(missing_); }
+    /// What the file has and the target does not name.
+    span<const ledger_entry> unbound() const noexcept AKA_LIFETIMEBOUND { return view(unbound_); }
+    /// What the file lacks and follows from something else: a tied output.
+    span<const ledger_entry> made() const noexcept AKA_LIFETIMEBOUND { return view(made_); }
+
+    /// By coordinate: the tensor of the target that is this role alone. False in a condition where
+    /// there is none (fused targets have no attn_q of their own).
+    tensor get(role r, std::int64_t layer = -1, std::int64_t expert = -1,
+               std::string_view part = "weight") const noexcept AKA_LIFETIMEBOUND {
+        const part_info* p = find_part(part);
+        if (p == nullptr) return {};
+        std::uint32_t i = by_role_.find(detail::coordinate_map::key(r, layer, expert, *p));
+        return i == detail::coordinate_map::none ? tensor() : (*this)[i];
+    }
+    using tensor_list::get;
+
+    /// The source's keys and values.
+    const aka::metadata& metadata() const noexcept AKA_LIFETIMEBOUND {
+        return store_->source->meta;
+    }
+
+  private:
+    friend class adapter_builder;
+    adapter(detail::store_ref s, identification id) noexcept
+        : tensor_list(std::move(s)), id_(std::move(id)) {}
+    static span<const ledger_entry> view(const detail::growing<ledger_entry>& g) noexcept {
+        return {g.data(), g.size()};
+    }
+
+    identification id_;
+    aka::target resolved_;
+    const aka::convention* convention_ = nullptr;
+    detail::coordinate_map by_role_;
+    detail::growing<ledger_entry> missing_, unbound_, made_;
+};
+
+AKA_END
+
+#endif  // AKA_ADAPTER_HPP
