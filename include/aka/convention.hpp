@@ -237,12 +237,11 @@ inline bool fits_wild(const name_row& row, std::string_view core) noexcept {
                                            : core == row.stem.substr(1));
 }
 
-/// Calls `f(match)` for every row that spells this name without wrappers; `number` and `high`,
-/// the least and the greatest of each hole, decide about fixed numbers.
+/// Calls `f(match)` for every row that spells this name without wrappers; `low` and `high`,
+/// the least and the greatest of each hole, decide about fixed numbers. Rows with `**` come last.
 template <class F>
 void each_match(const row_index& index, std::string_view core, std::uint32_t holes,
                 const std::uint32_t* low, const std::uint32_t* high, F f) noexcept {
-    bool any = false;
     auto try_stem = [&](std::string_view stem, std::string_view part) {
         std::uint32_t h = hash_name(stem);
         if (index.slots == nullptr) return;
@@ -257,9 +256,15 @@ void each_match(const row_index& index, std::string_view core, std::uint32_t hol
                 for (std::uint32_t i = 0; fits && i < holes; ++i) {
                     auto from = static_cast<std::int8_t>(i);
                     switch (row->hole[i]) {
-                        case hole_kind::layer: m.layer_from = from; break;
-                        case hole_kind::expert: m.expert_from = from; break;
-                        case hole_kind::head: m.head_from = from; break;
+                        case hole_kind::layer:
+                            m.layer_from = from;
+                            break;
+                        case hole_kind::expert:
+                            m.expert_from = from;
+                            break;
+                        case hole_kind::head:
+                            m.head_from = from;
+                            break;
                         case hole_kind::fixed:
                             fits = low[i] == row->fixed[i] && high[i] == row->fixed[i];
                             break;
@@ -268,7 +273,6 @@ void each_match(const row_index& index, std::string_view core, std::uint32_t hol
                 if (fits) {
                     m.row = row;
                     m.part = row->has_part ? part : row->part;
-                    any = true;
                     f(m);
                 }
                 if (row->next == 0) break;
@@ -284,10 +288,9 @@ void each_match(const row_index& index, std::string_view core, std::uint32_t hol
         if (!matches_pattern(row->pattern.substr(row->prefix.size()), core, 0, m)) continue;
         m.row = row;
         if (!row->has_part) m.part = row->part;
-        any = true;
         f(m);
     }
-    for (std::size_t i = 0; !any && i < index.wild_count; ++i) {
+    for (std::size_t i = 0; i < index.wild_count; ++i) {
         const name_row* row = index.rows[index.wild[i]];
         if (!fits_wild(*row, core)) continue;
         shape_match m;
@@ -309,7 +312,10 @@ inline result<parsed_name> convention::parse(std::string_view name) const noexce
         std::string_view prefix = name.substr(0, text.size() - core.size());
         detail::each_match(*index_, core, folded.holes, folded.number, folded.number,
                            [&](const shape_match& m) {
-                               if (found.row != nullptr || m.row->prefix != prefix) return;
+                               bool wild = m.row->matches == name_row::form::begins ||
+                                           m.row->matches == name_row::form::ends;
+                               if (found.row != nullptr || (!wild && m.row->prefix != prefix))
+                                   return;
                                for (std::uint32_t i = m.row->used_from; i < m.row->used_to; ++i)
                                    if (index_->used[i] == number_) found = m.at(folded.number);
                            });

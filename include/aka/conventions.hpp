@@ -65,7 +65,7 @@ convention others
 convention hf_llama extends others
   alias hf
   title Hugging Face Llama, and everything that uses its names
-  model_type llama mistral mixtral-dense aquila xverse minicpm solar granite smollm3 seed_oss deepseek arcee Yi-fixed
+  model_type llama mistral aquila xverse minicpm granite smollm3 seed_oss arcee
   rope half
   model.embed_tokens.{part} = token_embd
   model.norm.{part} = output_norm
@@ -86,7 +86,7 @@ convention hf_qwen2 extends hf_llama
 
 convention hf_qwen3 extends hf_llama
   title Hugging Face Qwen 3, dense
-  model_type qwen3 qwen3_vl qwen3_vl_text LLaVAOneVision1_5_text llavaonevision1_5
+  model_type qwen3 qwen3_vl qwen3_vl_text LLaVAOneVision1_5_text
   model.layers.{l}.self_attn.q_norm.{part} = attn_q_norm
   model.layers.{l}.self_attn.k_norm.{part} = attn_k_norm
 
@@ -351,7 +351,7 @@ convention qwen3_next extends qwen2_moe unverified
 
 convention deepseek_moe_v1 extends hf_llama
   title DeepSeek-MoE 16B, DeepSeek-OCR
-  model_type deepseek_moe deepseek_vl_v2
+  model_type deepseek deepseek_vl_v2
   rope half inferred
   model.layers.{l}.mlp.gate_proj.{part} = ffn_gate optional
   model.layers.{l}.mlp.up_proj.{part} = ffn_up optional

@@ -53,6 +53,20 @@ class gguf_reader {
         return s;
     }
 
+    /// The bytes that were read are at `to` now, so names, keys and values are too.
+    void moved(const std::byte* from, const std::byte* to) noexcept {
+        auto there = [&](const void* p) { return to + (static_cast<const std::byte*>(p) - from); };
+        growing<tensor_record>& tensors = store_.tensors;
+        for (std::size_t i = first_tensor_; i < tensors.size(); ++i)
+            tensors[i].name = reinterpret_cast<const char*>(there(tensors[i].name));
+        growing<metadata::entry>& keys = store_.meta.entries();
+        for (std::size_t i = first_key_; i < keys.size(); ++i) {
+            metadata::entry& e = keys[i];
+            e.key = {reinterpret_cast<const char*>(there(e.key.data())), e.key.size()};
+            e.value.at = there(e.value.at);
+        }
+    }
+
   private:
     status parts(cursor& c, byte_span bytes) noexcept {
         if (status s = header(c, bytes); !s) return s;
@@ -402,6 +416,13 @@ inline status read_gguf(store& s, std::uint32_t file, gguf_facts& facts) noexcep
             if (r = f.file.read(0, {f.header.data(), f.header.size()}); !r) return r;
             r = reader.read({f.header.data(), f.header.size()}, size, more);
             if (!more) break;
+        }
+        // Of what was read, only the header is kept.
+        growing<std::byte> header;
+        if (r && f.data_begin < f.header.size() &&
+            header.append(f.header.data(), static_cast<std::size_t>(f.data_begin))) {
+            reader.moved(f.header.data(), header.data());
+            f.header = std::move(header);
         }
     }
     facts = {reader.version, reader.alignment, reader.big};

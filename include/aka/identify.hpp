@@ -206,7 +206,11 @@ class identifier {
                     if (last[c] == k) continue;
                     last[c] = k;
                     // What is not of this model is no proof for a convention, nor against it.
-                    if (m.row->is_tensor()) all[c].matched += s.count;
+                    bool proof = m.row->is_tensor();
+                    // But a convention that is known only to be refused has nothing else.
+                    if (!proof && !conventions()[c]->not_llama().empty())
+                        proof = catalog_.used_by(*m.row).size() != n && !m.row->drop;
+                    if (proof) all[c].matched += s.count;
                     all[c].unmatched += s.count;
                 }
             });
@@ -240,6 +244,11 @@ class identifier {
     }
     status choose(const detail::growing<candidate>& all) noexcept {
         const candidate* best = nullptr;
+        // GGUF's names say nothing of the architecture, its metadata does: GPT-2 is GPT-2.
+        if (id_.hparams_.source == hparams_source::gguf)
+            for (const candidate& c : all)
+                if (c.by_config && !c.convention->not_llama().empty())
+                    return id_.candidates_.push(c) ? status() : status(detail::no_memory());
         for (const candidate& c : all)
             if (c.matched != 0 && (best == nullptr || better(c, *best))) best = &c;
         if (best == nullptr) return {};
@@ -378,10 +387,17 @@ class identifier {
         }
         if (m.row->other && !id_.other_.push(shape_note{readable(s.text), s.count, m.row->words}))
             return detail::no_memory();
-        if (!m.row->is_tensor() || s.prefix.empty()) return {};
+        if (!m.row->is_tensor()) return {};
+        // What the rule itself begins with is no wrapper.
+        std::string_view around = s.prefix, own = m.row->prefix;
+        std::size_t n = around.size() - own.size();
+        if (around.size() >= own.size() && around.substr(n) == own &&
+            (n == 0 || own.empty() || detail::is_separator(around[n - 1])))
+            around = around.substr(0, n);
+        if (around.empty()) return {};
         for (std::string_view w : id_.wrappers_)
-            if (w == s.prefix) return {};
-        return id_.wrappers_.push(s.prefix) ? status() : status(detail::no_memory());
+            if (w == around) return {};
+        return id_.wrappers_.push(around) ? status() : status(detail::no_memory());
     }
     // The rule that shares most of its beginning and end with a name: a hint, no more.
     std::string_view nearest(std::string_view core) const noexcept {

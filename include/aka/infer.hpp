@@ -45,7 +45,8 @@ struct infer_options {
 struct inferred_row {
     static constexpr unsigned most_roles = 3;
 
-    std::string_view pattern;  ///< `net.{l}.mix.qry.{part}`
+    std::string_view pattern;       ///< `net.{l}.mix.qry.{part}`
+    std::string_view bias_pattern;  ///< where a bias is spelled otherwise than by {part}
     std::uint64_t tensors = 0;
     aka::shape shape;  ///< of the weight in the first layer; rank 0: not known, or layers differ
     role roles[most_roles] = {};
@@ -290,7 +291,7 @@ class name_reader {
     template <class Name, class Shape>
     result<inference> operator()(std::size_t n, Name name, Shape shape) noexcept {
         names_ = n;
-        if (!fold(name)) return detail::no_memory();
+        if (!fold(name, shape)) return detail::no_memory();
         find_layers();
         if (!make_patterns(name, shape) || !make_units() || !read_words()) return detail::no_memory();
         find_sizes();
@@ -314,6 +315,7 @@ class name_reader {
         std::uint32_t numbers = 0, members = 0, first = none, last = none;
         std::uint32_t low[most_numbers] = {}, high[most_numbers] = {}, distinct[most_numbers] = {};
         bool from_zero[most_numbers] = {};  // 0, 1, 2, ... without gaps
+        bool even[most_numbers] = {true, true, true, true, true, true};  // the same shapes for each
         int layer = -1, expert = -1;        // which number it is
         bool tower = false;
     };
@@ -354,8 +356,8 @@ class name_reader {
 
     // ---- names to patterns
 
-    template <class Name>
-    bool fold(Name name) noexcept {
+    template <class Name, class Shape>
+    bool fold(Name name, Shape shape) noexcept {
         using detail::is_digit;
         if (names_ >= none / 4 || !members_.resize(names_)) return false;
         detail::growing<std::string_view> texts;
@@ -416,7 +418,7 @@ class name_reader {
                 if (v > s.high[k]) s.high[k] = v;
             }
         }
-        detail::growing<char> seen;
+        detail::growing<std::uint64_t> seen;
         for (skeleton& s : skeletons_) {
             for (char c : s.text) s.tower = s.tower || (c > 0 && c < ' ' && c != hole);
             if (s.numbers > most_numbers) s.numbers = most_numbers;
@@ -428,11 +430,16 @@ class name_reader {
                 seen.clear();
                 if (!seen.resize(std::size_t{s.high[k]} + 1)) return false;
                 for (std::uint32_t i = s.first; i != none; i = members_[i].next) {
-                    char& c = seen[members_[i].number[k]];
+                    std::uint64_t& c = seen[members_[i].number[k]];
                     s.distinct[k] += c == 0 ? 1 : 0;
-                    c = 1;
+                    // Which shapes there are, roughly.
+                    std::uint64_t h = 0;
+                    aka::shape dims = shape(i);
+                    for (std::uint64_t d : dims) h = detail::hash_step(h, d + 1);
+                    c |= std::uint64_t{1} << (h >> 40 & 63);
                 }
                 s.from_zero[k] = s.low[k] == 0 && s.distinct[k] == s.high[k] + 1;
+                for (std::uint64_t c : seen) s.even[k] = s.even[k] && (c == 0 || c == seen[s.low[k]]);
             }
         }
         return true;
@@ -473,11 +480,11 @@ class name_reader {
             for (const skeleton& a : skeletons_) {
                 for (unsigned k = 0; k < a.numbers; ++k) {
                     std::uint32_t n = a.distinct[k], with = 0;
-                    if (!a.from_zero[k] || n < 2 || a.tower || n == layers) continue;
+                    if (!a.from_zero[k] || !a.even[k] || n < 2 || a.tower || n == layers) continue;
                     for (const skeleton& s : skeletons_) {
                         bool any = false;
                         for (unsigned j = 0; j < s.numbers; ++j)
-                            any = any || (s.from_zero[j] && s.distinct[j] == n && !s.tower);
+                            any = any || (s.from_zero[j] && s.even[j] && s.distinct[j] == n && !s.tower);
                         with += any ? 1 : 0;
                     }
                     if (with > best || (with == best && n > layers)) best = with, layers = n;
@@ -531,7 +538,7 @@ class name_reader {
                 continue;
             }
             for (unsigned k = 0; k < s.numbers && s.expert < 0; ++k) {
-                if (static_cast<int>(k) == s.layer || !s.from_zero[k] || s.distinct[k] < 2) continue;
+                if (static_cast<int>(k) == s.layer || !s.from_zero[k] || !s.even[k] || s.distinct[k] < 2) continue;
                 std::string_view front = front_of(s, k);
                 bool said_so = (words_of(s.text) & (about::expert)) != 0 ||
                                (h_ != nullptr && h_->n_expert == s.distinct[k]);
@@ -691,7 +698,7 @@ class name_reader {
             }
             unit& u = units_[to];
             u.tensors += static_cast<std::uint32_t>(p.tensors);
-            u.has_part = u.has_part || parts[i] != 0;
+            if (kinds[i] != side && parts[i] == 0) u.has_part = false;
             if (p.low < u.low) u.low = p.low;
             if (p.high > u.high) u.high = p.high;
             if (kinds[i] == weight) u.weight = i;
@@ -721,44 +728,41 @@ class name_reader {
         struct common {
             char text[32];
             std::uint8_t size;
-        } all[most];
-        unsigned left = 0;
-        bool begun = false;
-        auto holds = [&](const unit& u, std::string_view w) {
-            bool there = false;
-            each_word(name_of(u), [&](std::string_view, std::string_view o) {
-                there = there || o == w;
-            });
-            return there;
-        };
-        unsigned layered = 0;
-        for (const unit& u : units_) layered += u.layered && !u.tower ? 1 : 0;
+        } all[2][most];
+        unsigned left[2] = {}, seen[2] = {};
         for (const unit& u : units_) {
-            if (!u.layered || u.tower || layered < 3) continue;
-            if (!begun) {
-                begun = true;
+            if (u.tower) continue;
+            unsigned where = u.layered ? 1 : 0, kept = 0;
+            if (seen[where]++ == 0) {
                 each_word(name_of(u), [&](std::string_view, std::string_view w) {
-                    if (left == most) return;
-                    std::memcpy(all[left].text, w.data(), w.size());
-                    all[left++].size = static_cast<std::uint8_t>(w.size());
+                    if (left[where] == most) return;
+                    common& c = all[where][left[where]++];
+                    std::memcpy(c.text, w.data(), w.size());
+                    c.size = static_cast<std::uint8_t>(w.size());
                 });
                 continue;
             }
-            unsigned kept = 0;
-            for (unsigned i = 0; i < left; ++i)
-                if (holds(u, {all[i].text, all[i].size})) all[kept++] = all[i];
-            left = kept;
+            for (unsigned i = 0; i < left[where]; ++i) {
+                bool there = false;
+                const common& c = all[where][i];
+                each_word(name_of(u), [&](std::string_view, std::string_view w) {
+                    there = there || w == std::string_view(c.text, c.size);
+                });
+                if (there) all[where][kept++] = c;
+            }
+            left[where] = kept;
         }
+        for (unsigned where = 0; where < 2; ++where)
+            if (seen[where] < 3) left[where] = 0;
         std::uint32_t single = 0;
         for (unit& u : units_) {
             std::string_view n = name_of(u);
             // The word that says "weight" is not part of the name proper.
             if (u.weight != none && n.size() > u.stem.size()) n = u.stem;
-            std::string_view before, last;
+            unsigned where = u.layered ? 1 : 0;
             each_word(n, [&](std::string_view, std::string_view w) {
-                last = w;
-                for (unsigned i = 0; u.layered && i < left; ++i)
-                    if (w == std::string_view(all[i].text, all[i].size)) return;
+                for (unsigned i = 0; i < left[where]; ++i)
+                    if (w == std::string_view(all[where][i].text, all[where][i].size)) return;
                 if (is_digit(w[0])) {
                     u.number = 0;
                     for (char c : w.substr(0, 8))
@@ -898,6 +902,7 @@ class name_reader {
             for (unit& u : units_)
                 if (candidate(u) && matrix_like(u) && wide(u) && u.role_count == 0) {
                     u.candidates = role_bit(one) | role_bit(two);
+                    if (u.shape.rank() == 0) u.candidates |= role_bit(role::output_norm);
                     u.why = why;
                 }
         };
@@ -954,7 +959,7 @@ class name_reader {
         for (unit& u : units_) {
             if (!in_layer(u) || u.is_bias || u.drop || u.expert) continue;
             std::uint32_t w = u.words();
-            if ((w & (about::recurrent | about::low_rank | about::side)) != 0) continue;
+            if ((w & (about::recurrent | about::side)) != 0 || low_rank(w)) continue;
             bool vector = u.shape.rank() == 1;
             if (u.shape.rank() > 1 && (u.shape.rank() > 2 || (w & about::norm) == 0)) continue;
             if (u.shape.rank() == 0 && (w & about::norm) == 0) continue;
@@ -1069,6 +1074,13 @@ class name_reader {
 
     // ---- matrices
 
+    // `q_a`, `kv_b`, `lora_A`: a and b alone say nothing.
+    static bool low_rank(std::uint32_t w) noexcept {
+        using namespace detail;
+        return (w & about::low_rank) != 0 &&
+               (w & (about::query | about::key | about::value | about::out | about::gate |
+                     about::up | about::down | about::adapter)) != 0;
+    }
     enum class group : std::uint8_t { none, main, experts, shared };
 
     static std::uint32_t allowed(std::uint32_t w, group g, bool experts) noexcept {
@@ -1088,18 +1100,21 @@ class name_reader {
         if ((w & about::router) != 0) return matrix::router;
         std::uint32_t m = matrix::all;
         if (!f && (q || k || v)) {
-            m = q && k && v ? matrix::qkv : k && v && !q ? matrix::kv
-                : q && !k && !v                          ? matrix::q
-                : k && !q && !v                          ? matrix::k
-                : v && !q && !k                          ? matrix::v
-                                                         : 0;
-            if (gate || up || down) m = 0;
+            m = 0;
+            if (gate || up || down) return 0;
+            if (k && v)
+                m = q ? matrix::qkv : matrix::kv;
+            else if (q + k + v == 1)
+                m = q ? matrix::q : k ? matrix::k : matrix::v;
         } else if (!a && (gate || up || down)) {
-            m = gate && up           ? matrix::gate_up
-                : gate && !down      ? matrix::gate | (experts ? matrix::router : 0u)
-                : up && !gate && !down ? matrix::up
-                : down && !gate && !up ? matrix::down
-                                       : 0;
+            if (gate && up)
+                m = matrix::gate_up;
+            else if (gate && !down)
+                m = experts ? std::uint32_t{matrix::gate | matrix::router} : matrix::gate;
+            else if (up != down)
+                m = up ? matrix::up : matrix::down;
+            else
+                m = 0;
         } else if (o) {
             m = matrix::o | matrix::down;
         }
@@ -1193,7 +1208,7 @@ class name_reader {
             if (!experts) blank[i].allowed &= ~std::uint32_t{matrix::router};
             sure[i] = allowed(u.sure, g, experts) & blank[i].allowed;
             likely[i] = allowed(u.words(), g, experts) & blank[i].allowed;
-            if ((u.words() & about::low_rank) != 0) sure[i] = likely[i] = 0, odd = true;
+            if (low_rank(u.words())) sure[i] = likely[i] = 0, odd = true;
             if ((u.sure & about::dense_word) != 0) odd_fc(list, n, i, sure, likely);
             piece[i] = blank[i];
         }
@@ -1210,11 +1225,17 @@ class name_reader {
         const std::uint32_t* words = likely;
         bool whole = !odd && with(likely);
         if (!whole && !odd) words = sure, whole = with(sure);
+        // Without shapes a name that says nothing may be a norm: only where these are known can it
+        // be the matrix that is left.
+        bool norms = false;
+        for (const unit& u : units_)
+            norms = norms || (in_layer(u) && u.role_count == 1 && u.roles[0] == role::ffn_norm);
         if (whole) {
             for (unsigned i = 0; i < n; ++i) {
                 unit& u = *list[i];
                 bool one = puzzle::bits(piece[i].found) == 1 && piece[i].found_turned != 3;
-                if (!one) {
+                if (!one ||
+                    (blank[i].rows == 0 && !norms && words[i] == piece_all(experts, g))) {
                     open(u, piece[i].found, wide);
                     continue;
                 }
@@ -1310,6 +1331,12 @@ class name_reader {
             unsigned c = roles_of(m, wide, r);
             for (unsigned i = 0; i < c; ++i) u.candidates |= role_bit(r[i]);
         }
+        constexpr std::uint32_t of_matrices = about::query | about::key | about::value | about::out |
+                                              about::gate | about::up | about::down;
+        if (u.shape.rank() == 0 && found != 0 && (u.words() & of_matrices) == 0)
+            u.candidates |= role_bit(role::attn_norm) | role_bit(role::ffn_norm) |
+                            role_bit(role::attn_post_norm) | role_bit(role::ffn_post_norm) |
+                            role_bit(role::attn_q_norm) | role_bit(role::attn_k_norm);
         u.why = found == 0 ? "words and shapes say nothing, or contradict each other"
                            : "neither words nor shapes decide";
     }
@@ -1482,6 +1509,8 @@ class name_reader {
             t.clear();
             spell(u, t);
             if (!t.ok() || !keep(r.pattern, t.view())) return false;
+            bool own_bias = u.bias != none && u.weight != none && !u.has_part;
+            if (own_bias && !keep(r.bias_pattern, patterns_[u.bias].text)) return false;
             r.tensors = u.tensors;
             if (u.shape.rank() <= shape::inline_rank) r.shape = u.shape;
             std::memcpy(r.roles, u.roles, sizeof r.roles);

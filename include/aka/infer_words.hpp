@@ -44,6 +44,7 @@ enum : std::uint32_t {
     side = 1u << 27,       // scales and masks that stand beside weights
     linear = 1u << 28,
     dense_word = 1u << 29,  // fc: what it is depends on whom one asks
+    adapter = 1u << 30,     // LoRA and its like
 };
 }  // namespace about
 
@@ -101,8 +102,8 @@ inline constexpr known_word word_table[] = {
     {"rope", about::rotary}, {"rotary", about::rotary}, {"freq", about::rotary}, {"freqs", about::rotary}, {"cos", about::rotary}, {"sin", about::rotary},
     {"ssm", about::recurrent}, {"mamba", about::recurrent}, {"conv", about::recurrent}, {"rnn", about::recurrent},
     {"rwkv", about::recurrent}, {"recurrent", about::recurrent}, {"delta", about::recurrent}, {"dt", about::recurrent},
-    {"lora", about::low_rank}, {"rank", about::low_rank}, {"latent", about::low_rank}, {"a", about::low_rank}, {"compress", about::low_rank},
-    {"compressed", about::low_rank}, {"adapter", about::low_rank},
+    {"lora", about::low_rank | about::adapter}, {"rank", about::low_rank}, {"latent", about::low_rank}, {"a", about::low_rank}, {"compress", about::low_rank},
+    {"compressed", about::low_rank}, {"adapter", about::low_rank | about::adapter},
     {"layer", about::layer}, {"layers", about::layer}, {"block", about::layer}, {"blocks", about::layer}, {"blk", about::layer},
     {"decoder", about::layer}, {"h", about::layer}, {"stage", about::layer}, {"stack", about::layer}, {"level", about::layer},
     {"mask", about::side}, {"masked", about::side}, {"inv", about::rotary}, {"cache", about::side}, {"sinks", about::side}, {"sink", about::side},
@@ -221,6 +222,7 @@ inline split_word split_run(std::string_view s) noexcept {
 /// `ky` of `key`: the same first letter, the others in order.
 inline bool abbreviates(std::string_view s, std::string_view word) noexcept {
     if (s.size() < 2 || s.size() >= word.size() || s[0] != word[0]) return false;
+    if (s.size() == 2 && word.size() > 6) return false;
     std::size_t at = 0;
     for (char c : word) at += at < s.size() && s[at] == c ? 1 : 0;
     return at == s.size();
@@ -251,6 +253,8 @@ inline word_meaning meaning_of(std::string_view s) noexcept {
         return m;
     }
     m.sure = find_word(s);
+    if (m.sure == 0 && s.size() > 4 && s.back() == 's')
+        m.sure = find_word(s.substr(0, s.size() - 1));
     if (m.sure != 0) return m;
     split_word run = split_run(s);
     if (run.pieces != ~0u) {

@@ -231,8 +231,9 @@ inline result<mapped_file> mapped_file::open(detail::path path, access how) noex
 
 inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const noexcept {
     if (status s = check_range(offset, out.size()); !s) return s;
+    if (out.empty()) return {};
     if (data_ != nullptr && !view_) {
-        if (!out.empty()) std::memcpy(out.data(), data_ + offset, out.size());
+        std::memcpy(out.data(), data_ + offset, out.size());
         return {};
     }
     descriptor d(*this);
@@ -246,7 +247,11 @@ inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const
         long n = detail::read_file(d.fd, out.data(), out.size() < most ? out.size() : most, offset);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return fail(errc::cannot_read, errno, "cannot read the file").at(offset);
-        if (n == 0) return shrunk(offset);
+        if (n == 0) {
+            detail::file_stat st;
+            bool known = detail::stat_file(d.fd, &st) == 0;
+            return shrunk(known ? static_cast<std::uint64_t>(st.st_size) : offset);
+        }
         offset += static_cast<std::uint64_t>(n);
         out = out.subspan(static_cast<std::size_t>(n));
     }
@@ -392,8 +397,9 @@ inline result<mapped_file> mapped_file::open(detail::path path, access how) noex
 inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const noexcept {
     namespace win = detail::win;
     if (status s = check_range(offset, out.size()); !s) return s;
+    if (out.empty()) return {};
     if (data_ != nullptr && !view_) {
-        if (!out.empty()) std::memcpy(out.data(), data_ + offset, out.size());
+        std::memcpy(out.data(), data_ + offset, out.size());
         return {};
     }
     if (file_ == no_file()) return fail(errc::no_data, 0, "only the header of this file was read");
@@ -407,10 +413,16 @@ inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const
                           static_cast<unsigned long>(out.size() < most ? out.size() : most), &n,
                           reinterpret_cast<_OVERLAPPED*>(&o)) == 0) {
             auto os = win::GetLastError();
-            if (os == win::error_handle_eof) return shrunk(offset);
-            return fail(errc::cannot_read, static_cast<int>(os), "cannot read the file").at(offset);
+            if (os != win::error_handle_eof)
+                return fail(errc::cannot_read, static_cast<int>(os), "cannot read the file")
+                    .at(offset);
+            n = 0;
         }
-        if (n == 0) return shrunk(offset);
+        if (n == 0) {
+            long long now = 0;
+            bool known = win::GetFileSizeEx(file_, reinterpret_cast<_LARGE_INTEGER*>(&now)) != 0;
+            return shrunk(known ? static_cast<std::uint64_t>(now) : offset);
+        }
         offset += n;
         out = out.subspan(n);
     }

@@ -22,10 +22,10 @@ namespace detail {
 constexpr std::uint64_t bit(role r) noexcept {
     return std::uint64_t{1} << static_cast<unsigned>(r);
 }
-inline constexpr std::uint64_t norm_roles =
-    bit(role::attn_norm) | bit(role::ffn_norm) | bit(role::output_norm) |
-    bit(role::attn_post_norm) | bit(role::ffn_post_norm) | bit(role::attn_q_norm) |
-    bit(role::attn_k_norm);
+inline constexpr std::uint64_t norm_roles = bit(role::attn_norm) | bit(role::ffn_norm) |
+                                            bit(role::output_norm) | bit(role::attn_post_norm) |
+                                            bit(role::ffn_post_norm) | bit(role::attn_q_norm) |
+                                            bit(role::attn_k_norm);
 
 class table_compiler {
   public:
@@ -190,8 +190,7 @@ class table_compiler {
                 return bad(at, "rope is half, interleaved or none, not ", quoted{value});
             if (!rest.empty()) {
                 value = word(rest);
-                if (value != "inferred")
-                    return bad(value.data(), "unknown word ", quoted{value});
+                if (value != "inferred") return bad(value.data(), "unknown word ", quoted{value});
                 c.rope_inferred_ = true;
             }
         } else if (what == "rotary") {
@@ -337,8 +336,7 @@ class table_compiler {
                 return {};
             }
             if (c == ',') {
-                if (depth != 0 || empty)
-                    return bad(at, "a comma parts dimensions: not here");
+                if (depth != 0 || empty) return bad(at, "a comma parts dimensions: not here");
                 layout_.remove_prefix(1);
                 std::string_view left = layout_;
                 if (word(left).empty()) return bad(at, "nothing follows this comma");
@@ -408,8 +406,7 @@ class table_compiler {
             std::size_t size = 0, code = way;
             for (std::size_t i = 0; i < pattern.size();) {
                 std::size_t n = 1, j = i;
-                for (; j < pattern.size() && !is_separator(pattern[j]); ++j)
-                    n += pattern[j] == '|';
+                for (; j < pattern.size() && !is_separator(pattern[j]); ++j) n += pattern[j] == '|';
                 std::size_t pick = code % n;
                 code /= n;
                 for (; i < j; ++i) {
@@ -508,8 +505,8 @@ class table_compiler {
                 return bad(where, "hole {", hole, "} twice");
             seen |= 1u << static_cast<unsigned>(kind);
             bool whole = segment == n && (after.empty() || is_separator(after[0]));
-            bool counted = after.empty() && std::string_view(stem + segment, n - segment) ==
-                                                weight_word;
+            bool counted =
+                after.empty() && std::string_view(stem + segment, n - segment) == weight_word;
             if (!after.empty() && (is_digit(after[0]) || after[0] == '{'))
                 return bad(where, "a number runs into another");
             if (!whole && !counted) row.matches = name_row::form::irregular;
@@ -638,13 +635,16 @@ class table_compiler {
                 if (o == row) continue;
                 if (wild ? o->matches == row->matches && o->stem == row->stem
                          : o->matches != name_row::form::begins &&
-                               o->matches != name_row::form::ends &&
-                               meet(o->pattern, row->pattern))
+                               o->matches != name_row::form::ends && meet(o->pattern, row->pattern))
                     twin = o;
             }
-            if (twin != nullptr)
-                return bad(where_of(*row), "overlap: ", quoted{row->pattern}, " and ",
-                           quoted{twin->pattern}, " can spell one name");
+            if (twin == nullptr) continue;
+            // said at the later of the two
+            const char *a = where_of(*row), *b = where_of(*twin);
+            bool mine = false;
+            for (const name_row* o : own_) mine = mine || o == twin;
+            return bad(mine && b > a ? b : a, "overlap: ", quoted{row->pattern}, " and ",
+                       quoted{twin->pattern}, " can spell one name");
         }
         return {};
     }
@@ -716,8 +716,8 @@ class table_compiler {
             if (t_.find(a) != nullptr)
                 return bad(a.data(), "there is a convention ", quoted{a}, " already");
         if (t_.conventions.size() == 0xffff) return bad(now_.where, "too many conventions");
-        auto* c = static_cast<convention*>(
-            t_.memory.allocate(sizeof(convention), alignof(convention)));
+        auto* c =
+            static_cast<convention*>(t_.memory.allocate(sizeof(convention), alignof(convention)));
         if (c == nullptr) return no_memory();
         ::new (static_cast<void*>(c)) convention(now_.head);
         if (!copy_words(types, c->model_types_) || !copy_words(aliases_, c->aliases_) ||
@@ -807,14 +807,10 @@ class table_compiler {
                 if (ok)
                     t_.used[t_.rows[row->number]->used_to++] =
                         static_cast<std::uint16_t>(c->number_);
-        *t_.index = {t_.rows.data(),
-                     t_.slots.empty() ? nullptr : t_.slots.data(),
-                     t_.slots.size() - 1,
-                     t_.irregular.data(),
-                     t_.irregular.size(),
-                     t_.wild.data(),
-                     t_.wild.size(),
-                     t_.used.data()};
+        *t_.index = {t_.rows.data(),      t_.slots.empty() ? nullptr : t_.slots.data(),
+                     t_.slots.size() - 1, t_.irregular.data(),
+                     t_.irregular.size(), t_.wild.data(),
+                     t_.wild.size(),      t_.used.data()};
         return ok && lists;
     }
 

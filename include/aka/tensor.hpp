@@ -190,6 +190,12 @@ class tensor {
     /// To be added to every element by whoever computes (Gemma's norms less one); usually 0.
     float norm_offset() const noexcept { return plan_ == nullptr ? 0.0f : plan_->norm_offset; }
 
+    /// How an adapter puts the whole tensor together where it is not packed: copies from places in
+    /// files to places in it. Empty for a packed one.
+    span<const box> boxes() const noexcept {
+        return plan_ == nullptr ? span<const box>() : span<const box>(plan_->boxes, plan_->count);
+    }
+
     // For the readers and the adapter.
     tensor(const detail::file_list& files, const detail::tensor_record& r,
            const detail::tensor_plan* plan = nullptr) noexcept

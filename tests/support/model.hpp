@@ -35,6 +35,9 @@ struct model_config {
     float rope_theta = 10000.0f;
     std::string dtype = "F16";    // F32, F16 or BF16
     std::string norm_dtype = {};  // of norms and biases; empty: as dtype
+    std::uint64_t n_rot = 0;      // rows of a head that turn, in halves like the whole; 0: all
+    bool norms = true;            // false: without weights, as OLMo 1
+    bool gpt_oss = false;         // biases of everything in a block, and attention sinks
 };
 
 struct model {
@@ -87,17 +90,21 @@ class model_maker {
         const std::string hf = "model.layers." + std::to_string(l) + ".";
         const std::uint64_t q = c.n_head * c.head_dim, kv = c.n_head_kv * c.head_dim;
         norm(layer_key(l, "attn_norm"), hf + "input_layernorm.weight");
-        linear(l, "attn_q", hf + "self_attn.q_proj", q, c.biases);
-        linear(l, "attn_k", hf + "self_attn.k_proj", kv, c.biases);
-        linear(l, "attn_v", hf + "self_attn.v_proj", kv, c.biases);
+        linear(l, "attn_q", hf + "self_attn.q_proj", q, c.biases || c.gpt_oss);
+        linear(l, "attn_k", hf + "self_attn.k_proj", kv, c.biases || c.gpt_oss);
+        linear(l, "attn_v", hf + "self_attn.v_proj", kv, c.biases || c.gpt_oss);
         add(layer_key(l, "attn_output"), hf + "self_attn.o_proj.weight", {c.n_embd, q});
+        if (c.gpt_oss) {
+            add(layer_key(l, "attn_output", "bias"), hf + "self_attn.o_proj.bias", {c.n_embd});
+            add(layer_key(l, "attn_sinks"), hf + "self_attn.sinks", {c.n_head});
+        }
         norm(layer_key(l, "ffn_norm"), hf + "post_attention_layernorm.weight");
         if (c.n_expert == 0) {
             feed_forward(l, "", hf + "mlp.gate_proj", hf + "mlp.up_proj", hf + "mlp.down_proj");
             return;
         }
         const std::string moe = hf + "block_sparse_moe.";
-        linear(l, "ffn_gate_inp", moe + "gate", c.n_expert, false);
+        linear(l, "ffn_gate_inp", moe + "gate", c.n_expert, c.gpt_oss);
         for (std::uint64_t e = 0; e < c.n_expert; ++e) {
             const std::string expert = moe + "experts." + std::to_string(e);
             feed_forward(l, "." + std::to_string(e), expert + ".w1", expert + ".w3",
@@ -107,9 +114,10 @@ class model_maker {
     void feed_forward(std::uint64_t l, const std::string& expert, const std::string& gate,
                       const std::string& up, const std::string& down) {
         const model_config& c = made_.config;
-        linear(l, "ffn_gate" + expert, gate, c.n_ff, false);
-        linear(l, "ffn_up" + expert, up, c.n_ff, false);
+        linear(l, "ffn_gate" + expert, gate, c.n_ff, c.gpt_oss);
+        linear(l, "ffn_up" + expert, up, c.n_ff, c.gpt_oss);
         add(layer_key(l, "ffn_down" + expert), down + ".weight", {c.n_embd, c.n_ff});
+        if (c.gpt_oss) add(layer_key(l, "ffn_down" + expert, "bias"), down + ".bias", {c.n_embd});
     }
     void linear(std::uint64_t l, const std::string& role, const std::string& name,
                 std::uint64_t rows, bool bias) {
@@ -117,7 +125,7 @@ class model_maker {
         if (bias) add(layer_key(l, role, "bias"), name + ".bias", {rows});
     }
     void norm(const std::string& key, const std::string& name) {
-        add(key, name, {made_.config.n_embd}, 1.0f);
+        if (made_.config.norms) add(key, name, {made_.config.n_embd}, 1.0f);
     }
 
     void add(const std::string& key, const std::string& name, std::vector<std::uint64_t> shape,
