@@ -28,6 +28,7 @@ FLOORS = [
     ('safetensors', 'gguf'),
     'checkpoint',
     'hparam_sources', 'hparam_table', 'hparams',
+    'infer_words', 'infer_puzzle', 'infer',
     'identify', 'coordinate_map', 'adapter', 'adapt', 'llama',
     'aka',
 ]

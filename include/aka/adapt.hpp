@@ -222,6 +222,7 @@ class adapter_builder {
     axis_sizes sizes_of(const bound_name& b, std::uint32_t tensor) const noexcept {
         axis_sizes z = id_.sizes(b.layer < 0 ? 0 : static_cast<std::uint64_t>(b.layer));
         aka::tensor t = source_[tensor];
+        if (b.expert >= 0) z.e = 1;
         // The vocabulary may be padded, and feed-forward widths differ by layer and kind: a tensor
         // knows its own.
         role r = b.row->roles[0];
@@ -238,9 +239,7 @@ class adapter_builder {
         placement p;
         *own = 1;
         if (walk(b.row->layout, r, from_rope_, z, true, p) && p.elements != 0) {
-            std::uint64_t n = t.elements();
-            if (b.expert >= 0 && p.atom[0].find(axis::e) != nullptr) n *= z.e;
-            *own = n / p.elements;
+            *own = t.elements() / p.elements;
         }
         return z;
     }
@@ -387,6 +386,7 @@ class adapter_builder {
         axis_sizes z;
         if (status s = place_source(any, from, z); !s) return s;
         axis_sizes cut = z;
+        cut.e = id_.sizes(layer < 0 ? 0 : static_cast<std::uint64_t>(layer)).e;
         if (status s = cut_sizes(cut); !s) return s;
         std::string_view layout = row.layout;
         role r = row.roles[0];
@@ -675,33 +675,42 @@ class adapter_builder {
         if (!store_->tensors.reserve(guess) || !store_->plans.reserve(guess))
             return detail::no_memory();
         for (const name_row* row : to_->rows())
-            if (row->is_tensor() && !row->also && !has_hole(*row, hole_kind::layer))
+            if (row->is_tensor() && !has_hole(*row, hole_kind::layer))
                 if (status s = one_row(*row, -1); !s) return s;
         for (std::uint64_t l = 0; l < id_.n_layer(); ++l)
             for (const name_row* row : to_->rows())
-                if (row->is_tensor() && !row->also && has_hole(*row, hole_kind::layer))
+                if (row->is_tensor() && has_hole(*row, hole_kind::layer))
                     if (status s = one_row(*row, static_cast<std::int32_t>(l)); !s) return s;
         if (!by_role_.reserve(entries_.size())) return detail::no_memory();
         for (const entry& e : entries_) by_role_.insert(e.key, e.position);
         return {};
     }
-    bool row_is_superseded(const name_row& row, std::int32_t layer) const noexcept {
-        // A convention may hold a role in two ways (a stack, an expert each): the first row that
-        // made it counts.
-        for (role r : row.roles) {
-            bool made = false;
-            for (const name_row* other : to_->rows()) {
-                if (other == &row) break;
-                made = made || (other->is_tensor() && !other->also && other->holds(r));
-            }
-            if (!made) return false;
+    // Whether a row has a name for this part: `gate_up_proj_{part}` has none for the weight itself.
+    static bool spells(const name_row& row, const seen_part& p) noexcept {
+        if (!row.has_part) return p.info == &part_of(row);
+        return p.text != "weight" || row.pattern.find("_{part}") == std::string_view::npos;
+    }
+    // What is only read is written after all where the convention has no other name for the part.
+    bool writes(const name_row& row, const seen_part& p) const noexcept {
+        if (!spells(row, p)) return false;
+        if (!row.also) return true;
+        for (const name_row* other : to_->rows())
+            if (other->is_tensor() && !other->also && (other->role_set & row.role_set) != 0 &&
+                spells(*other, p))
+                return false;
+        return true;
+    }
+    // A convention may hold a role in two ways (a stack, an expert each): the first row counts.
+    bool superseded(const name_row& row, const seen_part& p) const noexcept {
+        std::uint64_t left = row.role_set;
+        for (const name_row* other : to_->rows()) {
+            if (other == &row) break;
+            if (other->is_tensor() && !other->also && spells(*other, p)) left &= ~other->role_set;
         }
-        (void)layer;
-        return !row.roles.empty();
+        return left == 0;
     }
     status one_row(const name_row& row, std::int32_t layer) noexcept {
         if ((row.role_set & have_) == 0 && !row.roles.empty()) return lacks_row(row, layer);
-        if (row_is_superseded(row, layer)) return {};
         bool each = has_hole(row, hole_kind::expert), heads = has_hole(row, hole_kind::head);
         std::uint64_t n = 1;
         if (each) n = id_.sizes(0).e;
@@ -711,8 +720,11 @@ class adapter_builder {
         for (std::uint64_t i = 0; i < n; ++i) {
             auto index = each || heads ? static_cast<std::int32_t>(i) : -1;
             for (const seen_part& p : parts_) {
-                if (!row.has_part && p.info != &part_of(row)) continue;
-                if (row.has_part && find_part(p.text) == nullptr) continue;
+                if (!writes(row, p)) continue;
+                if (superseded(row, p)) {
+                    any = true;
+                    continue;
+                }
                 bool made = false;
                 if (status s = make(row, layer, index, p, made); !s) return s;
                 any = any || (made && (p.info->kind == part_kind::weight ||
@@ -724,7 +736,7 @@ class adapter_builder {
     }
     status lacks_row(const name_row& row, std::int32_t layer) noexcept {
         bool output = row.holds(role::output);
-        if (!output && row.optional) return {};
+        if (row.also || (!output && row.optional)) return {};
         bool tied = output && id_.hparams().tied != aka::hparams::answer::no &&
                     find(role::token_embd, -1, -1, *find_part("weight")) != none;
         // Layers of hybrid models have one kind of attention or feed-forward, not all.

@@ -320,6 +320,17 @@ convention qwen2_moe extends hf_llama
 convention qwen3_vl_moe extends qwen2_moe
   title Hugging Face Qwen 3 VL MoE
   model_type qwen3_vl_moe qwen3_vl_moe_text
+  model.language_model.embed_tokens.{part} = token_embd
+  model.language_model.norm.{part} = output_norm
+  model.language_model.layers.{l}.input_layernorm.{part} = attn_norm
+  model.language_model.layers.{l}.post_attention_layernorm.{part} = ffn_norm
+  model.language_model.layers.{l}.self_attn.q_proj.{part} = attn_q
+  model.language_model.layers.{l}.self_attn.k_proj.{part} = attn_k
+  model.language_model.layers.{l}.self_attn.v_proj.{part} = attn_v
+  model.language_model.layers.{l}.self_attn.o_proj.{part} = attn_output
+  model.language_model.layers.{l}.self_attn.q_norm.{part} = attn_q_norm optional
+  model.language_model.layers.{l}.self_attn.k_norm.{part} = attn_k_norm optional
+  model.language_model.layers.{l}.mlp.gate.{part} = ffn_gate_inp
   model.language_model.layers.{l}.mlp.experts.gate_up_proj = e , x , (gate_exps f + up_exps f)
   model.language_model.layers.{l}.mlp.experts.down_proj = down_exps e , f , x
 

@@ -32,6 +32,7 @@ struct bound_name {
 struct candidate {
     const aka::convention* convention = nullptr;
     std::uint64_t matched = 0, unmatched = 0, missing = 0;
+    std::uint64_t prefix = 0;  ///< how much of the names' beginnings it spells itself
     bool by_config = false;
 };
 
@@ -211,6 +212,8 @@ class identifier {
                     if (!proof && !conventions()[c]->not_llama().empty())
                         proof = catalog_.used_by(*m.row).size() != n && !m.row->drop;
                     if (proof) all[c].matched += s.count;
+                    if (detail::ends_with(s.prefix, m.row->prefix))
+                        all[c].prefix += s.count * (1 + m.row->prefix.size());
                     all[c].unmatched += s.count;
                 }
             });
@@ -239,8 +242,10 @@ class identifier {
     static bool better(const candidate& a, const candidate& b) noexcept {
         if (a.unmatched != b.unmatched) return a.unmatched < b.unmatched;
         if (a.missing != b.missing) return a.missing < b.missing;
-        if (a.by_config != b.by_config) return a.by_config;
-        return false;
+        // Wrappers are taken off before names are looked up; here they tell InternLM2 (`model.`) from
+        // gpt-fast, which has the same names bare and other rows behind them.
+        if (a.prefix != b.prefix) return a.prefix > b.prefix;
+        return a.by_config && !b.by_config;
     }
     status choose(const detail::growing<candidate>& all) noexcept {
         const candidate* best = nullptr;

@@ -12,6 +12,7 @@
 #include "error.hpp"
 #include "fold.hpp"
 #include "hparams.hpp"
+#include "infer_puzzle.hpp"
 #include "infer_words.hpp"
 #include "name_index.hpp"
 #include "parts.hpp"
@@ -64,9 +65,7 @@ struct inferred_row {
 
     bool assigned() const noexcept { return role_count != 0; }
     bool ambiguous() const noexcept { return role_count == 0 && candidates != 0; }
-    bool may_be(role r) const noexcept {
-        return (candidates >> static_cast<unsigned>(r) & 1) != 0;
-    }
+    bool may_be(role r) const noexcept { return (candidates >> static_cast<unsigned>(r) & 1) != 0; }
 };
 
 /// What `infer` found. Views in it live as long as it does; `shape`s of more than eight sizes as
@@ -112,154 +111,6 @@ class inference {
 
 namespace detail {
 
-/// What a matrix of a layer may be; a set.
-namespace matrix {
-enum : std::uint32_t {
-    q = 1, k = 2, v = 4, o = 8, qkv = 16, kv = 32,
-    gate = 64, up = 128, down = 256, gate_up = 512, router = 1024,
-};
-inline constexpr unsigned count = 11;
-inline constexpr std::uint32_t of_attention = q | k | v | o | qkv | kv;
-inline constexpr std::uint32_t of_feed_forward = gate | up | down | gate_up;
-inline constexpr std::uint32_t all = (1u << count) - 1;
-}  // namespace matrix
-
-/// Which of the three feed-forwards.
-enum class width : std::uint8_t { dense, experts, shared };
-
-inline unsigned roles_of(std::uint32_t m, width w, role* out) noexcept {
-    constexpr role gates[] = {role::ffn_gate, role::ffn_gate_exps, role::ffn_gate_shexp};
-    constexpr role ups[] = {role::ffn_up, role::ffn_up_exps, role::ffn_up_shexp};
-    constexpr role downs[] = {role::ffn_down, role::ffn_down_exps, role::ffn_down_shexp};
-    auto i = static_cast<unsigned>(w);
-    switch (m) {
-        case matrix::q: return out[0] = role::attn_q, 1;
-        case matrix::k: return out[0] = role::attn_k, 1;
-        case matrix::v: return out[0] = role::attn_v, 1;
-        case matrix::o: return out[0] = role::attn_output, 1;
-        case matrix::qkv:
-            return out[0] = role::attn_q, out[1] = role::attn_k, out[2] = role::attn_v, 3;
-        case matrix::kv: return out[0] = role::attn_k, out[1] = role::attn_v, 2;
-        case matrix::gate: return out[0] = gates[i], 1;
-        case matrix::up: return out[0] = ups[i], 1;
-        case matrix::down: return out[0] = downs[i], 1;
-        case matrix::gate_up: return out[0] = gates[i], out[1] = ups[i], 2;
-        case matrix::router: return out[0] = role::ffn_gate_inp, 1;
-        default: return 0;
-    }
-}
-inline std::uint64_t role_bit(role r) noexcept {
-    return std::uint64_t{1} << static_cast<unsigned>(r);
-}
-
-/// One matrix in a puzzle: sizes (0: not known) and what its words allow.
-struct puzzle_piece {
-    std::uint64_t rows = 0, columns = 0;
-    std::uint32_t allowed = matrix::all;
-    std::uint32_t found = 0;        // over all solutions
-    std::uint8_t found_turned = 0;  // 1: as usual, 2: transposed
-};
-/// What is known of the sizes; 0: nothing.
-struct puzzle_sizes {
-    std::uint64_t x = 0, q = 0, k = 0, f = 0, e = 0;
-};
-
-/// Puts matrices into the places that a block has, in every way that shapes and words allow. What
-/// is the same in every way is certain.
-class puzzle {
-  public:
-    puzzle(span<puzzle_piece> pieces, const puzzle_sizes& sizes) noexcept
-        : pieces_(pieces), known_(sizes) {}
-
-    /// `sets`: the places, a set of matrices each. False: there is no way at all, or too many.
-    bool solve(span<const std::uint32_t> sets) noexcept {
-        steps_ = 0;
-        solved_ = false;
-        bool sized = false;
-        for (puzzle_piece& p : pieces_) {
-            p.found = 0;
-            p.found_turned = 0;
-            sized = sized || p.rows != 0;
-        }
-        for (std::uint32_t set : sets) {
-            if (bits(set) != pieces_.size()) continue;
-            for (int turned = 0; turned < (sized ? 2 : 1); ++turned) {
-                turned_ = turned != 0;
-                if (!place(0, set, known_, 0)) return false;
-            }
-        }
-        return solved_;
-    }
-    static unsigned bits(std::uint32_t set) noexcept {
-        unsigned n = 0;
-        for (; set != 0; set &= set - 1) ++n;
-        return n;
-    }
-
-  private:
-    static bool fit(std::uint64_t& known, std::uint64_t n) noexcept {
-        if (known == 0) known = n;
-        return known == n;
-    }
-    // `fused`: the rows of a fused qkv, judged when the rest stands.
-    bool fits(std::uint32_t m, const puzzle_piece& p, puzzle_sizes& s,
-              std::uint64_t& fused) const noexcept {
-        if (p.rows == 0) return true;
-        std::uint64_t r = turned_ ? p.columns : p.rows, c = turned_ ? p.rows : p.columns;
-        switch (m) {
-            case matrix::q: return fit(s.x, c) && fit(s.q, r);
-            case matrix::k:
-            case matrix::v: return fit(s.x, c) && fit(s.k, r);
-            case matrix::o: return fit(s.x, r) && fit(s.q, c);
-            case matrix::qkv: return fused = r, fit(s.x, c);
-            case matrix::kv: return r % 2 == 0 && fit(s.x, c) && fit(s.k, r / 2);
-            case matrix::gate:
-            case matrix::up: return fit(s.x, c) && fit(s.f, r);
-            case matrix::down: return fit(s.x, r) && fit(s.f, c);
-            case matrix::gate_up: return r % 2 == 0 && fit(s.x, c) && fit(s.f, r / 2);
-            case matrix::router: return fit(s.x, c) && fit(s.e, r);
-            default: return false;
-        }
-    }
-    bool good(puzzle_sizes s, std::uint64_t fused) const noexcept {
-        if (fused != 0 && s.q != 0) {
-            if (fused <= s.q || (fused - s.q) % 2 != 0 || !fit(s.k, (fused - s.q) / 2))
-                return false;
-        }
-        return s.q == 0 || s.k == 0 || (s.k <= s.q && s.q % s.k == 0);
-    }
-    // False: too many steps.
-    bool place(std::size_t at, std::uint32_t left, const puzzle_sizes& sizes,
-               std::uint64_t fused) noexcept {
-        if (++steps_ > most_steps) return false;
-        if (at == pieces_.size()) {
-            if (!good(sizes, fused)) return true;
-            solved_ = true;
-            for (std::size_t i = 0; i < at; ++i) {
-                pieces_[i].found |= now_[i];
-                pieces_[i].found_turned |= turned_ ? std::uint8_t{2} : std::uint8_t{1};
-            }
-            return true;
-        }
-        for (std::uint32_t m = 1; m <= left; m <<= 1) {
-            if ((left & m & pieces_[at].allowed) == 0) continue;
-            puzzle_sizes s = sizes;
-            std::uint64_t f = fused;
-            if (!fits(m, pieces_[at], s, f)) continue;
-            now_[at] = m;
-            if (!place(at + 1, left & ~m, s, f)) return false;
-        }
-        return true;
-    }
-
-    static constexpr std::size_t most_steps = 400000;
-    span<puzzle_piece> pieces_;
-    puzzle_sizes known_;
-    std::uint32_t now_[16] = {};
-    std::size_t steps_ = 0;
-    bool turned_ = false, solved_ = false;
-};
-
 /// Text that grows; remembers when there was no memory.
 class text_writer {
   public:
@@ -293,7 +144,8 @@ class name_reader {
         names_ = n;
         if (!fold(name, shape)) return detail::no_memory();
         find_layers();
-        if (!make_patterns(name, shape) || !make_units() || !read_words()) return detail::no_memory();
+        if (!make_patterns(name, shape) || !make_units() || !read_words())
+            return detail::no_memory();
         find_sizes();
         assign_model();
         assign_norms();
@@ -316,7 +168,7 @@ class name_reader {
         std::uint32_t low[most_numbers] = {}, high[most_numbers] = {}, distinct[most_numbers] = {};
         bool from_zero[most_numbers] = {};  // 0, 1, 2, ... without gaps
         bool even[most_numbers] = {true, true, true, true, true, true};  // the same shapes for each
-        int layer = -1, expert = -1;        // which number it is
+        int layer = -1, expert = -1;                                     // which number it is
         bool tower = false;
     };
     struct member {
@@ -439,7 +291,8 @@ class name_reader {
                     c |= std::uint64_t{1} << (h >> 40 & 63);
                 }
                 s.from_zero[k] = s.low[k] == 0 && s.distinct[k] == s.high[k] + 1;
-                for (std::uint64_t c : seen) s.even[k] = s.even[k] && (c == 0 || c == seen[s.low[k]]);
+                for (std::uint64_t c : seen)
+                    s.even[k] = s.even[k] && (c == 0 || c == seen[s.low[k]]);
             }
         }
         return true;
@@ -484,12 +337,14 @@ class name_reader {
                     for (const skeleton& s : skeletons_) {
                         bool any = false;
                         for (unsigned j = 0; j < s.numbers; ++j)
-                            any = any || (s.from_zero[j] && s.even[j] && s.distinct[j] == n && !s.tower);
+                            any = any ||
+                                  (s.from_zero[j] && s.even[j] && s.distinct[j] == n && !s.tower);
                         with += any ? 1 : 0;
                     }
                     if (with > best || (with == best && n > layers)) best = with, layers = n;
                 }
             }
+            if (several_towers(layers)) layers = 0;
         }
         out_.n_layer_ = layers;
         if (layers == 0) return;
@@ -538,7 +393,9 @@ class name_reader {
                 continue;
             }
             for (unsigned k = 0; k < s.numbers && s.expert < 0; ++k) {
-                if (static_cast<int>(k) == s.layer || !s.from_zero[k] || !s.even[k] || s.distinct[k] < 2) continue;
+                if (static_cast<int>(k) == s.layer || !s.from_zero[k] || !s.even[k] ||
+                    s.distinct[k] < 2)
+                    continue;
                 std::string_view front = front_of(s, k);
                 bool said_so = (words_of(s.text) & (about::expert)) != 0 ||
                                (h_ != nullptr && h_->n_expert == s.distinct[k]);
@@ -546,6 +403,27 @@ class name_reader {
                     s.expert = static_cast<int>(k);
             }
         }
+    }
+    // Whether names that have no such number have another one as often as a whole model does.
+    bool several_towers(std::uint64_t layers) const noexcept {
+        auto counts = [](const skeleton& s, unsigned k, std::uint64_t n) {
+            return s.from_zero[k] && s.even[k] && s.distinct[k] == n && !s.tower;
+        };
+        auto has_count = [&](const skeleton& s, std::uint64_t n) {
+            bool any = false;
+            for (unsigned k = 0; k < s.numbers; ++k) any = any || counts(s, k, n);
+            return any;
+        };
+        for (const skeleton& a : skeletons_) {
+            for (unsigned k = 0; k < a.numbers; ++k) {
+                std::uint32_t n = a.distinct[k], with = 0;
+                if (n < 3 || n == layers || !counts(a, k, n)) continue;
+                for (const skeleton& s : skeletons_)
+                    with += has_count(s, n) && !has_count(s, layers) ? 1 : 0;
+                if (with >= 5) return true;
+            }
+        }
+        return false;
     }
     static std::uint32_t last_words(std::string_view front) noexcept {
         std::uint32_t last = 0;
@@ -755,6 +633,7 @@ class name_reader {
         for (unsigned where = 0; where < 2; ++where)
             if (seen[where] < 3) left[where] = 0;
         std::uint32_t single = 0;
+        bool labels = false;
         for (unit& u : units_) {
             std::string_view n = name_of(u);
             // The word that says "weight" is not part of the name proper.
@@ -775,7 +654,18 @@ class name_reader {
                 u.likely |= m.likely;
             });
             if (u.letters != 0 && u.layered && !u.tower) single |= u.letters;
+            // a, b, c, ...: labels, and then q, k and v are labels, too.
+            unsigned count = 0;
+            bool label = false;
+            each_word(n, [&](std::string_view, std::string_view w) {
+                for (unsigned i = 0; i < left[where]; ++i)
+                    if (w == std::string_view(all[where][i].text, all[where][i].size)) return;
+                ++count;
+                label = w.size() == 1 && find_letter(w[0]) == 0 && w[0] != 'n' && w[0] != 'w';
+            });
+            labels = labels || (count == 1 && label && u.layered && !u.tower);
         }
+        if (labels) single = 0;
         // Letters mean something beside their fellows: q, k and v; g, u and d.
         constexpr std::uint32_t qkv = about::query | about::key | about::value;
         constexpr std::uint32_t gud = about::gate | about::up | about::down;
@@ -827,8 +717,8 @@ class name_reader {
             for (const unit& u : units_) {
                 if (!in_layer(u) || u.shape.rank() < 2) continue;
                 any = true;
-                fits = fits || u.shape[u.shape.rank() - 1] == x_ ||
-                       u.shape[u.shape.rank() - 2] == x_;
+                fits =
+                    fits || u.shape[u.shape.rank() - 1] == x_ || u.shape[u.shape.rank() - 2] == x_;
             }
             if (any && !fits) sizes_ = {}, x_ = 0;
         }
@@ -858,8 +748,8 @@ class name_reader {
         std::uint64_t v = h_ != nullptr ? h_->n_vocab : 0;
         auto candidate = [&](const unit& u) {
             return !u.layered && !u.tower && !u.is_bias && !u.expert &&
-                   (u.words() & (about::position | about::rotary | about::side | about::low_rank)) ==
-                       0;
+                   (u.words() &
+                    (about::position | about::rotary | about::side | about::low_rank)) == 0;
         };
         auto matrix_like = [&](const unit& u) {
             if (u.shape.rank() == 0) return (u.words() & about::norm) == 0;
@@ -919,22 +809,25 @@ class name_reader {
                 if (candidate(u) && matrix_like(u) && wide(u) && u.role_count == 0)
                     give(u, embds == 1 ? role::output : role::token_embd, shape_ | elimination_);
         } else {
-            others(role::token_embd, role::output, "the names do not say which reads and which writes words");
+            others(role::token_embd, role::output,
+                   "the names do not say which reads and which writes words");
         }
         for (unit* u : {embd, head}) {
             if (u == nullptr || u->role_count == 0 || u->shape.rank() != 2) continue;
             u->by |= shape_;
             u->turned = x_ != 0 && u->shape[0] == x_ && u->shape[1] != x_;
         }
-        if (norms == 1 && vectors == 1 && (norm->shape.rank() == 1 || (norm->words() & about::norm) != 0))
+        if (norms == 1 && vectors == 1 &&
+            (norm->shape.rank() == 1 || (norm->words() & about::norm) != 0))
             give(*norm, role::output_norm,
                  (norm->shape.rank() == 1 ? shape_ : 0) |
                      ((norm->words() & about::norm) != 0 ? word_ : 0) | elimination_);
         else
             for (unit& u : units_) {
                 if (!candidate(u) || !vector_like(u)) continue;
-                bool last = (u.words() & (about::final | about::out | about::head | about::after)) != 0 &&
-                            (u.words() & about::norm) != 0;
+                bool last =
+                    (u.words() & (about::final | about::out | about::head | about::after)) != 0 &&
+                    (u.words() & about::norm) != 0;
                 if (norms == 1 && &u == norm && (u.words() & about::norm) != 0) last = true;
                 if (last)
                     give(u, role::output_norm, word_);
@@ -971,7 +864,8 @@ class name_reader {
             }
             if (u.shape.rank() > 1) continue;
             if (vector && (u.shape[0] != x_ || x_ == 0)) {
-                if (patterns_with_norm(u)) u.candidates = role_bit(role::attn_q_norm) | role_bit(role::attn_k_norm);
+                if (patterns_with_norm(u))
+                    u.candidates = role_bit(role::attn_q_norm) | role_bit(role::attn_k_norm);
                 u.why = "neither as wide as the model nor named";
                 continue;
             }
@@ -995,11 +889,9 @@ class name_reader {
         }
         role given[most] = {};
         if (n == 1) {
-            if (f[0].post || f[0].feed_forward) {
-                // one norm a layer that is not in front of attention: leave it
-            } else {
-                given[0] = role::attn_norm;
-            }
+            // One norm a layer, as in Cohere's parallel blocks, when its name says so.
+            bool said = (list[0]->words() & about::norm) != 0 && (f[0].pre || f[0].attention);
+            if (said && !f[0].post && !f[0].feed_forward) given[0] = role::attn_norm;
         } else if (n == 2) {
             given[0] = of_two(f[0].attention, f[0].feed_forward, f[0].pre, f[0].post);
             given[1] = of_two(f[1].attention, f[1].feed_forward, f[1].pre, f[1].post);
@@ -1015,9 +907,11 @@ class name_reader {
                 unsigned open = given[0] == role::none ? 0 : 1, known = 1 - open;
                 // What stands after attention says nothing about the other one: that may stand
                 // after the feed-forward.
-                bool safe = !f[known].post && (f[known].pre || f[known].attention || f[known].feed_forward);
+                bool safe =
+                    !f[known].post && (f[known].pre || f[known].attention || f[known].feed_forward);
                 if (safe && !f[open].post) {
-                    given[open] = given[known] == role::attn_norm ? role::ffn_norm : role::attn_norm;
+                    given[open] =
+                        given[known] == role::attn_norm ? role::ffn_norm : role::attn_norm;
                     list[open]->by |= elimination_;
                 } else {
                     given[known] = role::none;
@@ -1035,14 +929,13 @@ class name_reader {
         bool all = true, twice = false;
         for (unsigned i = 0; i < n; ++i) {
             all = all && given[i] != role::none;
-            for (unsigned j = 0; j < i; ++j) twice = twice || (given[i] == given[j] && given[i] != role::none);
+            for (unsigned j = 0; j < i; ++j)
+                twice = twice || (given[i] == given[j] && given[i] != role::none);
         }
         for (unsigned i = 0; i < n; ++i) {
             unit& u = *list[i];
             unsigned by = u.by | (u.shape.rank() == 1 ? shape_ : 0) |
                           ((u.by & elimination_) == 0 ? word_ : 0);
-            if (n == 1 && (u.words() & (about::before | about::attention)) == 0)
-                by = shape_ | elimination_;
             u.by = 0;
             if (all && !twice) {
                 give(u, given[i], by);
@@ -1067,7 +960,14 @@ class name_reader {
     }
     static void number_two(unit* const* list, role* given) noexcept {
         std::uint32_t a = list[0]->number, b = list[1]->number;
-        if (a == none || b == none || a == b) return;
+        if (a == none || b == none || (a != b + 1 && b != a + 1)) return;
+        for (unsigned i = 0; i < 2; ++i)
+            if ((list[i]->words() & detail::about::norm) == 0) return;
+        std::string_view x = list[0]->stem, y = list[1]->stem;
+        if (x.size() != y.size()) return;
+        unsigned differ = 0;
+        for (std::size_t i = 0; i < x.size(); ++i) differ += x[i] != y[i] ? 1 : 0;
+        if (differ != 1) return;
         given[a < b ? 0 : 1] = role::attn_norm;
         given[a < b ? 1 : 0] = role::ffn_norm;
     }
@@ -1137,8 +1037,8 @@ class name_reader {
         if (rank == 0 && (w & about::norm) != 0) return group::none;
         if (rank == 3 || u.expert) return rank == 3 && u.expert ? group::none : group::experts;
         if ((w & about::shared) != 0 && (w & about::router) == 0) return group::shared;
-        if ((w & about::expert) != 0 && (w & about::router) == 0 && rank == 0 && (w & about::gate) == 0 &&
-            (w & (about::up | about::down | about::out)) != 0)
+        if ((w & about::expert) != 0 && (w & about::router) == 0 && rank == 0 &&
+            (w & about::gate) == 0 && (w & (about::up | about::down | about::out)) != 0)
             return group::experts;
         return group::main;
     }
@@ -1184,8 +1084,10 @@ class name_reader {
         bool too_many = false;
         for (unit& u : units_) {
             if (group_of(u) != g) continue;
-            if (n == most) too_many = true;
-            else list[n++] = &u;
+            if (n == most)
+                too_many = true;
+            else
+                list[n++] = &u;
         }
         if (n == 0) return;
         if (too_many) {
@@ -1234,8 +1136,7 @@ class name_reader {
             for (unsigned i = 0; i < n; ++i) {
                 unit& u = *list[i];
                 bool one = puzzle::bits(piece[i].found) == 1 && piece[i].found_turned != 3;
-                if (!one ||
-                    (blank[i].rows == 0 && !norms && words[i] == piece_all(experts, g))) {
+                if (!one || (blank[i].rows == 0 && !norms && words[i] == piece_all(experts, g))) {
                     open(u, piece[i].found, wide);
                     continue;
                 }
@@ -1269,7 +1170,8 @@ class name_reader {
                 take(u, m, wide, false, word_);
             else
                 open(u, m == piece_all(experts, g) ? 0 : m, wide);
-            if (u.role_count == 0 && u.why == nullptr) u.why = "the layer is no block that is known";
+            if (u.role_count == 0 && u.why == nullptr)
+                u.why = "the layer is no block that is known";
         }
     }
     static bool shapes_known(unit* const* list, unsigned n) noexcept {
@@ -1331,8 +1233,8 @@ class name_reader {
             unsigned c = roles_of(m, wide, r);
             for (unsigned i = 0; i < c; ++i) u.candidates |= role_bit(r[i]);
         }
-        constexpr std::uint32_t of_matrices = about::query | about::key | about::value | about::out |
-                                              about::gate | about::up | about::down;
+        constexpr std::uint32_t of_matrices = about::query | about::key | about::value |
+                                              about::out | about::gate | about::up | about::down;
         if (u.shape.rank() == 0 && found != 0 && (u.words() & of_matrices) == 0)
             u.candidates |= role_bit(role::attn_norm) | role_bit(role::ffn_norm) |
                             role_bit(role::attn_post_norm) | role_bit(role::ffn_post_norm) |
@@ -1360,7 +1262,8 @@ class name_reader {
                 continue;
             if (!u.is_bias && (u.words() & about::bias) == 0) continue;
             if ((u.words() & (about::norm | about::side | about::recurrent)) != 0) continue;
-            std::uint32_t m = allowed(u.sure & ~std::uint32_t{about::bias | about::low_rank}, group::main, false);
+            std::uint32_t m =
+                allowed(u.sure & ~std::uint32_t{about::bias | about::low_rank}, group::main, false);
             if (puzzle::bits(m) != 1) continue;
             unit* owner = nullptr;
             unsigned owners = 0;
@@ -1403,6 +1306,18 @@ class name_reader {
                 u.why = "another name looks like the same role";
             }
         }
+        // Hybrid models (Qwen3-Next) put a gate into q; only shapes could show that.
+        bool hybrid = false;
+        for (const unit& u : units_)
+            hybrid = hybrid ||
+                     (in_layer(u) && ((u.sure & about::recurrent) != 0 || linear_attention(u)));
+        for (unit& u : units_)
+            if (hybrid && u.is == matrix::q && u.shape.rank() == 0) {
+                u.role_count = 0;
+                u.is = 0;
+                u.candidates = role_bit(role::attn_q) | role_bit(role::attn_q_gate);
+                u.why = "beside linear attention q may hold a gate, and there are no shapes";
+            }
         // A dense feed-forward in the layers that have experts is something else: a shared expert.
         std::uint32_t from = none, to = 0;
         for (const unit& u : units_)
@@ -1430,10 +1345,14 @@ class name_reader {
         using namespace detail;
         bool t = u.turned, three = u.shape.rank() == 3;
         switch (u.is) {
-            case matrix::q: return t ? "attn_q x , kv g s i" : "";
-            case matrix::k: return t ? "attn_k x , kv s i" : "";
-            case matrix::v: return t ? "attn_v x , kv d" : "";
-            case matrix::o: return t ? "attn_output kv g d , x" : "";
+            case matrix::q:
+                return t ? "attn_q x , kv g s i" : "";
+            case matrix::k:
+                return t ? "attn_k x , kv s i" : "";
+            case matrix::v:
+                return t ? "attn_v x , kv d" : "";
+            case matrix::o:
+                return t ? "attn_output kv g d , x" : "";
             case matrix::qkv:
                 if (way == 0)
                     return t ? "x , (q kv g s i + k kv s i + v kv d)"
@@ -1442,10 +1361,13 @@ class name_reader {
             case matrix::kv:
                 if (way == 0) return t ? "x , (k kv s i + v kv d)" : "(k kv s i + v kv d) x";
                 return t ? "x , kv (k s i + v d)" : "kv (k s i + v d) x";
-            case matrix::router: return t ? "ffn_gate_inp x , e" : "";
-            default: break;
+            case matrix::router:
+                return t ? "ffn_gate_inp x , e" : "";
+            default:
+                break;
         }
-        if (u.is == 0) return u.role_count == 1 && u.roles[0] == role::output && t ? "output x , v" : "";
+        if (u.is == 0)
+            return u.role_count == 1 && u.roles[0] == role::output && t ? "output x , v" : "";
         if (u.is == matrix::gate_up) {
             switch (u.wide) {
                 case width::dense:
@@ -1453,9 +1375,11 @@ class name_reader {
                     return t ? "x , f (gate + up)" : "f (gate + up) x";
                 case width::shared:
                     if (way == 0)
-                        return t ? "x , (gate_shexp f + up_shexp f)" : "(gate_shexp f + up_shexp f) x";
+                        return t ? "x , (gate_shexp f + up_shexp f)"
+                                 : "(gate_shexp f + up_shexp f) x";
                     return t ? "x , f (gate_shexp + up_shexp)" : "f (gate_shexp + up_shexp) x";
-                case width::experts: break;
+                case width::experts:
+                    break;
             }
             if (three) {
                 if (way == 0)
@@ -1604,7 +1528,8 @@ class name_reader {
         bool layer_norm = false, norms = false, output = false, embd = false;
         for (std::size_t i = 0; i < units_.size(); ++i) {
             const unit& u = units_[i];
-            if (u.role_count == 1 && is_norm(u.roles[0])) norms = true, layer_norm = layer_norm || u.bias != none;
+            if (u.role_count == 1 && is_norm(u.roles[0]))
+                norms = true, layer_norm = layer_norm || u.bias != none;
             output = output || (u.role_count == 1 && u.roles[0] == role::output);
             embd = embd || (u.role_count == 1 && u.roles[0] == role::token_embd);
         }
@@ -1614,7 +1539,8 @@ class name_reader {
             t << "  norm layer\n";
         if (embd && !output) {
             bool maybe = false;
-            for (const unit& u : units_) maybe = maybe || (u.candidates & role_bit(role::output)) != 0;
+            for (const unit& u : units_)
+                maybe = maybe || (u.candidates & role_bit(role::output)) != 0;
             if (!maybe) t << "  tied yes\n";
         }
         std::size_t longest = 0;
@@ -1698,7 +1624,7 @@ class name_reader {
     static void safe(detail::text_writer& t, std::string_view s) noexcept {
         for (char c : s)
             t << ((static_cast<unsigned char>(c) < ' ' || c == 0x7f) ? std::string_view("?")
-                                                                      : std::string_view(&c, 1));
+                                                                     : std::string_view(&c, 1));
     }
     static bool is_norm(role r) noexcept {
         return r == role::attn_norm || r == role::ffn_norm || r == role::output_norm ||

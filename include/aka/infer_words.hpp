@@ -34,14 +34,14 @@ enum : std::uint32_t {
     after = 1u << 17,
     bias = 1u << 18,
     weight = 1u << 19,
-    tower = 1u << 20,      // vision, audio, draft heads
-    position = 1u << 21,   // learned positions, token types
+    tower = 1u << 20,     // vision, audio, draft heads
+    position = 1u << 21,  // learned positions, token types
     rotary = 1u << 22,
     recurrent = 1u << 23,  // Mamba, linear attention, convolutions
     low_rank = 1u << 24,   // LoRA and MLA
     layer = 1u << 25,
-    plain = 1u << 26,      // known to say nothing
-    side = 1u << 27,       // scales and masks that stand beside weights
+    plain = 1u << 26,  // known to say nothing
+    side = 1u << 27,   // scales and masks that stand beside weights
     linear = 1u << 28,
     dense_word = 1u << 29,  // fc: what it is depends on whom one asks
     adapter = 1u << 30,     // LoRA and its like
@@ -162,14 +162,22 @@ inline constexpr std::uint32_t says_nothing = about::plain | about::weight | abo
 /// A single letter, which means something only beside its fellows (q, k and v; g, u and d).
 inline std::uint32_t find_letter(char c) noexcept {
     switch (c) {
-        case 'q': return about::query;
-        case 'k': return about::key;
-        case 'v': return about::value;
-        case 'o': return about::out;
-        case 'g': return about::gate;
-        case 'u': return about::up;
-        case 'd': return about::down;
-        default: return 0;
+        case 'q':
+            return about::query;
+        case 'k':
+            return about::key;
+        case 'v':
+            return about::value;
+        case 'o':
+            return about::out;
+        case 'g':
+            return about::gate;
+        case 'u':
+            return about::up;
+        case 'd':
+            return about::down;
+        default:
+            return 0;
     }
 }
 

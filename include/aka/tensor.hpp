@@ -184,6 +184,7 @@ class tensor {
     status prefetch() const noexcept {
         if (!is_packed()) return say(errc::needs_copy, "it is not one range of one file");
         if (file_ >= files_->size()) return say(errc::no_data, "its file is not here");
+        if (!(*files_)[file_].data) return say(errc::no_data, "only its header was read");
         return (*files_)[file_].file.prefetch(offset_, bytes_);
     }
 

@@ -59,9 +59,10 @@ inline void hf_body(json_object& out, const spelling& s, const model_config& c) 
         out.add("num_experts_per_tok", c.n_expert_used);
         if (qwen) out.add("moe_intermediate_size", c.n_ff).add("norm_topk_prob", true);
     }
-    if (rotary_rows(c) != c.head_dim) {
+    // GLM's code turns half of each head where the config is silent.
+    if (rotary_rows(c) != c.head_dim || s.model_type == "glm") {
         out.add("partial_rotary_factor",
-                static_cast<double>(c.n_rot) / static_cast<double>(c.head_dim));
+                static_cast<double>(rotary_rows(c)) / static_cast<double>(c.head_dim));
     }
     if (s.biases != habit::always) out.add("attention_bias", biased);
     if (c.norms) out.add("rms_norm_eps", c.norm_eps);

@@ -239,6 +239,38 @@ inline const vocabulary vocabularies[] = {
      "L=katman.{l}. W=.agirlik B=.bias embd=gomme onorm=son_norm head=bas n1=dikkat_norm "
      "n2=mlp_norm q=dikkat.sorgu k=dikkat.anahtar v=dikkat.deger o=dikkat.cikis gate=mlp.kapi "
      "up=mlp.yukari down=mlp.asagi"},
+    {"held out: retrieval words", meaning::full,
+     "L=brain.lobe{l}. W=.weight B=.bias embd=brain.tokenizer_embed onorm=brain.exit_norm "
+     "head=brain.word_logits n1=attend.norm n2=think.mlp_norm q=attend.asks_query "
+     "k=attend.match_key v=attend.fetch_value o=attend.emit_out gate=think.mlp_gate "
+     "up=think.mlp_rise_up down=think.mlp_fall_down"},
+    {"held out: numbers padded in words", meaning::full,
+     "L=Net.Stack.Unit_{l}. W=.Kernel B=.Bias embd=Net.VocabTable onorm=Net.Norm_Final "
+     "head=Net.Head_LM n1=Norm_Att n2=Norm_FF q=Att.Lin_Q k=Att.Lin_K v=Att.Lin_V o=Att.Lin_O "
+     "gate=FF.Lin_Gate up=FF.Lin_Up down=FF.Lin_Down"},
+    {"held out: index last, dashes", meaning::full,
+     "L= W=-weight B=-bias embd=emb-tokens onorm=norm-final head=lm-head n1=attn-norm-{l} "
+     "n2=mlp-norm-{l} q=attn-qry-{l} k=attn-ke-{l} v=attn-vlu-{l} o=attn-outp-{l} "
+     "gate=mlp-gte-{l} up=mlp-up-{l} down=mlp-dn-{l}"},
+    {"held out: Italian", meaning::full,
+     "L=strati.{l}. W=.pesi B=.bias embd=tabella_token onorm=norma_finale head=testa_logit "
+     "n1=norma_attenzione n2=norma_mlp q=attenzione.matrice_q k=attenzione.matrice_k "
+     "v=attenzione.matrice_v o=attenzione.matrice_o gate=mlp.porta up=mlp.su down=mlp.giu"},
+    {"held out: MoE by words", meaning::full,
+     "L=tower_{l}/ W=/w B=/b embd=token_vectors onorm=final_rms head=logits_proj n1=rms_attn "
+     "n2=rms_ffn q=attn/wquery k=attn/wkey v=attn/wvalue o=attn/wout router=ffn/routing "
+     "eg=ffn/expert_{e}/wgate eu=ffn/expert_{e}/wup ed=ffn/expert_{e}/wdown"},
+    {"held out: ln1 ln2, c_ words", meaning::full,
+     "L=gpt.h{l}. W=.weight B=.bias embd=gpt.wte onorm=gpt.ln_f head=gpt.head n1=ln1 n2=ln2 "
+     "q=attn.c_q k=attn.c_k v=attn.c_v o=attn.c_proj gate=mlp.c_gate up=mlp.c_up "
+     "down=mlp.c_down"},
+    {"held out: fused in capitals", meaning::full,
+     "L=M.L{l}. W=.WEIGHT B=.BIAS embd=M.EMBED onorm=M.NORM head=M.HEAD n1=PRENORM_ATTN "
+     "n2=PRENORM_MLP qkv=ATTN.QKV_PROJ o=ATTN.OUT_PROJ gu=MLP.GATE_UP_PROJ down=MLP.DOWN_PROJ"},
+    {"held out: misleading modules", meaning::full,
+     "L=q.{l}. W=.weight B=.bias embd=q.emb onorm=q.norm head=q.head n1=k1.norm_attn "
+     "n2=k1.norm_ffn q=k1.q_lin k=k1.k_lin v=k1.v_lin o=k1.o_lin gate=k2.gate_lin "
+     "up=k2.up_lin down=k2.down_lin"},
 };
 // clang-format on
 
@@ -289,9 +321,8 @@ inline std::vector<vocabulary_tensor> write_in(const vocabulary& v, const vocabu
                    bool layered, bool bias) {
         if (slots.count(slot) == 0) return;
         if (turned && layered && dims.size() == 2) dims = {dims[1], dims[0]};
-        const std::string name =
-            put(put((layered ? slots["L"] : std::string()) + slots[slot], "{l}", layer), "{e}",
-                expert);
+        const std::string name = put(
+            put((layered ? slots["L"] : std::string()) + slots[slot], "{l}", layer), "{e}", expert);
         const std::uint64_t rows = dims[turned && dims.size() == 2 ? 1 : 0];
         out.push_back({name + slots["W"], dims, roles, false});
         const bool biased =
