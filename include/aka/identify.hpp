@@ -212,7 +212,7 @@ class identifier {
                     if (!proof && !conventions()[c]->not_llama().empty())
                         proof = catalog_.used_by(*m.row).size() != n && !m.row->drop;
                     if (proof) all[c].matched += s.count;
-                    if (detail::ends_with(s.prefix, m.row->prefix))
+                    if (begins_itself(s.prefix, m.row->prefix))
                         all[c].prefix += s.count * (1 + m.row->prefix.size());
                     all[c].unmatched += s.count;
                 }
@@ -229,6 +229,15 @@ class identifier {
         }
         return choose(all);
     }
+    // Whether what stands in front of a name ends with what the rule begins with.
+    // `base_model.model.` is one wrapper, PEFT's: its second word is not the model's.
+    static bool begins_itself(std::string_view around, std::string_view own) noexcept {
+        constexpr std::string_view peft = "base_model.model.";
+        if (detail::starts_with(around, peft)) around.remove_prefix(peft.size());
+        if (!detail::ends_with(around, own)) return false;
+        std::size_t left = around.size() - own.size();
+        return own.empty() || left == 0 || detail::is_separator(around[left - 1]);
+    }
     // Whether another row of the convention that was seen holds the same roles.
     static bool role_seen(const convention& c, const name_row& row,
                           const detail::growing<std::uint8_t>& seen) noexcept {
@@ -242,8 +251,8 @@ class identifier {
     static bool better(const candidate& a, const candidate& b) noexcept {
         if (a.unmatched != b.unmatched) return a.unmatched < b.unmatched;
         if (a.missing != b.missing) return a.missing < b.missing;
-        // Wrappers are taken off before names are looked up; here they tell InternLM2 (`model.`) from
-        // gpt-fast, which has the same names bare and other rows behind them.
+        // Wrappers are taken off before names are looked up; here they tell InternLM2 (`model.`)
+        // from gpt-fast, which has the same names bare and other rows behind them.
         if (a.prefix != b.prefix) return a.prefix > b.prefix;
         return a.by_config && !b.by_config;
     }

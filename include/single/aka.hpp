@@ -2382,8 +2382,9 @@ inline result<mapped_file> mapped_file::open(detail::path path, access how) noex
 
 inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const noexcept {
     if (status s = check_range(offset, out.size()); !s) return s;
+    if (out.empty()) return {};
     if (data_ != nullptr && !view_) {
-        if (!out.empty()) std::memcpy(out.data(), data_ + offset, out.size());
+        std::memcpy(out.data(), data_ + offset, out.size());
         return {};
     }
     descriptor d(*this);
@@ -2397,7 +2398,11 @@ inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const
         long n = detail::read_file(d.fd, out.data(), out.size() < most ? out.size() : most, offset);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return fail(errc::cannot_read, errno, "cannot read the file").at(offset);
-        if (n == 0) return shrunk(offset);
+        if (n == 0) {
+            detail::file_stat st;
+            bool known = detail::stat_file(d.fd, &st) == 0;
+            return shrunk(known ? static_cast<std::uint64_t>(st.st_size) : offset);
+        }
         offset += static_cast<std::uint64_t>(n);
         out = out.subspan(static_cast<std::size_t>(n));
     }
@@ -2543,8 +2548,9 @@ inline result<mapped_file> mapped_file::open(detail::path path, access how) noex
 inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const noexcept {
     namespace win = detail::win;
     if (status s = check_range(offset, out.size()); !s) return s;
+    if (out.empty()) return {};
     if (data_ != nullptr && !view_) {
-        if (!out.empty()) std::memcpy(out.data(), data_ + offset, out.size());
+        std::memcpy(out.data(), data_ + offset, out.size());
         return {};
     }
     if (file_ == no_file()) return fail(errc::no_data, 0, "only the header of this file was read");
@@ -2558,10 +2564,16 @@ inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const
                           static_cast<unsigned long>(out.size() < most ? out.size() : most), &n,
                           reinterpret_cast<_OVERLAPPED*>(&o)) == 0) {
             auto os = win::GetLastError();
-            if (os == win::error_handle_eof) return shrunk(offset);
-            return fail(errc::cannot_read, static_cast<int>(os), "cannot read the file").at(offset);
+            if (os != win::error_handle_eof)
+                return fail(errc::cannot_read, static_cast<int>(os), "cannot read the file")
+                    .at(offset);
+            n = 0;
         }
-        if (n == 0) return shrunk(offset);
+        if (n == 0) {
+            long long now = 0;
+            bool known = win::GetFileSizeEx(file_, reinterpret_cast<_LARGE_INTEGER*>(&now)) != 0;
+            return shrunk(known ? static_cast<std::uint64_t>(now) : offset);
+        }
         offset += n;
         out = out.subspan(n);
     }
@@ -3440,11 +3452,18 @@ class tensor {
     status prefetch() const noexcept {
         if (!is_packed()) return say(errc::needs_copy, "it is not one range of one file");
         if (file_ >= files_->size()) return say(errc::no_data, "its file is not here");
+        if (!(*files_)[file_].data) return say(errc::no_data, "only its header was read");
         return (*files_)[file_].file.prefetch(offset_, bytes_);
     }
 
     /// To be added to every element by whoever computes (Gemma's norms less one); usually 0.
     float norm_offset() const noexcept { return plan_ == nullptr ? 0.0f : plan_->norm_offset; }
+
+    /// How an adapter puts the whole tensor together where it is not packed: copies from places in
+    /// files to places in it. Empty for a packed one.
+    span<const box> boxes() const noexcept {
+        return plan_ == nullptr ? span<const box>() : span<const box>(plan_->boxes, plan_->count);
+    }
 
     // For the readers and the adapter.
     tensor(const detail::file_list& files, const detail::tensor_record& r,
@@ -3877,6 +3896,20 @@ class gguf_reader {
         return s;
     }
 
+    /// The bytes that were read are at `to` now, so names, keys and values are too.
+    void moved(const std::byte* from, const std::byte* to) noexcept {
+        auto there = [&](const void* p) { return to + (static_cast<const std::byte*>(p) - from); };
+        growing<tensor_record>& tensors = store_.tensors;
+        for (std::size_t i = first_tensor_; i < tensors.size(); ++i)
+            tensors[i].name = reinterpret_cast<const char*>(there(tensors[i].name));
+        growing<metadata::entry>& keys = store_.meta.entries();
+        for (std::size_t i = first_key_; i < keys.size(); ++i) {
+            metadata::entry& e = keys[i];
+            e.key = {reinterpret_cast<const char*>(there(e.key.data())), e.key.size()};
+            e.value.at = there(e.value.at);
+        }
+    }
+
   private:
     status parts(cursor& c, byte_span bytes) noexcept {
         if (status s = header(c, bytes); !s) return s;
@@ -4226,6 +4259,13 @@ inline status read_gguf(store& s, std::uint32_t file, gguf_facts& facts) noexcep
             if (r = f.file.read(0, {f.header.data(), f.header.size()}); !r) return r;
             r = reader.read({f.header.data(), f.header.size()}, size, more);
             if (!more) break;
+        }
+        // Of what was read, only the header is kept.
+        growing<std::byte> header;
+        if (r && f.data_begin < f.header.size() &&
+            header.append(f.header.data(), static_cast<std::size_t>(f.data_begin))) {
+            reader.moved(f.header.data(), header.data());
+            f.header = std::move(header);
         }
     }
     facts = {reader.version, reader.alignment, reader.big};
@@ -8177,12 +8217,11 @@ inline bool fits_wild(const name_row& row, std::string_view core) noexcept {
                                            : core == row.stem.substr(1));
 }
 
-/// Calls `f(match)` for every row that spells this name without wrappers; `number` and `high`,
-/// the least and the greatest of each hole, decide about fixed numbers.
+/// Calls `f(match)` for every row that spells this name without wrappers; `low` and `high`,
+/// the least and the greatest of each hole, decide about fixed numbers. Rows with `**` come last.
 template <class F>
 void each_match(const row_index& index, std::string_view core, std::uint32_t holes,
                 const std::uint32_t* low, const std::uint32_t* high, F f) noexcept {
-    bool any = false;
     auto try_stem = [&](std::string_view stem, std::string_view part) {
         std::uint32_t h = hash_name(stem);
         if (index.slots == nullptr) return;
@@ -8197,9 +8236,15 @@ void each_match(const row_index& index, std::string_view core, std::uint32_t hol
                 for (std::uint32_t i = 0; fits && i < holes; ++i) {
                     auto from = static_cast<std::int8_t>(i);
                     switch (row->hole[i]) {
-                        case hole_kind::layer: m.layer_from = from; break;
-                        case hole_kind::expert: m.expert_from = from; break;
-                        case hole_kind::head: m.head_from = from; break;
+                        case hole_kind::layer:
+                            m.layer_from = from;
+                            break;
+                        case hole_kind::expert:
+                            m.expert_from = from;
+                            break;
+                        case hole_kind::head:
+                            m.head_from = from;
+                            break;
                         case hole_kind::fixed:
                             fits = low[i] == row->fixed[i] && high[i] == row->fixed[i];
                             break;
@@ -8208,7 +8253,6 @@ void each_match(const row_index& index, std::string_view core, std::uint32_t hol
                 if (fits) {
                     m.row = row;
                     m.part = row->has_part ? part : row->part;
-                    any = true;
                     f(m);
                 }
                 if (row->next == 0) break;
@@ -8224,10 +8268,9 @@ void each_match(const row_index& index, std::string_view core, std::uint32_t hol
         if (!matches_pattern(row->pattern.substr(row->prefix.size()), core, 0, m)) continue;
         m.row = row;
         if (!row->has_part) m.part = row->part;
-        any = true;
         f(m);
     }
-    for (std::size_t i = 0; !any && i < index.wild_count; ++i) {
+    for (std::size_t i = 0; i < index.wild_count; ++i) {
         const name_row* row = index.rows[index.wild[i]];
         if (!fits_wild(*row, core)) continue;
         shape_match m;
@@ -8249,7 +8292,10 @@ inline result<parsed_name> convention::parse(std::string_view name) const noexce
         std::string_view prefix = name.substr(0, text.size() - core.size());
         detail::each_match(*index_, core, folded.holes, folded.number, folded.number,
                            [&](const shape_match& m) {
-                               if (found.row != nullptr || m.row->prefix != prefix) return;
+                               bool wild = m.row->matches == name_row::form::begins ||
+                                           m.row->matches == name_row::form::ends;
+                               if (found.row != nullptr || (!wild && m.row->prefix != prefix))
+                                   return;
                                for (std::uint32_t i = m.row->used_from; i < m.row->used_to; ++i)
                                    if (index_->used[i] == number_) found = m.at(folded.number);
                            });
@@ -8423,7 +8469,7 @@ convention others
 convention hf_llama extends others
   alias hf
   title Hugging Face Llama, and everything that uses its names
-  model_type llama mistral mixtral-dense aquila xverse minicpm solar granite smollm3 seed_oss deepseek arcee Yi-fixed
+  model_type llama mistral aquila xverse minicpm granite smollm3 seed_oss arcee
   rope half
   model.embed_tokens.{part} = token_embd
   model.norm.{part} = output_norm
@@ -8444,7 +8490,7 @@ convention hf_qwen2 extends hf_llama
 
 convention hf_qwen3 extends hf_llama
   title Hugging Face Qwen 3, dense
-  model_type qwen3 qwen3_vl qwen3_vl_text LLaVAOneVision1_5_text llavaonevision1_5
+  model_type qwen3 qwen3_vl qwen3_vl_text LLaVAOneVision1_5_text
   model.layers.{l}.self_attn.q_norm.{part} = attn_q_norm
   model.layers.{l}.self_attn.k_norm.{part} = attn_k_norm
 
@@ -8678,6 +8724,17 @@ convention qwen2_moe extends hf_llama
 convention qwen3_vl_moe extends qwen2_moe
   title Hugging Face Qwen 3 VL MoE
   model_type qwen3_vl_moe qwen3_vl_moe_text
+  model.language_model.embed_tokens.{part} = token_embd
+  model.language_model.norm.{part} = output_norm
+  model.language_model.layers.{l}.input_layernorm.{part} = attn_norm
+  model.language_model.layers.{l}.post_attention_layernorm.{part} = ffn_norm
+  model.language_model.layers.{l}.self_attn.q_proj.{part} = attn_q
+  model.language_model.layers.{l}.self_attn.k_proj.{part} = attn_k
+  model.language_model.layers.{l}.self_attn.v_proj.{part} = attn_v
+  model.language_model.layers.{l}.self_attn.o_proj.{part} = attn_output
+  model.language_model.layers.{l}.self_attn.q_norm.{part} = attn_q_norm optional
+  model.language_model.layers.{l}.self_attn.k_norm.{part} = attn_k_norm optional
+  model.language_model.layers.{l}.mlp.gate.{part} = ffn_gate_inp
   model.language_model.layers.{l}.mlp.experts.gate_up_proj = e , x , (gate_exps f + up_exps f)
   model.language_model.layers.{l}.mlp.experts.down_proj = down_exps e , f , x
 
@@ -8709,7 +8766,7 @@ convention qwen3_next extends qwen2_moe unverified
 
 convention deepseek_moe_v1 extends hf_llama
   title DeepSeek-MoE 16B, DeepSeek-OCR
-  model_type deepseek_moe deepseek_vl_v2
+  model_type deepseek deepseek_vl_v2
   rope half inferred
   model.layers.{l}.mlp.gate_proj.{part} = ffn_gate optional
   model.layers.{l}.mlp.up_proj.{part} = ffn_up optional
@@ -9581,10 +9638,10 @@ namespace detail {
 constexpr std::uint64_t bit(role r) noexcept {
     return std::uint64_t{1} << static_cast<unsigned>(r);
 }
-inline constexpr std::uint64_t norm_roles =
-    bit(role::attn_norm) | bit(role::ffn_norm) | bit(role::output_norm) |
-    bit(role::attn_post_norm) | bit(role::ffn_post_norm) | bit(role::attn_q_norm) |
-    bit(role::attn_k_norm);
+inline constexpr std::uint64_t norm_roles = bit(role::attn_norm) | bit(role::ffn_norm) |
+                                            bit(role::output_norm) | bit(role::attn_post_norm) |
+                                            bit(role::ffn_post_norm) | bit(role::attn_q_norm) |
+                                            bit(role::attn_k_norm);
 
 class table_compiler {
   public:
@@ -9749,8 +9806,7 @@ class table_compiler {
                 return bad(at, "rope is half, interleaved or none, not ", quoted{value});
             if (!rest.empty()) {
                 value = word(rest);
-                if (value != "inferred")
-                    return bad(value.data(), "unknown word ", quoted{value});
+                if (value != "inferred") return bad(value.data(), "unknown word ", quoted{value});
                 c.rope_inferred_ = true;
             }
         } else if (what == "rotary") {
@@ -9896,8 +9952,7 @@ class table_compiler {
                 return {};
             }
             if (c == ',') {
-                if (depth != 0 || empty)
-                    return bad(at, "a comma parts dimensions: not here");
+                if (depth != 0 || empty) return bad(at, "a comma parts dimensions: not here");
                 layout_.remove_prefix(1);
                 std::string_view left = layout_;
                 if (word(left).empty()) return bad(at, "nothing follows this comma");
@@ -9967,8 +10022,7 @@ class table_compiler {
             std::size_t size = 0, code = way;
             for (std::size_t i = 0; i < pattern.size();) {
                 std::size_t n = 1, j = i;
-                for (; j < pattern.size() && !is_separator(pattern[j]); ++j)
-                    n += pattern[j] == '|';
+                for (; j < pattern.size() && !is_separator(pattern[j]); ++j) n += pattern[j] == '|';
                 std::size_t pick = code % n;
                 code /= n;
                 for (; i < j; ++i) {
@@ -10067,8 +10121,8 @@ class table_compiler {
                 return bad(where, "hole {", hole, "} twice");
             seen |= 1u << static_cast<unsigned>(kind);
             bool whole = segment == n && (after.empty() || is_separator(after[0]));
-            bool counted = after.empty() && std::string_view(stem + segment, n - segment) ==
-                                                weight_word;
+            bool counted =
+                after.empty() && std::string_view(stem + segment, n - segment) == weight_word;
             if (!after.empty() && (is_digit(after[0]) || after[0] == '{'))
                 return bad(where, "a number runs into another");
             if (!whole && !counted) row.matches = name_row::form::irregular;
@@ -10197,13 +10251,16 @@ class table_compiler {
                 if (o == row) continue;
                 if (wild ? o->matches == row->matches && o->stem == row->stem
                          : o->matches != name_row::form::begins &&
-                               o->matches != name_row::form::ends &&
-                               meet(o->pattern, row->pattern))
+                               o->matches != name_row::form::ends && meet(o->pattern, row->pattern))
                     twin = o;
             }
-            if (twin != nullptr)
-                return bad(where_of(*row), "overlap: ", quoted{row->pattern}, " and ",
-                           quoted{twin->pattern}, " can spell one name");
+            if (twin == nullptr) continue;
+            // said at the later of the two
+            const char *a = where_of(*row), *b = where_of(*twin);
+            bool mine = false;
+            for (const name_row* o : own_) mine = mine || o == twin;
+            return bad(mine && b > a ? b : a, "overlap: ", quoted{row->pattern}, " and ",
+                       quoted{twin->pattern}, " can spell one name");
         }
         return {};
     }
@@ -10275,8 +10332,8 @@ class table_compiler {
             if (t_.find(a) != nullptr)
                 return bad(a.data(), "there is a convention ", quoted{a}, " already");
         if (t_.conventions.size() == 0xffff) return bad(now_.where, "too many conventions");
-        auto* c = static_cast<convention*>(
-            t_.memory.allocate(sizeof(convention), alignof(convention)));
+        auto* c =
+            static_cast<convention*>(t_.memory.allocate(sizeof(convention), alignof(convention)));
         if (c == nullptr) return no_memory();
         ::new (static_cast<void*>(c)) convention(now_.head);
         if (!copy_words(types, c->model_types_) || !copy_words(aliases_, c->aliases_) ||
@@ -10366,14 +10423,10 @@ class table_compiler {
                 if (ok)
                     t_.used[t_.rows[row->number]->used_to++] =
                         static_cast<std::uint16_t>(c->number_);
-        *t_.index = {t_.rows.data(),
-                     t_.slots.empty() ? nullptr : t_.slots.data(),
-                     t_.slots.size() - 1,
-                     t_.irregular.data(),
-                     t_.irregular.size(),
-                     t_.wild.data(),
-                     t_.wild.size(),
-                     t_.used.data()};
+        *t_.index = {t_.rows.data(),      t_.slots.empty() ? nullptr : t_.slots.data(),
+                     t_.slots.size() - 1, t_.irregular.data(),
+                     t_.irregular.size(), t_.wild.data(),
+                     t_.wild.size(),      t_.used.data()};
         return ok && lists;
     }
 
@@ -10513,6 +10566,7 @@ struct bound_name {
 struct candidate {
     const aka::convention* convention = nullptr;
     std::uint64_t matched = 0, unmatched = 0, missing = 0;
+    std::uint64_t prefix = 0;  ///< how much of the names' beginnings it spells itself
     bool by_config = false;
 };
 
@@ -10687,7 +10741,13 @@ class identifier {
                     if (last[c] == k) continue;
                     last[c] = k;
                     // What is not of this model is no proof for a convention, nor against it.
-                    if (m.row->is_tensor()) all[c].matched += s.count;
+                    bool proof = m.row->is_tensor();
+                    // But a convention that is known only to be refused has nothing else.
+                    if (!proof && !conventions()[c]->not_llama().empty())
+                        proof = catalog_.used_by(*m.row).size() != n && !m.row->drop;
+                    if (proof) all[c].matched += s.count;
+                    if (begins_itself(s.prefix, m.row->prefix))
+                        all[c].prefix += s.count * (1 + m.row->prefix.size());
                     all[c].unmatched += s.count;
                 }
             });
@@ -10703,6 +10763,15 @@ class identifier {
         }
         return choose(all);
     }
+    // Whether what stands in front of a name ends with what the rule begins with.
+    // `base_model.model.` is one wrapper, PEFT's: its second word is not the model's.
+    static bool begins_itself(std::string_view around, std::string_view own) noexcept {
+        constexpr std::string_view peft = "base_model.model.";
+        if (detail::starts_with(around, peft)) around.remove_prefix(peft.size());
+        if (!detail::ends_with(around, own)) return false;
+        std::size_t left = around.size() - own.size();
+        return own.empty() || left == 0 || detail::is_separator(around[left - 1]);
+    }
     // Whether another row of the convention that was seen holds the same roles.
     static bool role_seen(const convention& c, const name_row& row,
                           const detail::growing<std::uint8_t>& seen) noexcept {
@@ -10716,11 +10785,18 @@ class identifier {
     static bool better(const candidate& a, const candidate& b) noexcept {
         if (a.unmatched != b.unmatched) return a.unmatched < b.unmatched;
         if (a.missing != b.missing) return a.missing < b.missing;
-        if (a.by_config != b.by_config) return a.by_config;
-        return false;
+        // Wrappers are taken off before names are looked up; here they tell InternLM2 (`model.`)
+        // from gpt-fast, which has the same names bare and other rows behind them.
+        if (a.prefix != b.prefix) return a.prefix > b.prefix;
+        return a.by_config && !b.by_config;
     }
     status choose(const detail::growing<candidate>& all) noexcept {
         const candidate* best = nullptr;
+        // GGUF's names say nothing of the architecture, its metadata does: GPT-2 is GPT-2.
+        if (id_.hparams_.source == hparams_source::gguf)
+            for (const candidate& c : all)
+                if (c.by_config && !c.convention->not_llama().empty())
+                    return id_.candidates_.push(c) ? status() : status(detail::no_memory());
         for (const candidate& c : all)
             if (c.matched != 0 && (best == nullptr || better(c, *best))) best = &c;
         if (best == nullptr) return {};
@@ -10859,10 +10935,17 @@ class identifier {
         }
         if (m.row->other && !id_.other_.push(shape_note{readable(s.text), s.count, m.row->words}))
             return detail::no_memory();
-        if (!m.row->is_tensor() || s.prefix.empty()) return {};
+        if (!m.row->is_tensor()) return {};
+        // What the rule itself begins with is no wrapper.
+        std::string_view around = s.prefix, own = m.row->prefix;
+        std::size_t n = around.size() - own.size();
+        if (around.size() >= own.size() && around.substr(n) == own &&
+            (n == 0 || own.empty() || detail::is_separator(around[n - 1])))
+            around = around.substr(0, n);
+        if (around.empty()) return {};
         for (std::string_view w : id_.wrappers_)
-            if (w == s.prefix) return {};
-        return id_.wrappers_.push(s.prefix) ? status() : status(detail::no_memory());
+            if (w == around) return {};
+        return id_.wrappers_.push(around) ? status() : status(detail::no_memory());
     }
     // The rule that shares most of its beginning and end with a name: a hint, no more.
     std::string_view nearest(std::string_view core) const noexcept {
@@ -11269,6 +11352,7 @@ class adapter_builder {
     axis_sizes sizes_of(const bound_name& b, std::uint32_t tensor) const noexcept {
         axis_sizes z = id_.sizes(b.layer < 0 ? 0 : static_cast<std::uint64_t>(b.layer));
         aka::tensor t = source_[tensor];
+        if (b.expert >= 0) z.e = 1;
         // The vocabulary may be padded, and feed-forward widths differ by layer and kind: a tensor
         // knows its own.
         role r = b.row->roles[0];
@@ -11285,9 +11369,7 @@ class adapter_builder {
         placement p;
         *own = 1;
         if (walk(b.row->layout, r, from_rope_, z, true, p) && p.elements != 0) {
-            std::uint64_t n = t.elements();
-            if (b.expert >= 0 && p.atom[0].find(axis::e) != nullptr) n *= z.e;
-            *own = n / p.elements;
+            *own = t.elements() / p.elements;
         }
         return z;
     }
@@ -11434,6 +11516,7 @@ class adapter_builder {
         axis_sizes z;
         if (status s = place_source(any, from, z); !s) return s;
         axis_sizes cut = z;
+        cut.e = id_.sizes(layer < 0 ? 0 : static_cast<std::uint64_t>(layer)).e;
         if (status s = cut_sizes(cut); !s) return s;
         std::string_view layout = row.layout;
         role r = row.roles[0];
@@ -11722,33 +11805,42 @@ class adapter_builder {
         if (!store_->tensors.reserve(guess) || !store_->plans.reserve(guess))
             return detail::no_memory();
         for (const name_row* row : to_->rows())
-            if (row->is_tensor() && !row->also && !has_hole(*row, hole_kind::layer))
+            if (row->is_tensor() && !has_hole(*row, hole_kind::layer))
                 if (status s = one_row(*row, -1); !s) return s;
         for (std::uint64_t l = 0; l < id_.n_layer(); ++l)
             for (const name_row* row : to_->rows())
-                if (row->is_tensor() && !row->also && has_hole(*row, hole_kind::layer))
+                if (row->is_tensor() && has_hole(*row, hole_kind::layer))
                     if (status s = one_row(*row, static_cast<std::int32_t>(l)); !s) return s;
         if (!by_role_.reserve(entries_.size())) return detail::no_memory();
         for (const entry& e : entries_) by_role_.insert(e.key, e.position);
         return {};
     }
-    bool row_is_superseded(const name_row& row, std::int32_t layer) const noexcept {
-        // A convention may hold a role in two ways (a stack, an expert each): the first row that
-        // made it counts.
-        for (role r : row.roles) {
-            bool made = false;
-            for (const name_row* other : to_->rows()) {
-                if (other == &row) break;
-                made = made || (other->is_tensor() && !other->also && other->holds(r));
-            }
-            if (!made) return false;
+    // Whether a row has a name for this part: `gate_up_proj_{part}` has none for the weight itself.
+    static bool spells(const name_row& row, const seen_part& p) noexcept {
+        if (!row.has_part) return p.info == &part_of(row);
+        return p.text != "weight" || row.pattern.find("_{part}") == std::string_view::npos;
+    }
+    // What is only read is written after all where the convention has no other name for the part.
+    bool writes(const name_row& row, const seen_part& p) const noexcept {
+        if (!spells(row, p)) return false;
+        if (!row.also) return true;
+        for (const name_row* other : to_->rows())
+            if (other->is_tensor() && !other->also && (other->role_set & row.role_set) != 0 &&
+                spells(*other, p))
+                return false;
+        return true;
+    }
+    // A convention may hold a role in two ways (a stack, an expert each): the first row counts.
+    bool superseded(const name_row& row, const seen_part& p) const noexcept {
+        std::uint64_t left = row.role_set;
+        for (const name_row* other : to_->rows()) {
+            if (other == &row) break;
+            if (other->is_tensor() && !other->also && spells(*other, p)) left &= ~other->role_set;
         }
-        (void)layer;
-        return !row.roles.empty();
+        return left == 0;
     }
     status one_row(const name_row& row, std::int32_t layer) noexcept {
         if ((row.role_set & have_) == 0 && !row.roles.empty()) return lacks_row(row, layer);
-        if (row_is_superseded(row, layer)) return {};
         bool each = has_hole(row, hole_kind::expert), heads = has_hole(row, hole_kind::head);
         std::uint64_t n = 1;
         if (each) n = id_.sizes(0).e;
@@ -11758,8 +11850,11 @@ class adapter_builder {
         for (std::uint64_t i = 0; i < n; ++i) {
             auto index = each || heads ? static_cast<std::int32_t>(i) : -1;
             for (const seen_part& p : parts_) {
-                if (!row.has_part && p.info != &part_of(row)) continue;
-                if (row.has_part && find_part(p.text) == nullptr) continue;
+                if (!writes(row, p)) continue;
+                if (superseded(row, p)) {
+                    any = true;
+                    continue;
+                }
                 bool made = false;
                 if (status s = make(row, layer, index, p, made); !s) return s;
                 any = any || (made && (p.info->kind == part_kind::weight ||
@@ -11771,7 +11866,7 @@ class adapter_builder {
     }
     status lacks_row(const name_row& row, std::int32_t layer) noexcept {
         bool output = row.holds(role::output);
-        if (!output && row.optional) return {};
+        if (row.also || (!output && row.optional)) return {};
         bool tied = output && id_.hparams().tied != aka::hparams::answer::no &&
                     find(role::token_embd, -1, -1, *find_part("weight")) != none;
         // Layers of hybrid models have one kind of attention or feed-forward, not all.

@@ -1882,8 +1882,9 @@ inline result<mapped_file> mapped_file::open(detail::path path, access how) noex
 
 inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const noexcept {
     if (status s = check_range(offset, out.size()); !s) return s;
+    if (out.empty()) return {};
     if (data_ != nullptr && !view_) {
-        if (!out.empty()) std::memcpy(out.data(), data_ + offset, out.size());
+        std::memcpy(out.data(), data_ + offset, out.size());
         return {};
     }
     descriptor d(*this);
@@ -1897,7 +1898,11 @@ inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const
         long n = detail::read_file(d.fd, out.data(), out.size() < most ? out.size() : most, offset);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return fail(errc::cannot_read, errno, "cannot read the file").at(offset);
-        if (n == 0) return shrunk(offset);
+        if (n == 0) {
+            detail::file_stat st;
+            bool known = detail::stat_file(d.fd, &st) == 0;
+            return shrunk(known ? static_cast<std::uint64_t>(st.st_size) : offset);
+        }
         offset += static_cast<std::uint64_t>(n);
         out = out.subspan(static_cast<std::size_t>(n));
     }
@@ -2043,8 +2048,9 @@ inline result<mapped_file> mapped_file::open(detail::path path, access how) noex
 inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const noexcept {
     namespace win = detail::win;
     if (status s = check_range(offset, out.size()); !s) return s;
+    if (out.empty()) return {};
     if (data_ != nullptr && !view_) {
-        if (!out.empty()) std::memcpy(out.data(), data_ + offset, out.size());
+        std::memcpy(out.data(), data_ + offset, out.size());
         return {};
     }
     if (file_ == no_file()) return fail(errc::no_data, 0, "only the header of this file was read");
@@ -2058,10 +2064,16 @@ inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const
                           static_cast<unsigned long>(out.size() < most ? out.size() : most), &n,
                           reinterpret_cast<_OVERLAPPED*>(&o)) == 0) {
             auto os = win::GetLastError();
-            if (os == win::error_handle_eof) return shrunk(offset);
-            return fail(errc::cannot_read, static_cast<int>(os), "cannot read the file").at(offset);
+            if (os != win::error_handle_eof)
+                return fail(errc::cannot_read, static_cast<int>(os), "cannot read the file")
+                    .at(offset);
+            n = 0;
         }
-        if (n == 0) return shrunk(offset);
+        if (n == 0) {
+            long long now = 0;
+            bool known = win::GetFileSizeEx(file_, reinterpret_cast<_LARGE_INTEGER*>(&now)) != 0;
+            return shrunk(known ? static_cast<std::uint64_t>(now) : offset);
+        }
         offset += n;
         out = out.subspan(n);
     }
@@ -3089,11 +3101,18 @@ class tensor {
     status prefetch() const noexcept {
         if (!is_packed()) return say(errc::needs_copy, "it is not one range of one file");
         if (file_ >= files_->size()) return say(errc::no_data, "its file is not here");
+        if (!(*files_)[file_].data) return say(errc::no_data, "only its header was read");
         return (*files_)[file_].file.prefetch(offset_, bytes_);
     }
 
     /// To be added to every element by whoever computes (Gemma's norms less one); usually 0.
     float norm_offset() const noexcept { return plan_ == nullptr ? 0.0f : plan_->norm_offset; }
+
+    /// How an adapter puts the whole tensor together where it is not packed: copies from places in
+    /// files to places in it. Empty for a packed one.
+    span<const box> boxes() const noexcept {
+        return plan_ == nullptr ? span<const box>() : span<const box>(plan_->boxes, plan_->count);
+    }
 
     // For the readers and the adapter.
     tensor(const detail::file_list& files, const detail::tensor_record& r,
@@ -3526,6 +3545,20 @@ class gguf_reader {
         return s;
     }
 
+    /// The bytes that were read are at `to` now, so names, keys and values are too.
+    void moved(const std::byte* from, const std::byte* to) noexcept {
+        auto there = [&](const void* p) { return to + (static_cast<const std::byte*>(p) - from); };
+        growing<tensor_record>& tensors = store_.tensors;
+        for (std::size_t i = first_tensor_; i < tensors.size(); ++i)
+            tensors[i].name = reinterpret_cast<const char*>(there(tensors[i].name));
+        growing<metadata::entry>& keys = store_.meta.entries();
+        for (std::size_t i = first_key_; i < keys.size(); ++i) {
+            metadata::entry& e = keys[i];
+            e.key = {reinterpret_cast<const char*>(there(e.key.data())), e.key.size()};
+            e.value.at = there(e.value.at);
+        }
+    }
+
   private:
     status parts(cursor& c, byte_span bytes) noexcept {
         if (status s = header(c, bytes); !s) return s;
@@ -3875,6 +3908,13 @@ inline status read_gguf(store& s, std::uint32_t file, gguf_facts& facts) noexcep
             if (r = f.file.read(0, {f.header.data(), f.header.size()}); !r) return r;
             r = reader.read({f.header.data(), f.header.size()}, size, more);
             if (!more) break;
+        }
+        // Of what was read, only the header is kept.
+        growing<std::byte> header;
+        if (r && f.data_begin < f.header.size() &&
+            header.append(f.header.data(), static_cast<std::size_t>(f.data_begin))) {
+            reader.moved(f.header.data(), header.data());
+            f.header = std::move(header);
         }
     }
     facts = {reader.version, reader.alignment, reader.big};
