@@ -57,7 +57,8 @@ std::string difference(const aka::adapter& a, const std::vector<st_tensor>& expe
         for (const aka::ledger_entry& e : a.made()) tied = tied || e.name == name;
         if (!tied) return "lacks " + name;
     }
-    if (natural && !a.missing().empty()) return "says that it lacks " + std::string(a.missing()[0].name);
+    if (natural && !a.missing().empty())
+        return "says that it lacks " + std::string(a.missing()[0].name);
     return {};
 }
 
@@ -88,8 +89,8 @@ void all_pairs(const test::named_model& m, outcome& out) {
             ++out.pairs;
             auto a = adapt(*file, to, known());
             if (!a) {
-                out.wrong[from.id + " -> " + to].push_back(
-                    m.name + ": " + std::string(a.error().message().view()));
+                out.wrong[from.id + " -> " + to].push_back(m.name + ": " +
+                                                           std::string(a.error().message().view()));
                 continue;
             }
             std::string d = difference(*a, tensors, m.model.config.tied && from.writes_tied,
