@@ -54,7 +54,7 @@ json identify(const fs::path& path, int exit_code, std::vector<std::string> opti
 }
 std::uint64_t hparam(const json& answer, const std::string& name) {
     const json* field = answer["hparams"].find(name);
-    return field == nullptr ? 0 : std::strtoull((*field)["value"].as_string().c_str(), nullptr, 10);
+    return field == nullptr ? 0 : (*field)["value"].as_u64();
 }
 std::vector<std::string> strings(const json& list) {
     std::vector<std::string> out;
@@ -348,6 +348,54 @@ TEST_CASE("identify: what no table knows, and the user's own table") {
     CHECK(bad.err.find("14") != std::string::npos);  // its last line
 }
 
+TEST_CASE("identify: an unknown spelling is inferred, and the table can be passed back") {
+    NEEDS_PROGRAM();
+    const test::named_model m = test::standard_models("F16")[0];
+    const test::temp_folder folder;
+    const std::pair<const char*, const char*> words[] = {
+        {"model.embed_tokens", "net.vocabulary_embedding"},
+        {"model.norm", "net.last_norm"},
+        {"lm_head", "net.unembedding"},
+        {"model.layers.", "net.stages."},
+        {"input_layernorm", "norm_before_attention"},
+        {"post_attention_layernorm", "norm_before_ffn"},
+        {"self_attn.q_proj", "mixer.query"},
+        {"self_attn.k_proj", "mixer.key"},
+        {"self_attn.v_proj", "mixer.value"},
+        {"self_attn.o_proj", "mixer.out"},
+        {"mlp.gate_proj", "ffn.gate"},
+        {"mlp.up_proj", "ffn.up"},
+        {"mlp.down_proj", "ffn.down"}};
+    auto tensors = test::find_spelling("hf_llama").write(m.model);
+    for (test::st_tensor& t : tensors)
+        for (const auto& w : words) {
+            const std::size_t at = t.name.find(w.first);
+            if (at == std::string::npos) continue;
+            if (std::string(w.first) == "model.norm" && t.name != "model.norm.weight") continue;
+            t.name.replace(at, std::string(w.first).size(), w.second);
+        }
+    test::write_sparse_safetensors(folder / "model.safetensors", tensors, {});
+    const json a = identify(folder.path(), 1);
+    CHECK(a["family"].is_null());
+    REQUIRE(a["inferred"].is_string());
+    std::map<std::string, std::string> found;
+    for (const json& r : a["renamed"].items) {
+        found[r["role"].as_string()] = r["name"].as_string();
+        CHECK(r["evidence"].size() >= 1);
+    }
+    CHECK(found["attn_q"] == "net.stages.{l}.mixer.query.{part}");
+    CHECK(found["ffn_down"] == "net.stages.{l}.ffn.down.{part}");
+    CHECK(found.size() == 12);
+    const std::string shown = run({folder.path().string()}).out;
+    CHECK(shown.find("  net.stages.{l}.mixer.query.{part} ") != std::string::npos);
+    CHECK(shown.find(" = attn_q ") != std::string::npos);
+    test::write_file(folder / "table.txt", a["inferred"].as_string());
+    const json b = identify(folder.path(), 0, {"--rules", (folder / "table.txt").string()});
+    CHECK(b["family"].as_string() == "llama");
+    CHECK(b["convention"].as_string() == "inferred");
+    CHECK(b["matched"].as_u64() == tensors.size());
+}
+
 TEST_CASE("identify: GGUF of another kind is refused by its architecture") {
     NEEDS_PROGRAM();
     const test::temp_folder folder;
@@ -389,4 +437,24 @@ TEST_CASE("identify: for people, and exit statuses") {
     const test::program_result escaped = run({empty.path().string()});
     CHECK(escaped.exit_code == 1);
     CHECK(escaped.out.find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("adapt: an engine with one spelling reads the others") {
+    const fs::path adapt = fs::path(program()).replace_filename(
+        "aka-adapt" + fs::path(program()).extension().string());
+    if (!fs::exists(adapt)) SKIP_TEST("aka-adapt was not built");
+    const auto out_of = [&](const std::string& sample, const std::string& convention) {
+        const test::program_result r = test::run_program(
+            test::shell_quote(adapt.string()) + " " +
+            test::shell_quote((test::samples() / sample).string()) + " " + convention);
+        CHECK(r.exit_code == 0);
+        return r.out;
+    };
+    const std::string reads = "cannot read the file, and reads the view";
+    CHECK(out_of("baichuan", "").find(reads) != std::string::npos);
+    CHECK(out_of("llama.gguf", "hf").find(reads) != std::string::npos);
+    // Parts of W_pack are views; rows in another order are copied.
+    CHECK(out_of("baichuan", "hf").find("copied") == std::string::npos);
+    CHECK(out_of("yi", "gguf:llama").find("copied by 1 box") != std::string::npos);
+    CHECK(out_of("yi", "gguf:qwen2").find("copied") == std::string::npos);
 }

@@ -25,7 +25,8 @@ using aka::detail::path_kind;
 // The standard's own way, where wchar_t is one code point (or, on Windows, UTF-16).
 std::string utf8(char32_t c) {
     const std::u32string s(1, c);
-    return std::filesystem::path(s).u8string().c_str();
+    const auto u = std::filesystem::path(s).u8string();  // of char8_t in C++20
+    return {u.begin(), u.end()};
 }
 
 std::string text(const path& p) {

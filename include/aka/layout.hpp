@@ -23,6 +23,11 @@ struct axis_sizes {
     std::uint64_t rotary = 0;  ///< rows of a head that turn: 2 * i; the rest of them is r
     std::uint64_t f = 0, f_exps = 0, f_shexp = 0, e = 0;
 
+    friend bool operator==(const axis_sizes& a, const axis_sizes& b) noexcept {
+        return a.v == b.v && a.x == b.x && a.kv == b.kv && a.g == b.g && a.d == b.d &&
+               a.head == b.head && a.rotary == b.rotary && a.f == b.f && a.f_exps == b.f_exps &&
+               a.f_shexp == b.f_shexp && a.e == b.e;
+    }
     std::uint64_t of(axis a, role r) const noexcept {
         switch (a) {
             case axis::v:

@@ -7467,6 +7467,11 @@ struct axis_sizes {
     std::uint64_t rotary = 0;  ///< rows of a head that turn: 2 * i; the rest of them is r
     std::uint64_t f = 0, f_exps = 0, f_shexp = 0, e = 0;
 
+    friend bool operator==(const axis_sizes& a, const axis_sizes& b) noexcept {
+        return a.v == b.v && a.x == b.x && a.kv == b.kv && a.g == b.g && a.d == b.d &&
+               a.head == b.head && a.rotary == b.rotary && a.f == b.f && a.f_exps == b.f_exps &&
+               a.f_shexp == b.f_shexp && a.e == b.e;
+    }
     std::uint64_t of(axis a, role r) const noexcept {
         switch (a) {
             case axis::v:
@@ -11213,7 +11218,9 @@ class adapter_builder {
         std::size_t roles = 0;
         for (const bound_name& b : id_.names())
             if (b.row != nullptr && b.row->is_tensor()) roles += b.row->roles.size();
-        if (!by_source_.reserve(roles) || !used_.resize(source_.size())) return detail::no_memory();
+        if (!by_source_.reserve(roles) || !used_.resize(source_.size()) ||
+            !placed_.resize(catalog_.row_count()) || !wanted_.resize(catalog_.row_count()))
+            return detail::no_memory();
         for (std::uint32_t i = 0; i < id_.names().size(); ++i) {
             const bound_name& b = id_.names()[i];
             if (b.row == nullptr || !b.row->is_tensor() || b.part == nullptr) continue;
@@ -11390,7 +11397,47 @@ class adapter_builder {
                p.kind != part_kind::rows;
     }
 
-    status place_source(std::uint32_t tensor, placement& out, axis_sizes& z) noexcept {
+    // Where the roles of a stored tensor lie. Layers repeat themselves, so each kind of tensor is
+    // walked once.
+    struct placed {
+        placed* next;
+        const part_info* part;
+        std::int32_t layer;  // where layers differ
+        bool of_expert;
+        std::uint32_t rank;
+        std::uint64_t dims[4];
+        axis_sizes sizes;
+        placement where;
+    };
+    status place_source(std::uint32_t tensor, const placed*& out) noexcept {
+        const bound_name& b = id_.names()[tensor];
+        const detail::tensor_record& r = store_->source->tensors[tensor];
+        std::int32_t layer = id_.hparams().layers_differ() ? b.layer : -1;
+        placed*& first = placed_[b.row->number];
+        if (r.rank <= 4) {
+            for (placed* p = first; p != nullptr; p = p->next) {
+                if (p->part != b.part || p->layer != layer || p->of_expert != (b.expert >= 0) ||
+                    p->rank != r.rank)
+                    continue;
+                bool same = true;
+                for (std::uint32_t i = 0; i < r.rank; ++i) same = same && p->dims[i] == r.dims[i];
+                if (same) return out = p, status();
+            }
+        }
+        auto* p = store_->names.make<placed>();
+        if (p == nullptr) return detail::no_memory();
+        p->part = b.part;
+        p->layer = layer;
+        p->of_expert = b.expert >= 0;
+        p->rank = r.rank;
+        if (r.rank <= 4)
+            for (std::uint32_t i = 0; i < r.rank; ++i) p->dims[i] = r.dims[i];
+        if (status s = walk_source(tensor, p->where, p->sizes); !s) return s;
+        p->next = first;
+        first = p;
+        return out = p, status();
+    }
+    status walk_source(std::uint32_t tensor, placement& out, axis_sizes& z) noexcept {
         const bound_name& b = id_.names()[tensor];
         aka::tensor t = source_[tensor];
         z = sizes_of(b, tensor);
@@ -11405,6 +11452,31 @@ class adapter_builder {
             if (out.elements != n) return contradiction(t, out, z);
         }
         return {};
+    }
+    // The same for what is wanted.
+    struct wanted {
+        wanted* next;
+        std::string_view layout;
+        bool inputs;
+        axis_sizes sizes;
+        placement where;
+    };
+    status place_target(const name_row& row, std::string_view layout, bool inputs,
+                        const axis_sizes& sizes, const placement*& out) noexcept {
+        wanted*& first = wanted_[row.number];
+        for (wanted* p = first; p != nullptr; p = p->next)
+            if (p->inputs == inputs && p->layout == layout && p->sizes == sizes)
+                return out = &p->where, status();
+        auto* p = store_->names.make<wanted>();
+        if (p == nullptr) return detail::no_memory();
+        if (status s = walk(layout, row.roles[0], want_.rope, sizes, inputs, p->where); !s)
+            return s;
+        p->layout = layout;
+        p->inputs = inputs;
+        p->sizes = sizes;
+        p->next = first;
+        first = p;
+        return out = &p->where, status();
     }
     // Elements of one row of a part that has rows of its own make.
     static std::uint64_t unit_of(const tensor& t) noexcept {
@@ -11435,23 +11507,17 @@ class adapter_builder {
             return detail::fail(errc::bad_hparams, error::nowhere, "the hyper-parameters say ",
                                 h.n_layer, " layers, the file has ", id_.n_layer());
         if (!heads_known()) return {};
-        placement p;
-        axis_sizes z;
+        const placed* p = nullptr;
         for (std::uint32_t i = 0; i < id_.names().size(); ++i) {
             const bound_name& b = id_.names()[i];
             if (b.row == nullptr || !b.row->is_tensor() || b.part == nullptr || b.head >= 0)
                 continue;
-            if (status s = place_source(i, p, z); !s) return s;
+            if (status s = place_source(i, p); !s) return s;
         }
         return {};
     }
 
     // --- one target tensor from its sources
-
-    struct piece {
-        std::uint32_t tensor;
-        box b;
-    };
 
     bool same_layout(const name_row& from, const name_row& to) const noexcept {
         if (from.role_set != to.role_set || from.layout != to.layout || want_.shard.world != 1)
@@ -11512,9 +11578,10 @@ class adapter_builder {
             return detail::fail(errc::bad_hparams, error::nowhere,
                                 "the number of heads is not known (no config), so ",
                                 detail::quoted{like.name()}, " cannot be put into another layout");
-        placement from, to;
-        axis_sizes z;
-        if (status s = place_source(any, from, z); !s) return s;
+        const placed* stored = nullptr;
+        if (status s = place_source(any, stored); !s) return s;
+        const placement& from = stored->where;
+        const axis_sizes& z = stored->sizes;
         axis_sizes cut = z;
         cut.e = id_.sizes(layer < 0 ? 0 : static_cast<std::uint64_t>(layer)).e;
         if (status s = cut_sizes(cut); !s) return s;
@@ -11525,11 +11592,15 @@ class adapter_builder {
         // One expert's tensor lacks the axis that a stack has.
         axis_sizes own = cut;
         if (index >= 0 && is_expert(r)) own.e = 1;
-        if (status s = walk(layout, r, want_.rope, own, has_inputs(*part.info), to); !s) return s;
+        const placement* target_place = nullptr;
+        if (status s = place_target(row, layout, has_inputs(*part.info), own, target_place); !s)
+            return s;
+        const placement& to = *target_place;
         std::uint64_t unit = kind == part_kind::rows ? unit_of(like) : 1;
         if (kind == part_kind::rows)
             if (status s = rows_whole(row, layer, z, own, any); !s) return s;
         pieces_.clear();
+        last_ = copied();
         if (to.opaque) {
             if (!from.opaque)
                 return detail::fail(errc::bad_layout, error::nowhere, name(r),
@@ -11553,7 +11624,7 @@ class adapter_builder {
                 atom_place one = place;
                 one.restrict_to(axis::e, e, 1);
                 if (status s = zip_one(one, layer, static_cast<std::int32_t>(e),
-                                       static_cast<std::int32_t>(e), part, like, unit);
+                                       static_cast<std::int32_t>(e), part, like, unit, &place);
                     !s)
                     return s;
             }
@@ -11605,43 +11676,63 @@ class adapter_builder {
     // stack, of which expert `expert` is taken.
     status zip_one(const atom_place& to, std::int32_t layer, std::int32_t index,
                    std::int32_t expert, const seen_part& part, const tensor& like,
-                   std::uint64_t unit) noexcept {
+                   std::uint64_t unit, const atom_place* whole = nullptr) noexcept {
         std::uint32_t t = find(to.role, layer, index, *part.info);
         bool stacked = t == none && index >= 0;
         if (stacked) t = find(to.role, layer, -1, *part.info);
         if (t == none)
             return detail::fail(errc::missing_tensor, error::nowhere, "layer ", layer, " lacks ",
                                 name(to.role), expert < 0 ? "" : " of an expert");
-        tensor src = source_[t];
+        const detail::tensor_record& src = store_->source->tensors[t];
         if (src.dtype() != like.dtype())
             return detail::fail(errc::unsupported, error::nowhere, "tensors ",
                                 detail::quoted{like.name()}, " (", like.dtype_name(), ") and ",
-                                detail::quoted{src.name()}, " (", src.dtype_name(),
+                                detail::quoted{src.name_view()}, " (", source_[t].dtype_name(),
                                 ") would have to be one tensor");
-        placement p;
-        axis_sizes z;
-        if (status s = place_source(t, p, z); !s) return s;
-        const atom_place* from = p.find(to.role, to.rest);
+        const placed* p = nullptr;
+        if (status s = place_source(t, p); !s) return s;
+        box b;
+        // The experts of a stack differ in nothing but where they begin.
+        if (whole != nullptr && p == last_.from && whole == last_.to && !stacked) {
+            b = last_.b;
+            std::uint64_t more = 0;
+            if (!detail::bytes_of(src.dtype(), (to.base - last_.base) * unit, more))
+                return no_blocks(t);
+            b.dst += more;
+        } else {
+            if (status s = zip_new(*p, to, t, stacked ? expert : -1, unit, b); !s) return s;
+            last_.from = p;
+            last_.to = stacked ? nullptr : whole;
+            last_.base = to.base;
+            last_.b = b;
+        }
+        b.file = src.file;
+        b.src += src.offset;
+        used_[t] = 1;
+        return pieces_.push(b) ? status() : status(detail::no_memory());
+    }
+    AKA_COLD status no_blocks(std::uint32_t t) const noexcept {
+        return detail::fail(errc::bad_block, error::nowhere, "tensor ",
+                            detail::quoted{source_[t].name()}, ": not whole blocks")
+            .in(source_[t].file());
+    }
+    status zip_new(const placed& p, const atom_place& to, std::uint32_t t, std::int32_t expert,
+                   std::uint64_t unit, box& out) noexcept {
+        tensor src = source_[t];
+        const atom_place* from = p.where.find(to.role, to.rest);
         if (from == nullptr)
             return detail::fail(errc::bad_layout, error::nowhere, "tensor ",
                                 detail::quoted{src.name()}, " does not have ", name(to.role));
         atom_place f = *from;
-        if (stacked && !f.restrict_to(axis::e, static_cast<std::uint64_t>(expert), 1))
+        if (expert >= 0 && !f.restrict_to(axis::e, static_cast<std::uint64_t>(expert), 1))
             return detail::fail(errc::out_of_range, error::nowhere, "tensor ",
                                 detail::quoted{src.name()}, " has no expert ", expert);
-        cut_source(f, z);
-        piece out;
-        out.tensor = t;
-        if (status s = zip(f, to, src.dtype(), out.b); !s && unit == 1) {
-            error e = s.error();
-            return e.in(src.file());
-        }
-        if (unit != 1)
-            if (status s = zip_rows(f, to, src, unit, out.b); !s) return s;
-        out.b.file = src.file_index();
-        out.b.src += src.offset();
-        used_[t] = 1;
-        return pieces_.push(out) ? status() : status(detail::no_memory());
+        cut_source(f, p.sizes);
+        if (unit != 1) return zip_rows(f, to, src, unit, out);
+        status s = zip(f, to, src.dtype(), out);
+        if (s) return s;
+        error e = s.error();
+        return e.in(src.file());
     }
     // The same for rows of `unit` elements: the row is the element.
     status zip_rows(const atom_place& f, const atom_place& to, const tensor& src,
@@ -11772,9 +11863,9 @@ class adapter_builder {
         const detail::tensor_plan* plan = nullptr;
         float offset = pending(row, part);
         std::uint64_t covered = 0;
-        for (const piece& p : pieces_) {
+        for (const box& b : pieces_) {
             box_extent e;
-            if (!measure(p.b, e) || e.dst_end > r.bytes)
+            if (!measure(b, e) || e.dst_end > r.bytes)
                 return detail::fail(errc::bad_layout, error::nowhere, "'", row.pattern,
                                     "': a box leaves the tensor");
             covered += e.bytes;
@@ -11782,18 +11873,13 @@ class adapter_builder {
         if (covered != r.bytes)
             return detail::fail(errc::bad_layout, error::nowhere, "'", row.pattern, "' of layer ",
                                 layer, ": ", covered, " of its ", r.bytes, " bytes are known");
-        if (pieces_.size() == 1 && pieces_[0].b.depth == 0 && offset == 0) {
-            r.file = pieces_[0].b.file;
-            r.offset = pieces_[0].b.src;
-        } else {
-            boxes_.clear();
-            for (const piece& p : pieces_)
-                if (!boxes_.push(p.b)) return detail::no_memory();
-            r.file = pieces_[0].b.file;
-            if (status s = keep_plan(boxes_.data(), static_cast<std::uint32_t>(boxes_.size()),
-                                     offset, plan);
-                !s)
-                return s;
+        r.file = pieces_[0].file;
+        if (pieces_.size() == 1 && pieces_[0].depth == 0 && offset == 0) {
+            r.offset = pieces_[0].src;
+        } else if (status s = keep_plan(pieces_.data(), static_cast<std::uint32_t>(pieces_.size()),
+                                        offset, plan);
+                   !s) {
+            return s;
         }
         return add(row, layer, index, part, r, plan);
     }
@@ -11847,15 +11933,15 @@ class adapter_builder {
         if (heads)
             n = id_.sizes(layer < 0 ? 0 : static_cast<std::uint64_t>(layer)).kv * id_.sizes(0).g;
         bool any = false;
-        for (std::uint64_t i = 0; i < n; ++i) {
-            auto index = each || heads ? static_cast<std::int32_t>(i) : -1;
-            for (const seen_part& p : parts_) {
-                if (!writes(row, p)) continue;
-                if (superseded(row, p)) {
-                    any = true;
-                    continue;
-                }
+        for (const seen_part& p : parts_) {
+            if (!writes(row, p)) continue;
+            if (superseded(row, p)) {
+                any = true;
+                continue;
+            }
+            for (std::uint64_t i = 0; i < n; ++i) {
                 bool made = false;
+                auto index = each || heads ? static_cast<std::int32_t>(i) : -1;
                 if (status s = make(row, layer, index, p, made); !s) return s;
                 any = any || (made && (p.info->kind == part_kind::weight ||
                                        p.info->kind == part_kind::columns ||
@@ -11915,10 +12001,18 @@ class adapter_builder {
     rope_order from_rope_ = rope_order::unknown;
     detail::store_ref store_;
     detail::coordinate_map by_source_, by_role_;
+    detail::growing<placed*> placed_;  // by row
+    detail::growing<wanted*> wanted_;
     detail::growing<seen_part> parts_;
     detail::growing<std::uint8_t> used_;
-    detail::growing<piece> pieces_;
-    detail::growing<box> boxes_;
+    detail::growing<box> pieces_;
+    struct copied {
+        const placed* from = nullptr;
+        const atom_place* to = nullptr;
+        std::uint64_t base = 0;
+        box b;
+    };
+    copied last_;
     detail::growing<entry> entries_;
     detail::growing<ledger_entry> missing_, unbound_, made_;
     std::uint64_t have_ = 0;

@@ -1,0 +1,93 @@
+// The command line: --flag, --option=VALUE, a letter for some, and everything else in order.
+#ifndef AKA_CLI_ARGS_HPP
+#define AKA_CLI_ARGS_HPP
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cli {
+
+class arguments {
+  public:
+    void flag(std::string_view name, bool& to, char letter = 0) {
+        known_.push_back({name, letter, &to, nullptr, {}});
+    }
+    // `choices`, if there are any, are the only values that it can have.
+    void option(std::string_view name, std::string& to,
+                std::vector<std::string_view> choices = {}) {
+        known_.push_back({name, 0, nullptr, &to, std::move(choices)});
+    }
+
+    // False: error() says what is wrong. `--` ends the options.
+    bool parse(int argc, char** argv) {
+        bool only_words = false;
+        for (int i = 1; i < argc; ++i) {
+            const std::string_view a = argv[i];
+            if (only_words || a.size() < 2 || a[0] != '-') {
+                words_.push_back(a);
+            } else if (a == "--") {
+                only_words = true;
+            } else if (a[1] == '-') {
+                if (!long_option(a.substr(2), i, argc, argv)) return false;
+            } else if (!letters(a.substr(1))) {
+                return false;
+            }
+        }
+        return true;
+    }
+    const std::vector<std::string_view>& words() const { return words_; }
+    const std::string& error() const { return error_; }
+
+  private:
+    struct known {
+        std::string_view name;
+        char letter;
+        bool* flag;
+        std::string* value;
+        std::vector<std::string_view> choices;
+    };
+
+    bool fail(std::string what) { return error_ = std::move(what), false; }
+
+    bool long_option(std::string_view text, int& i, int argc, char** argv) {
+        const std::size_t equals = text.find('=');
+        const std::string_view name = text.substr(0, equals);
+        for (const known& k : known_) {
+            if (k.name != name) continue;
+            if (k.flag != nullptr) {
+                if (equals != text.npos) return fail("--" + std::string(name) + " takes no value");
+                return *k.flag = true;
+            }
+            if (equals == text.npos && i + 1 >= argc)
+                return fail("--" + std::string(name) + " needs a value");
+            *k.value = equals == text.npos ? argv[++i] : std::string(text.substr(equals + 1));
+            bool good = k.choices.empty();
+            std::string all;
+            for (const std::string_view c : k.choices) {
+                good = good || *k.value == c;
+                (all += all.empty() ? "" : ", ") += c;
+            }
+            return good || fail("--" + std::string(name) + " is one of " + all + ", not '" +
+                                *k.value + "'");
+        }
+        return fail("unknown option '--" + std::string(name) + "'");
+    }
+    bool letters(std::string_view text) {
+        for (const char c : text) {
+            bool found = false;
+            for (const known& k : known_)
+                if (k.flag != nullptr && k.letter == c) found = *k.flag = true;
+            if (!found) return fail("unknown option '-" + std::string(1, c) + "'");
+        }
+        return true;
+    }
+
+    std::vector<known> known_;
+    std::vector<std::string_view> words_;
+    std::string error_;
+};
+
+}  // namespace cli
+
+#endif  // AKA_CLI_ARGS_HPP

@@ -1,0 +1,107 @@
+// A table: columns as wide as their widest cell, two spaces between them.
+#ifndef AKA_CLI_TABLE_HPP
+#define AKA_CLI_TABLE_HPP
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "terminal.hpp"
+#include "text.hpp"
+
+namespace cli {
+
+class table {
+  public:
+    enum class align { left, right };
+
+    // Where a terminal is too narrow: `shrink` cuts texts in the middle, and if that is not enough
+    // columns that can be left out are, the last one first.
+    enum class narrow { keep, shrink, leave_out };
+    table& column(std::string title, align a = align::left, style s = style::plain,
+                  narrow n = narrow::keep) {
+        columns_.push_back({std::move(title), a, s, n, 0});
+        return *this;
+    }
+    // Cells are text for people: escape what comes from a file.
+    void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+    bool empty() const { return rows_.empty(); }
+
+    void print(std::FILE* out, const look& l) {
+        measure(l);
+        std::vector<std::string> titles;
+        for (const column_info& c : columns_) titles.push_back(c.title);
+        print_row(out, l, titles, true);
+        for (const std::vector<std::string>& r : rows_) print_row(out, l, r, false);
+    }
+
+  private:
+    struct column_info {
+        std::string title;
+        align side;
+        style s;
+        narrow when_narrow;
+        std::size_t wide;
+    };
+
+    static constexpr std::size_t least = 24;  // of a column that shrinks
+
+    void measure(const look& l) {
+        std::size_t all = 0;
+        for (std::size_t i = 0; i < columns_.size(); ++i) {
+            column_info& c = columns_[i];
+            bool used = false;
+            for (const auto& r : rows_) {
+                c.wide = std::max(c.wide, width(r[i]));
+                used = used || !r[i].empty();
+            }
+            // A column that nobody uses is not shown.
+            c.wide = used ? std::max(c.wide, width(c.title)) : 0;
+            all += used ? c.wide + 2 : 0;
+        }
+        if (l.columns == 0) return;
+        const std::size_t room = l.columns + 2;  // the last column has nothing behind it
+        column_info* soft = nullptr;
+        for (column_info& c : columns_)
+            if (c.when_narrow == narrow::shrink) soft = &c;
+        const std::size_t spare = soft == nullptr || soft->wide < least ? 0 : soft->wide - least;
+        for (auto c = columns_.rbegin(); c != columns_.rend() && all > room + spare; ++c) {
+            if (c->when_narrow != narrow::leave_out || c->wide == 0) continue;
+            all -= c->wide + 2;
+            c->wide = 0;
+        }
+        if (all > room && spare != 0) soft->wide -= std::min(spare, all - room);
+    }
+
+    void print_row(std::FILE* out, const look& l, const std::vector<std::string>& cells,
+                   bool title) const {
+        std::string line;
+        std::size_t owed = 0;  // blanks, written only where something follows them
+        for (std::size_t i = 0; i < columns_.size(); ++i) {
+            const column_info& c = columns_[i];
+            if (c.wide == 0) continue;
+            const std::string text = cut_middle(cells[i], c.wide);
+            const std::size_t n = width(text), pad = n < c.wide ? c.wide - n : 0;
+            const std::size_t before = c.side == align::right ? pad : 0;
+            if (n != 0) {
+                line.append(owed + before, ' ');
+                line += l.paint(text, title ? style::dim : c.s);
+                owed = 2 + pad - before;
+            } else {
+                owed += c.wide + 2;
+            }
+        }
+        line += '\n';
+        std::fwrite(line.data(), 1, line.size(), out);
+    }
+
+    std::vector<column_info> columns_;
+    std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace cli
+
+#endif  // AKA_CLI_TABLE_HPP
