@@ -194,6 +194,7 @@ TEST_CASE("box: simplifying changes the loops, not the copy") {
         CAPTURE(said(s));
         CHECK((moves_of(s) == moves_of(b)));  // in the same order, even
         CHECK(s.depth <= b.depth);
+        for (unsigned k = 0; k < s.depth; ++k) CHECK(s.loops[k].n != 1);
         CHECK(s.file == b.file);
         box again = s;
         aka::simplify(again);

@@ -212,10 +212,13 @@ namespace {
 
 // Counts how many there are; can be moved, not copied.
 struct counted {
-    static inline int alive = 0;
+    static inline int alive = 0, from_itself = 0;
     int value;
     explicit counted(int v) noexcept : value(v) { ++alive; }
-    counted(counted&& o) noexcept : value(std::exchange(o.value, -1)) { ++alive; }
+    counted(counted&& o) noexcept : value(std::exchange(o.value, -1)) {
+        ++alive;
+        from_itself += this == &o;
+    }
     counted& operator=(counted&&) = delete;  // result must not need it
     ~counted() { --alive; }
 };
@@ -266,6 +269,7 @@ TEST_CASE("result: construction, moves and assignment keep one object alive") {
         }
     }
     CHECK(counted::alive == 0);
+    CHECK(counted::from_itself == 0);
     CHECK(made(3).value_or(counted(4)).value == 3);
     CHECK(failed(3).value_or(counted(4)).value == 4);
     CHECK(counted::alive == 0);
