@@ -438,49 +438,6 @@ TEST_CASE("checkpoint: an index that is none says where it goes wrong") {
     }
 }
 
-TEST_CASE("checkpoint: names alone, where asked for, of shards that are absent or foreign") {
-    const test::temp_folder folder;
-    const std::map<std::string, std::string> map = {
-        {"x", "model-1.bin"}, {"y", "model-1.bin"}, {"a", "model-2.bin"}};
-    const auto check = [&](const aka::result<checkpoint>& c) {
-        REQUIRE_OK(c);
-        CHECK(c->format() == aka::checkpoint_format::index);
-        CHECK(c->size() == 3);
-        CHECK(c->file_count() == 0);
-        CHECK(c->notes().size() == 2);
-        CHECK(*c->metadata().find("total_size").as<int>() == 1);
-        for (const auto& entry : map) {
-            const aka::tensor t = c->find(entry.first);
-            REQUIRE(t);
-            CHECK(t.name() == entry.first);
-            CHECK_FALSE(t.has_shape());
-            CHECK(t.dtype() == aka::dtype::unknown);
-            CHECK(t.file().empty());
-            CHECK_FALSE(t.is_view());
-            CHECK_REFUSED(t.bytes(), no_data);
-            CHECK_REFUSED(t.slice(0, 0, 0), no_data);
-            CHECK_REFUSED(t.copy_to({}), no_data);
-            CHECK_REFUSED(t.prefetch(), no_data);
-        }
-    };
-    save_index(folder / "pytorch_model.bin.index.json", map);
-    const auto refused = checkpoint::open(folder.path());
-    CHECK_REFUSED(refused, not_a_checkpoint);
-    CHECK(test::mentions(refused.error(), "pytorch_model.bin.index.json"));
-    check(checkpoint::open(folder.path(), names_only));
-    for (const char* present : {"", "model-1.bin"}) {
-        if (*present != '\0') test::write_file(folder / present, "PK");
-        const fs::path index = folder / "pytorch_model.bin.index.json";
-        CHECK_REFUSED(checkpoint::open(index), not_a_checkpoint);
-        check(checkpoint::open(index, names_only));
-    }
-    // With shards there, the option changes nothing.
-    save(folder / "s.safetensors", {filled("x", "U8", {1})});
-    save_index(folder / "model.safetensors.index.json", {{"x", "s.safetensors"}});
-    CHECK(checkpoint::open(folder.path(), names_only)->format() ==
-          aka::checkpoint_format::safetensors);
-}
-
 TEST_CASE("checkpoint: tensors live as long as any handle, wherever the handles go") {
     const test::temp_folder folder;
     const auto tensors = model();

@@ -453,3 +453,19 @@ TEST_CASE("gguf cases: memory grows with the file, not with what it claims") {
         CHECK(memory.largest() <= 5 * rest.size());
     }
 }
+
+TEST_CASE("gguf cases: of a large file with a wrong length, no more is read than it takes to see") {
+    const test::temp_folder folder;
+    gguf_writer w;
+    w.add("tokens", std::vector<std::string>{"a", "b", "c"});
+    w.add_tensor("a", 24, {std::uint64_t{1} << 31});
+    for (const std::size_t item : {0u, 2u}) {
+        w.kvs[0].second.items[item].claimed = std::uint64_t{1} << 40;
+        w.save(folder / "a.gguf");
+        for (const aka::access how : {aka::access::map, aka::access::read, aka::access::header}) {
+            test::alloc_scope memory;
+            CHECK_REFUSED(aka::gguf::open(folder / "a.gguf", {how}), bad_string);
+            CHECK(memory.largest() <= 2 << 20);
+        }
+    }
+}

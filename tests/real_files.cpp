@@ -252,6 +252,55 @@ TEST_CASE("real files: the samples of the repository") {
         CHECK(fs::path(std::string(t.file())).filename().string() == map.at(std::string(t.name())));
 }
 
+TEST_CASE(
+    "real files: what an index alone gives, where asked for, of shards that are absent or "
+    "foreign") {
+    aka::checkpoint_options list_names;
+    list_names.names_only = true;
+    const test::temp_folder folder;
+    const std::map<std::string, std::string> map = {
+        {"x", "model-1.bin"}, {"y", "model-1.bin"}, {"a", "model-2.bin"}};
+    const auto check = [&](const aka::result<checkpoint>& c) {
+        REQUIRE_OK(c);
+        CHECK(c->format() == aka::checkpoint_format::index);
+        CHECK(c->size() == 3);
+        CHECK(c->file_count() == 0);
+        CHECK(c->notes().size() == 2);
+        CHECK(*c->metadata().find("total_size").as<int>() == 1);
+        for (const auto& entry : map) {
+            const aka::tensor t = c->find(entry.first);
+            REQUIRE(t);
+            CHECK(t.name() == entry.first);
+            CHECK_FALSE(t.has_shape());
+            CHECK(t.dtype() == aka::dtype::unknown);
+            CHECK(t.file().empty());
+            CHECK_FALSE(t.is_view());
+            CHECK_REFUSED(t.bytes(), no_data);
+            CHECK_REFUSED(t.slice(0, 0, 0), no_data);
+            CHECK_REFUSED(t.copy_to({}), no_data);
+            CHECK_REFUSED(t.prefetch(), no_data);
+        }
+    };
+    test::write_file(folder / "pytorch_model.bin.index.json", test::index_json(map, 1));
+    const auto refused = checkpoint::open(folder.path());
+    CHECK_REFUSED(refused, not_a_checkpoint);
+    CHECK(test::mentions(refused.error(), "pytorch_model.bin.index.json"));
+    check(checkpoint::open(folder.path(), list_names));
+    for (const char* present : {"", "model-1.bin"}) {
+        if (*present != '\0') test::write_file(folder / present, "PK");
+        const fs::path index = folder / "pytorch_model.bin.index.json";
+        CHECK_REFUSED(checkpoint::open(index), not_a_checkpoint);
+        check(checkpoint::open(index, list_names));
+    }
+    // With shards there, the option changes nothing.
+    test::write_file(folder / "s.safetensors",
+                     test::write_safetensors({test::filled("x", "U8", {1})}));
+    test::write_file(folder / "model.safetensors.index.json",
+                     test::index_json({{"x", "s.safetensors"}}, 1));
+    CHECK(checkpoint::open(folder.path(), list_names)->format() ==
+          aka::checkpoint_format::safetensors);
+}
+
 TEST_CASE("real files: indexes of real models, as lists of names") {
     SKIP_WITHOUT_DATA();
     aka::checkpoint_options names_only;

@@ -141,6 +141,15 @@ void check_same(const aka::tensor& t, const packed& p, bool view, test::rng& ran
     }
     for (const std::uint64_t i : {n, UINT64_MAX}) CHECK(rows(t, i, 1, row) == "out_of_range");
     CHECK(rows(t, 1, UINT64_MAX, row) == "out_of_range");
+    CHECK_REFUSED(t.select(n), out_of_range);
+    if (n == 0 || p.shape.size() > 8) return;
+    // One of them, without its dimension: where an inner one is cut, only if it is the only one.
+    const std::uint64_t i = random.below(n), size = p.data.size() / n;
+    const auto one = t.select(i);
+    if (t.is_packed()) CHECK(test::code(one) == (whole || n == 1 ? "none" : "bad_block"));
+    if (!one) return;
+    CHECK(test::shape_of(*one) == dims(p.shape.begin() + 1, p.shape.end()));
+    CHECK((copied(*one) == "=" + part(p.data, i * size, size)));
 }
 
 // Slices of slices of ..., the same in every way of reading.

@@ -209,11 +209,7 @@ class gguf_reader {
         if (size != 0) {
             if (c.take(n * size) == nullptr) return cut_off(c, "an array");
         } else if (v.element == value_type::string) {
-            if (!skip_strings(c, n))
-                return c.left() < size_ - c.pos() || size_ == file_size_
-                           ? status(fail(errc::bad_string, c.pos(), "key ", quoted{key},
-                                         ": a string reaches past the end of the file"))
-                           : cut_off(c, "an array");
+            if (!skip_strings(c, n)) return long_string(c, key);
         } else {
             for (std::uint64_t i = 0; i < n; ++i)
                 if (status r = value(c, key, v.element, depth + 1, nullptr); !r) return r;
@@ -235,7 +231,7 @@ class gguf_reader {
             left -= size;
         }
         c.take(static_cast<std::uint64_t>(p - c.at()));
-        return n == 0 || c.need(~std::uint64_t{0});
+        return n == 0;
     }
     bool skip_strings(cursor& c, std::uint64_t n) const noexcept {
         if (format_.narrow)
@@ -243,6 +239,20 @@ class gguf_reader {
                        : skip_strings_as<false, std::uint32_t>(c, n);
         return big ? skip_strings_as<true, std::uint64_t>(c, n)
                    : skip_strings_as<false, std::uint64_t>(c, n);
+    }
+
+    // The string at the cursor does not end in the bytes that are here. If it does not in the file
+    // either, reading more of that is no use.
+    AKA_COLD status long_string(cursor& c, std::string_view key) const noexcept {
+        const std::byte* p = c.at();
+        std::uint64_t width = format_.narrow ? 4 : 8;
+        bool past =
+            size_ == file_size_ || (c.left() >= width && load_length(p, format_) > left(c) - width);
+        if (past)
+            return fail(errc::bad_string, c.pos(), "key ", quoted{key},
+                        ": a string reaches past the end of the file");
+        c.need(~std::uint64_t{0});
+        return cut_off(c, "an array");
     }
 
     status infos(cursor& c) noexcept {
