@@ -107,6 +107,8 @@ class cursor {
         at_ += n;
         return p;
     }
+    /// For a reader that has looked at `left()` itself.
+    void jump(const std::byte* to) noexcept { at_ = to; }
     bool need(std::uint64_t n) noexcept {
         if (!AKA_LIKELY(n <= left())) ok_ = false;
         return ok_;

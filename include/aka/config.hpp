@@ -59,14 +59,17 @@
 #define AKA_LIKELY(x) __builtin_expect(static_cast<bool>(x), 1)
 #define AKA_COLD __attribute__((cold, noinline))
 #define AKA_INLINE __attribute__((always_inline)) inline
+#define AKA_PREFETCH(p) __builtin_prefetch(p, 1)
 #elif defined(_MSC_VER)
 #define AKA_LIKELY(x) (x)
 #define AKA_COLD __declspec(noinline)
 #define AKA_INLINE __forceinline
+#define AKA_PREFETCH(p) ((void)(p))
 #else
 #define AKA_LIKELY(x) (x)
 #define AKA_COLD
 #define AKA_INLINE inline
+#define AKA_PREFETCH(p) ((void)(p))
 #endif
 
 // Marks a view that must not outlive what it was taken from; clang warns where it does.

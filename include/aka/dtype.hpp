@@ -118,6 +118,24 @@ constexpr ggml_type_map make_ggml_type_map() noexcept {
 }
 inline constexpr ggml_type_map ggml_types = make_ggml_type_map();
 
+/// Blocks have 1, 2, 4, ... elements: as a shift, since dividing is slow.
+struct block_shift_map {
+    std::uint8_t of[dtype_count];
+};
+constexpr block_shift_map make_block_shift_map() noexcept {
+    block_shift_map m{};
+    for (std::size_t i = 1; i < dtype_count; ++i)
+        while ((1u << m.of[i]) < dtype_table[i].block_elements) ++m.of[i];
+    return m;
+}
+inline constexpr block_shift_map block_shifts = make_block_shift_map();
+constexpr bool blocks_are_powers_of_two() noexcept {
+    for (std::size_t i = 1; i < dtype_count; ++i)
+        if ((1u << block_shifts.of[i]) != dtype_table[i].block_elements) return false;
+    return true;
+}
+static_assert(blocks_are_powers_of_two(), "block_shifts divides by shifting");
+
 }  // namespace detail
 
 constexpr const dtype_info& info(dtype t) noexcept {

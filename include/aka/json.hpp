@@ -42,6 +42,18 @@ inline std::size_t find_bad_utf8(std::string_view text) noexcept {
     return static_cast<std::size_t>(p - text.data());
 }
 
+// In sixteen characters, the first that is a quote, a backslash, a control character or not ASCII;
+// 16: none is.
+#if defined(__SSE2__) && (defined(__GNUC__) || defined(__clang__))
+typedef char sixteen __attribute__((vector_size(16)));  // <emmintrin.h> has too many lines
+typedef signed char sixteen_signed __attribute__((vector_size(16)));
+AKA_INLINE unsigned first_special(const char* p) noexcept {
+    auto v = load_native<sixteen_signed>(p);
+    auto hit = (v == '"') | (v == '\\') | (v < 0x20);  // what is not ASCII is below 0
+    auto mask = static_cast<unsigned>(__builtin_ia32_pmovmskb128(reinterpret_cast<sixteen>(hit)));
+    return static_cast<unsigned>(__builtin_ctz(mask | 0x10000));
+}
+#else
 inline unsigned lowest_byte(std::uint64_t mask) noexcept {
 #if defined(__GNUC__) || defined(__clang__)
     return static_cast<unsigned>(__builtin_ctzll(mask)) >> 3;
@@ -50,6 +62,40 @@ inline unsigned lowest_byte(std::uint64_t mask) noexcept {
     for (; (mask & 0xff) == 0; mask >>= 8) ++n;
     return n;
 #endif
+}
+AKA_INLINE std::uint64_t special(std::uint64_t w) noexcept {
+    constexpr std::uint64_t ones = 0x0101010101010101, high = 0x8080808080808080;
+    std::uint64_t quote = w ^ (ones * '"'), back = w ^ (ones * '\\');
+    return (((quote - ones) & ~quote) | ((back - ones) & ~back) | ((w - ones * 0x20) & ~w) | w) &
+           high;
+}
+AKA_INLINE unsigned first_special(const char* p) noexcept {
+    std::uint64_t a = special(load_le<std::uint64_t>(p)),
+                  b = special(load_le<std::uint64_t>(p + 8));
+    if (a != 0) return lowest_byte(a);
+    return b != 0 ? 8 + lowest_byte(b) : 16;
+}
+#endif
+
+/// The closing quote of a string of plain ASCII that begins at p, its characters hashed on the way.
+/// Null: something in it, or the end of the text, needs a closer look.
+AKA_INLINE const char* plain_string(const char* p, const char* end, std::uint32_t& hash) noexcept {
+    const char* start = p;
+    std::uint64_t h = hash_start;
+    for (; end - p >= 16; p += 16) {
+        auto a = load_le<std::uint64_t>(p), b = load_le<std::uint64_t>(p + 8);
+        unsigned k = first_special(p);
+        if (k == 16) {
+            h = hash_block(h, a, b);
+            continue;
+        }
+        if (p[k] != '"') return nullptr;
+        h = hash_block(h, low_bytes(a, k), k < 8 ? 0 : low_bytes(b, k - 8));
+        p += k;
+        hash = hash_end(h, static_cast<std::uint64_t>(p - start));
+        return p;
+    }
+    return nullptr;
 }
 
 /// A string as it lies between its quotes.
@@ -200,34 +246,13 @@ class json_reader {
 };
 
 inline bool json_reader::string_rest(json_string& s) noexcept {
-    constexpr std::uint64_t ones = 0x0101010101010101, high = 0x8080808080808080;
-    const char* p = at_;
-    std::uint64_t h = hash_start;
-    s.at = p;
+    s.at = at_;
     s.escaped = false;
-    // Eight characters at a time until one of them ends the string or needs a closer look: a
-    // backslash, a control character, or anything that is not ASCII.
-    while (end_ - p >= 8) {
-        auto w = load_le<std::uint64_t>(p);
-        std::uint64_t quote = w ^ (ones * '"'), back = w ^ (ones * '\\');
-        std::uint64_t hit =
-            (((quote - ones) & ~quote) | ((back - ones) & ~back) | ((w - ones * 0x20) & ~w) | w) &
-            high;
-        if (hit == 0) {
-            h = hash_step(h, w);
-            p += 8;
-            continue;
-        }
-        unsigned k = lowest_byte(hit);
-        if (p[k] != '"') break;
-        if (k != 0) h = hash_step(h, low_bytes(w, k));
-        p += k;
-        s.size = static_cast<std::uint32_t>(p - s.at);
-        s.hash = hash_end(h, s.size);
-        at_ = p + 1;
-        return true;
-    }
-    return slow_string(s, p);
+    const char* quote = plain_string(at_, end_, s.hash);
+    if (!AKA_LIKELY(quote != nullptr)) return slow_string(s, at_);
+    s.size = static_cast<std::uint32_t>(quote - s.at);
+    at_ = quote + 1;
+    return true;
 }
 
 inline bool json_reader::slow_string(json_string& s, const char* p) noexcept {

@@ -40,7 +40,9 @@ class safetensors_reader {
         f.json = base_;
         f.swap = AKA_BIG_ENDIAN_HOST;
         f.data_begin = 8 + header.size();
+        data_begin_ = f.data_begin;
         data_size_ = file_size - f.data_begin;
+        remember(info(dtype::bf16));
 
         json_reader json(header);
         header_ = &json;
@@ -81,18 +83,56 @@ class safetensors_reader {
         if (r == nullptr) return no_room();
         std::string_view name;
         if (!text_of(key, store_.names, name)) return no_room();
-        r->name = name.data();
-        r->name_size = static_cast<std::uint32_t>(name.size());
-        r->hash = key.escaped ? hash_name(name) : key.hash;
-        r->at = static_cast<std::uint32_t>(place(key.at) - 1);
-        r->file = file_;
-        if (!AKA_LIKELY(fast_ && entry_as_written(*r)) && !entry(*r)) return false;
-        // bytes holds the end of the range until check() has seen it.
-        sorted_ = sorted_ &&
-                  (r->offset > last_begin_ || (r->offset == last_begin_ && r->bytes >= last_end_));
-        last_begin_ = r->offset;
-        last_end_ = r->bytes;
+        named(*r, name.data(), name.size(), key.escaped ? hash_name(name) : key.hash, key.at);
+        if (AKA_LIKELY(fast_) && run_as_written(r)) return true;
+        std::uint64_t range[2];
+        if (!entry(*r, range)) return false;
+        place_data(*r, range[0], range[1]);
         return true;
+    }
+    void named(tensor_record& r, const char* name, std::size_t size, std::uint32_t hash,
+               const char* at) noexcept {
+        r.name = name;
+        r.name_size = static_cast<std::uint32_t>(size);
+        r.hash = hash;
+        r.at = static_cast<std::uint32_t>(place(at) - 1);
+        r.file = file_;
+    }
+
+    // Nearly every header is as it should be: data in order without gaps, sizes that fit. As long
+    // as it is, a record is final at once. At the first surprise the records go back to what the
+    // header says, and index() and check() find out what is wrong, in the reference's order.
+    AKA_INLINE void place_data(tensor_record& r, std::uint64_t begin, std::uint64_t end) noexcept {
+        if (AKA_LIKELY(settled_)) {
+            if (AKA_LIKELY(begin == last_end_ && end >= begin && fits(r, end - begin))) {
+                r.offset = begin + data_begin_;
+                r.bytes = end - begin;
+                last_end_ = end;
+                return;
+            }
+            unsettle(store_.tensors.size() - 1);
+        }
+        r.offset = begin;
+        r.bytes = end;
+        sorted_ = sorted_ && (begin > last_begin_ || (begin == last_begin_ && end >= last_end_));
+        last_begin_ = begin;
+        last_end_ = end;
+    }
+    AKA_INLINE bool fits(const tensor_record& r, std::uint64_t bytes) const noexcept {
+        if (r.type != last_id_ || r.rank > tensor_record::inline_rank) return false;
+        std::uint64_t n = 1;
+        for (std::uint32_t i = 0; i < r.rank; ++i)
+            if (!checked_mul(n, r.dims[i], n)) return false;
+        return ((n | bytes) >> 48) == 0 && n * last_bytes_ == bytes * last_elements_;
+    }
+    AKA_COLD void unsettle(std::size_t end) noexcept {
+        settled_ = false;
+        for (std::size_t i = first_; i < end; ++i) {
+            tensor_record& r = store_.tensors[i];
+            r.offset -= data_begin_;
+            r.bytes += r.offset;
+            last_begin_ = r.offset;
+        }
     }
 
     // Room for one record, with a guess at how many there will be: as many to a byte as so far,
@@ -111,12 +151,12 @@ class safetensors_reader {
         return all.push();
     }
 
-    static bool match(const char*& p, std::string_view s) noexcept {
+    AKA_INLINE static bool match(const char*& p, std::string_view s) noexcept {
         if (std::memcmp(p, s.data(), s.size()) != 0) return false;
         return p += s.size(), true;
     }
-    // Digits of a JSON whole number; the text goes on behind them.
-    static bool digits(const char*& p, std::uint64_t& v) noexcept {
+    // Digits of a JSON whole number; the text goes on behind them, for 8 characters and more.
+    AKA_INLINE static bool digits(const char*& p, std::uint64_t& v) noexcept {
         const char* start = p;
         std::uint64_t n = 0;
         while (json_reader::is_digit(*p)) n = n * 10 + static_cast<std::uint64_t>(*p++ - '0');
@@ -124,23 +164,70 @@ class safetensors_reader {
         auto count = p - start;
         return count != 0 && count < 19 && (count == 1 || *start != '0');
     }
+    AKA_INLINE static bool long_digits(const char*& p, std::uint64_t& v) noexcept {
+        auto w = load_le<std::uint64_t>(p) ^ 0x3030303030303030u;
+        if (((w | (w + 0x7676767676767676u)) & 0x8080808080808080u) != 0) return digits(p, v);
+        if (*p == '0') return false;
+        // Eight digits at once: pairs, fours, all.
+        w = w * 10 + (w >> 8);
+        w = ((w & 0xff000000ff) * (100 + (std::uint64_t{1000000} << 32)) +
+             ((w >> 16) & 0xff000000ff) * (1 + (std::uint64_t{10000} << 32))) >>
+            32;
+        const char* start = p;
+        p += 8;
+        while (json_reader::is_digit(*p)) w = w * 10 + static_cast<std::uint64_t>(*p++ - '0');
+        v = w;
+        return p - start < 19;
+    }
 
-    // The form that every writer but a few uses: compact, these three fields in this order. False,
-    // with nothing read: the entry has another form.
-    bool entry_as_written(tensor_record& r) noexcept {
+    // The form that every writer but a few uses: compact, these three fields in this order. Reads
+    // such entries as long as they follow each other, from behind the name of the first, which is
+    // in `r`. False, with nothing read: the first has another form.
+    bool run_as_written(tensor_record* r) noexcept {
+        const char* p = header_->at();
+        const char* const end = header_->end();
+        const char* last_end = nullptr;  // the text of the end of the tensor before
+        std::size_t last_size = 0;
+        for (bool first = true;; first = false) {
+            std::uint64_t range[2];
+            if (!entry_as_written(p, end, *r, range, last_end, last_size)) {
+                if (first) return false;
+                store_.tensors.resize(store_.tensors.size() - 1);
+                return true;
+            }
+            place_data(*r, range[0], range[1]);
+            header_->jump(p);
+            if (end - p < 2 || p[0] != ',' || p[1] != '"') return true;
+            const char* name = p + 2;
+            std::uint32_t hash = 0;
+            const char* quote = plain_string(name, end, hash);
+            if (quote == nullptr || quote[1] != ':') return true;
+            if (*name == '_' && std::string_view(name, 12) == "__metadata__") return true;
+            r = more_room();
+            if (r == nullptr) return true;
+            named(*r, name, static_cast<std::size_t>(quote - name), hash, name);
+            p = quote + 2;
+        }
+    }
+    AKA_INLINE bool entry_as_written(const char*& p, const char* end, tensor_record& r,
+                                     std::uint64_t* range, const char*& last_end,
+                                     std::size_t& last_size) noexcept {
         constexpr std::string_view a = "{\"dtype\":\"", b = "\",\"shape\":[",
                                    c = "],\"data_offsets\":[", d = "]}";
         constexpr std::size_t longest = 12;  // of a dtype's name, with the quote
-        const char *p = header_->at(), *end = header_->end();
         if (static_cast<std::size_t>(end - p) <= a.size() + longest + b.size()) return false;
         if (!match(p, a)) return false;
-        const char* type = p;
-        std::size_t n = 0;
-        while (n < longest && type[n] != '"') ++n;
-        p += n;
+        // Nearly all tensors of a file have the type of the one before.
+        if (AKA_LIKELY((load_le<std::uint64_t>(p) & last_mask_) == last_word_)) {
+            p += last_name_;
+        } else {
+            std::size_t n = 0;
+            while (n < longest && p[n] != '"') ++n;
+            if (type_named({p, n}) == dtype::unknown) return false;
+            p += n;
+        }
+        r.type = last_id_;
         if (!match(p, b)) return false;
-        r.type = static_cast<std::uint32_t>(type_named({type, n}));
-        if (r.type == 0) return false;
         std::uint32_t rank = 0;
         if (*p != ']') {
             while (true) {
@@ -151,30 +238,61 @@ class safetensors_reader {
             }
         }
         r.rank = rank;
-        if (static_cast<std::size_t>(end - p) < c.size() || !match(p, c)) return false;
-        if (!digits(p, r.offset) || *p != ',' || !digits(++p, r.bytes)) return false;
-        if (end - p < 2 || !match(p, d)) return false;
-        header_->jump(p);
-        return true;
+        if (static_cast<std::size_t>(end - p) < c.size() + 48 || !match(p, c)) {
+            return false;
+        }
+        // It begins where the one before ended, in the same words.
+        if (AKA_LIKELY(same_text(p, last_end, last_size) && p[last_size] == ',')) {
+            p += last_size;
+            range[0] = last_end_;
+        } else if (!long_digits(p, range[0]) || *p != ',') {
+            return false;
+        }
+        const char* text = ++p;
+        if (!long_digits(p, range[1])) return false;
+        last_end = text;
+        last_size = static_cast<std::size_t>(p - text);
+        return match(p, d);
+    }
+    // Whether the 8 to 16 characters at a and b are the same; false, too, for other sizes.
+    AKA_INLINE static bool same_text(const char* a, const char* b, std::size_t size) noexcept {
+        return size - 8 <= 8 && load_native<std::uint64_t>(a) == load_native<std::uint64_t>(b) &&
+               load_native<std::uint64_t>(a + size - 8) == load_native<std::uint64_t>(b + size - 8);
     }
     dtype type_named(std::string_view s) noexcept {
-        // Nearly all tensors of a file have the type of the one before.
         if (s != name(last_type_)) {
             const dtype_info& i = info(dtype_from_name(s));
             if (!i.in_safetensors) return dtype::unknown;
-            last_type_ = i.dtype;
+            remember(i);
         }
         return last_type_;
     }
+    void remember(const dtype_info& i) noexcept {
+        last_type_ = i.dtype;
+        last_id_ = static_cast<std::uint32_t>(i.dtype);
+        last_bytes_ = i.block_bytes;
+        last_elements_ = i.block_elements;
+        last_name_ = i.name.size();
+        // The name and its quote as a word; none for the two names that are too long for that.
+        char word[8] = {};
+        last_mask_ = 0;
+        last_word_ = 1;
+        if (last_name_ >= 8) return;
+        std::memcpy(word, i.name.data(), last_name_);
+        word[last_name_] = '"';
+        last_word_ = load_le<std::uint64_t>(word);
+        last_mask_ = low_bytes(~std::uint64_t{0}, static_cast<unsigned>(last_name_ + 1));
+    }
 
     // Any other form.
-    bool entry(tensor_record& r) noexcept {
+    bool entry(tensor_record& r, std::uint64_t* range) noexcept {
         json_reader& json = *header_;
         bool type = false, shape = false, offsets = false;
         bool good = json.object([&](const json_string& key) {
             if (equal(key, "dtype")) return once(type, "dtype") && read_type(r);
             if (equal(key, "shape")) return once(shape, "shape") && read_shape(r);
-            if (equal(key, "data_offsets")) return once(offsets, "data_offsets") && read_offsets(r);
+            if (equal(key, "data_offsets"))
+                return once(offsets, "data_offsets") && read_offsets(range);
             return json.skip();
         });
         if (!good) return false;
@@ -223,11 +341,11 @@ class safetensors_reader {
         for (std::uint32_t i = 0; i < r.rank; ++i) to[i] = dims[i];
         return true;
     }
-    bool read_offsets(tensor_record& r) noexcept {
+    bool read_offsets(std::uint64_t* range) noexcept {
         std::uint64_t n = 0;
-        std::uint64_t* to[] = {&r.offset, &r.bytes};
         constexpr const char* two = "expected two offsets";
-        if (!header_->array([&] { return n < 2 ? header_->whole(*to[n++]) : header_->stop(two); }))
+        if (!header_->array(
+                [&] { return n < 2 ? header_->whole(range[n++]) : header_->stop(two); }))
             return false;
         return n == 2 || header_->stop(two);
     }
@@ -260,7 +378,7 @@ class safetensors_reader {
         growing<tensor_record>& all = store_.tensors;
         tensor_record* mine = all.data() + first_;
         std::size_t n = all.size() - first_;
-        if (!sorted_)
+        if (!settled_ && !sorted_)
             sort(mine, n, [](const tensor_record& a, const tensor_record& b) {
                 return a.offset != b.offset ? a.offset < b.offset : a.bytes < b.bytes;
             });
@@ -283,6 +401,7 @@ class safetensors_reader {
         };
         name_index::outcome o = build();
         if (o == name_index::outcome::ok && dropped != 0) {
+            if (settled_) unsettle(all.size());
             std::size_t kept = 0;
             for (std::size_t i = 0; i < n; ++i)
                 if (mine[i].file != dropped_file) mine[kept++] = mine[i];
@@ -300,8 +419,8 @@ class safetensors_reader {
     // The reference's checks, in its order: tensor by tensor as the data lies.
     status check() noexcept {
         growing<tensor_record>& all = store_.tensors;
-        std::uint64_t start = 0;
-        for (std::size_t i = first_; i < all.size(); ++i) {
+        std::uint64_t start = settled_ ? last_end_ : 0;
+        for (std::size_t i = first_; !settled_ && i < all.size(); ++i) {
             tensor_record& r = all[i];
             std::uint64_t begin = r.offset, end = r.bytes;
             if (begin != start || end < begin)
@@ -319,7 +438,7 @@ class safetensors_reader {
         if (start < data_size_ && !options_.trailing_bytes)
             return fail(errc::trailing_bytes, f.data_begin + start, "the file is ",
                         data_size_ - start, " bytes longer than its header says");
-        for (std::size_t i = first_; i < all.size(); ++i) {
+        for (std::size_t i = first_; !settled_ && i < all.size(); ++i) {
             all[i].bytes -= all[i].offset;
             all[i].offset += f.data_begin;
         }
@@ -352,10 +471,15 @@ class safetensors_reader {
     std::size_t first_, room_ = 0;
     json_reader* header_ = nullptr;
     const char* base_ = nullptr;
-    std::uint64_t data_size_ = 0;
-    std::uint64_t last_begin_ = 0, last_end_ = 0;
+    std::uint64_t data_begin_ = 0, data_size_ = 0;
+    std::uint64_t last_begin_ = 0, last_end_ = 0;  // of the tensor before
+    // The type of the tensor before, and how its name looks in the text.
     aka::dtype last_type_ = dtype::bf16;
-    bool fast_ = false, sorted_ = true, metadata_seen_ = false;
+    std::uint32_t last_id_ = 0;
+    std::uint64_t last_bytes_ = 0, last_elements_ = 0;
+    std::uint64_t last_word_ = 0, last_mask_ = 0;
+    std::size_t last_name_ = 0;
+    bool fast_ = false, settled_ = true, sorted_ = true, metadata_seen_ = false;
     error failed_;
 };
 

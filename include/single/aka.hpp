@@ -106,14 +106,17 @@ static_assert(AKA_VERSION ==
 #define AKA_LIKELY(x) __builtin_expect(static_cast<bool>(x), 1)
 #define AKA_COLD __attribute__((cold, noinline))
 #define AKA_INLINE __attribute__((always_inline)) inline
+#define AKA_PREFETCH(p) __builtin_prefetch(p, 1)
 #elif defined(_MSC_VER)
 #define AKA_LIKELY(x) (x)
 #define AKA_COLD __declspec(noinline)
 #define AKA_INLINE __forceinline
+#define AKA_PREFETCH(p) ((void)(p))
 #else
 #define AKA_LIKELY(x) (x)
 #define AKA_COLD
 #define AKA_INLINE inline
+#define AKA_PREFETCH(p) ((void)(p))
 #endif
 
 // Marks a view that must not outlive what it was taken from; clang warns where it does.
@@ -504,6 +507,8 @@ class cursor {
         at_ += n;
         return p;
     }
+    /// For a reader that has looked at `left()` itself.
+    void jump(const std::byte* to) noexcept { at_ = to; }
     bool need(std::uint64_t n) noexcept {
         if (!AKA_LIKELY(n <= left())) ok_ = false;
         return ok_;
@@ -565,33 +570,57 @@ AKA_END
 AKA_BEGIN
 namespace detail {
 
-// The hash takes eight bytes a step, so that a reader that looks at a name eight bytes at a time
-// anyway (for its end, for escapes) can hash it on the way: `hash_step` for every eight bytes,
-// once more for what is left if anything is, `hash_end` last.
+// The hash takes sixteen bytes a step, so that a reader that looks at a name sixteen bytes at a
+// time anyway (for its end, for escapes) can hash it on the way: `hash_block` for every sixteen
+// bytes, once more for the 0 to 15 that are left (zeros behind them), `hash_end` last.
 constexpr std::uint64_t hash_start = 0x2545f4914f6cdd1d;
 AKA_INLINE std::uint64_t hash_step(std::uint64_t h, std::uint64_t word) noexcept {
     h = (h ^ word) * 0x9e3779b97f4a7c15u;
     return h ^ (h >> 29);
 }
+AKA_INLINE std::uint64_t hash_block(std::uint64_t h, std::uint64_t a, std::uint64_t b) noexcept {
+    b *= 0xe7037ed1a0b428dbu;  // beside the chain from block to block, which has one product
+    return hash_step(h, a ^ (b << 32 | b >> 32));
+}
 AKA_INLINE std::uint32_t hash_end(std::uint64_t h, std::uint64_t size) noexcept {
     h = (h ^ size) * 0xd6e8feb86659fd93u;
     return static_cast<std::uint32_t>(h >> 32);
 }
-/// The first `n` bytes (0 to 7) of a little-endian word.
+/// The first `n` bytes of a little-endian word; all of it for 8 and more.
 AKA_INLINE std::uint64_t low_bytes(std::uint64_t word, unsigned n) noexcept {
-    return word & ((std::uint64_t{1} << (8 * n)) - 1);
+    return n >= 8 ? word : word & ((std::uint64_t{1} << (8 * n)) - 1);
+}
+/// The 0 to 7 bytes at p, zeros behind them.
+AKA_INLINE std::uint64_t load_few(const char* p, std::size_t n) noexcept {
+    auto byte = [p](std::size_t i) { return std::uint64_t{static_cast<unsigned char>(p[i])}; };
+    if (n >= 4)  // the two loads overlap
+        return load_le<std::uint32_t>(p) | std::uint64_t{load_le<std::uint32_t>(p + n - 4)}
+                                               << (8 * (n - 4));
+    return n == 0 ? 0 : byte(0) | byte(n / 2) << (8 * (n / 2)) | byte(n - 1) << (8 * (n - 1));
 }
 inline std::uint32_t hash_name(std::string_view s) noexcept {
     const char* p = s.data();
     std::size_t left = s.size();
     std::uint64_t h = hash_start;
-    for (; left >= 8; left -= 8, p += 8) h = hash_step(h, load_le<std::uint64_t>(p));
-    if (left != 0) {
-        unsigned char tail[8] = {};
-        std::memcpy(tail, p, left);
-        h = hash_step(h, load_le<std::uint64_t>(tail));
-    }
+    for (; left >= 16; left -= 16, p += 16)
+        h = hash_block(h, load_le<std::uint64_t>(p), load_le<std::uint64_t>(p + 8));
+    if (left >= 8)
+        h = hash_block(h, load_le<std::uint64_t>(p), load_few(p + 8, left - 8));
+    else
+        h = hash_block(h, load_few(p, left), 0);
     return hash_end(h, s.size());
+}
+
+/// The same, where sixteen bytes behind the name can be read: without a branch for what is left.
+AKA_INLINE std::uint32_t hash_inner_name(const char* p, std::size_t size) noexcept {
+    std::size_t left = size;
+    std::uint64_t h = hash_start;
+    for (; left >= 16; left -= 16, p += 16)
+        h = hash_block(h, load_le<std::uint64_t>(p), load_le<std::uint64_t>(p + 8));
+    auto n = static_cast<unsigned>(left);
+    std::uint64_t b = load_le<std::uint64_t>(p + 8);
+    h = hash_block(h, low_bytes(load_le<std::uint64_t>(p), n), n < 8 ? 0 : low_bytes(b, n - 8));
+    return hash_end(h, size);
 }
 
 /// Names to positions. A hash table; and where somebody chose names that collide, a sorted list:
@@ -612,7 +641,9 @@ class name_index {
         while (size < 2 * n) size *= 2;
         if (n >= none / 4 || !slots_.resize(size)) return outcome::no_memory;
         std::size_t mask = size - 1;
+        constexpr std::size_t ahead = 12;  // the slots are all over a table larger than a cache
         for (std::size_t i = 0; i < n; ++i) {
+            if (i + ahead < n) AKA_PREFETCH(slots_.data() + (hash(i + ahead) & mask));
             std::uint32_t h = hash(i);
             std::size_t at = h & mask, steps = 0;
             for (; slots_[at].position != 0; at = (at + 1) & mask) {
@@ -1400,6 +1431,24 @@ constexpr ggml_type_map make_ggml_type_map() noexcept {
     return m;
 }
 inline constexpr ggml_type_map ggml_types = make_ggml_type_map();
+
+/// Blocks have 1, 2, 4, ... elements: as a shift, since dividing is slow.
+struct block_shift_map {
+    std::uint8_t of[dtype_count];
+};
+constexpr block_shift_map make_block_shift_map() noexcept {
+    block_shift_map m{};
+    for (std::size_t i = 1; i < dtype_count; ++i)
+        while ((1u << m.of[i]) < dtype_table[i].block_elements) ++m.of[i];
+    return m;
+}
+inline constexpr block_shift_map block_shifts = make_block_shift_map();
+constexpr bool blocks_are_powers_of_two() noexcept {
+    for (std::size_t i = 1; i < dtype_count; ++i)
+        if ((1u << block_shifts.of[i]) != dtype_table[i].block_elements) return false;
+    return true;
+}
+static_assert(blocks_are_powers_of_two(), "block_shifts divides by shifting");
 
 }  // namespace detail
 
@@ -4052,11 +4101,7 @@ class gguf_reader {
         if (size != 0) {
             if (c.take(n * size) == nullptr) return cut_off(c, "an array");
         } else if (v.element == value_type::string) {
-            if (!skip_strings(c, n))
-                return c.left() < size_ - c.pos() || size_ == file_size_
-                           ? status(fail(errc::bad_string, c.pos(), "key ", quoted{key},
-                                         ": a string reaches past the end of the file"))
-                           : cut_off(c, "an array");
+            if (!skip_strings(c, n)) return long_string(c, key);
         } else {
             for (std::uint64_t i = 0; i < n; ++i)
                 if (status r = value(c, key, v.element, depth + 1, nullptr); !r) return r;
@@ -4078,7 +4123,7 @@ class gguf_reader {
             left -= size;
         }
         c.take(static_cast<std::uint64_t>(p - c.at()));
-        return n == 0 || c.need(~std::uint64_t{0});
+        return n == 0;
     }
     bool skip_strings(cursor& c, std::uint64_t n) const noexcept {
         if (format_.narrow)
@@ -4088,14 +4133,65 @@ class gguf_reader {
                    : skip_strings_as<false, std::uint64_t>(c, n);
     }
 
+    // The string at the cursor does not end in the bytes that are here. If it does not in the file
+    // either, reading more of that is no use.
+    AKA_COLD status long_string(cursor& c, std::string_view key) const noexcept {
+        const std::byte* p = c.at();
+        std::uint64_t width = format_.narrow ? 4 : 8;
+        bool past =
+            size_ == file_size_ || (c.left() >= width && load_length(p, format_) > left(c) - width);
+        if (past)
+            return fail(errc::bad_string, c.pos(), "key ", quoted{key},
+                        ": a string reaches past the end of the file");
+        c.need(~std::uint64_t{0});
+        return cut_off(c, "an array");
+    }
+
     status infos(cursor& c) noexcept {
         growing<tensor_record>& all = store_.tensors;
         if (!all.reserve(first_tensor_ + static_cast<std::size_t>(tensors_))) return no_memory();
         for (std::uint64_t i = 0; i < tensors_; ++i) {
             tensor_record& r = *all.push();
+            if (AKA_LIKELY(info_as_usual(c, r))) continue;
             if (status s = info_at(c, r); !s) return s;
         }
         return {};
+    }
+    // One look at how much is left, then plain loads. False, with nothing read: something is
+    // unusual or wrong, or the end of the file is near, and info_at() has a closer look.
+    AKA_INLINE bool info_as_usual(cursor& c, tensor_record& r) const noexcept {
+        constexpr std::uint64_t behind_name = 4 + 4 * 8 + 4 + 8;
+        const std::byte* p = c.at();
+        std::uint64_t left = c.left();
+        if (big || format_.narrow || left < 8 + behind_name) return false;
+        auto size = load_le<std::uint64_t>(p);
+        if (size > gguf_max_name || size > left - 8 - behind_name) return false;
+        r.at = static_cast<std::uint32_t>(c.pos());
+        p += 8;
+        r.name = reinterpret_cast<const char*>(p);
+        r.name_size = static_cast<std::uint32_t>(size);
+        r.hash = hash_inner_name(r.name, static_cast<std::size_t>(size));
+        r.file = file_;
+        p += size;
+        r.rank = load_le<std::uint32_t>(p);
+        p += 4;
+        if (r.rank > 4) return false;
+        std::uint64_t n = 1, row = 1;
+        for (std::uint32_t i = r.rank; i-- > 0; p += 8) {
+            r.dims[i] = load_le<std::uint64_t>(p);
+            if (r.dims[i] == 0 || !checked_mul(n, r.dims[i], n)) return false;
+        }
+        if (r.rank != 0) row = r.dims[r.rank - 1];
+        const dtype t = dtype_from_ggml(load_le<std::uint32_t>(p));
+        r.type = static_cast<std::uint32_t>(t);
+        r.offset = load_le<std::uint64_t>(p + 4);
+        unsigned shift = block_shifts.of[r.type];
+        if (t == dtype::unknown || static_cast<std::int64_t>(n) < 0 ||
+            (row & ((std::uint64_t{1} << shift) - 1)) != 0 ||
+            !checked_mul(n >> shift, info(t).block_bytes, r.bytes))
+            return false;
+        c.jump(p + 12);
+        return true;
     }
     status info_at(cursor& c, tensor_record& r) noexcept {
         std::uint64_t at = c.pos();
@@ -4385,6 +4481,18 @@ inline std::size_t find_bad_utf8(std::string_view text) noexcept {
     return static_cast<std::size_t>(p - text.data());
 }
 
+// In sixteen characters, the first that is a quote, a backslash, a control character or not ASCII;
+// 16: none is.
+#if defined(__SSE2__) && (defined(__GNUC__) || defined(__clang__))
+typedef char sixteen __attribute__((vector_size(16)));  // <emmintrin.h> has too many lines
+typedef signed char sixteen_signed __attribute__((vector_size(16)));
+AKA_INLINE unsigned first_special(const char* p) noexcept {
+    auto v = load_native<sixteen_signed>(p);
+    auto hit = (v == '"') | (v == '\\') | (v < 0x20);  // what is not ASCII is below 0
+    auto mask = static_cast<unsigned>(__builtin_ia32_pmovmskb128(reinterpret_cast<sixteen>(hit)));
+    return static_cast<unsigned>(__builtin_ctz(mask | 0x10000));
+}
+#else
 inline unsigned lowest_byte(std::uint64_t mask) noexcept {
 #if defined(__GNUC__) || defined(__clang__)
     return static_cast<unsigned>(__builtin_ctzll(mask)) >> 3;
@@ -4393,6 +4501,40 @@ inline unsigned lowest_byte(std::uint64_t mask) noexcept {
     for (; (mask & 0xff) == 0; mask >>= 8) ++n;
     return n;
 #endif
+}
+AKA_INLINE std::uint64_t special(std::uint64_t w) noexcept {
+    constexpr std::uint64_t ones = 0x0101010101010101, high = 0x8080808080808080;
+    std::uint64_t quote = w ^ (ones * '"'), back = w ^ (ones * '\\');
+    return (((quote - ones) & ~quote) | ((back - ones) & ~back) | ((w - ones * 0x20) & ~w) | w) &
+           high;
+}
+AKA_INLINE unsigned first_special(const char* p) noexcept {
+    std::uint64_t a = special(load_le<std::uint64_t>(p)),
+                  b = special(load_le<std::uint64_t>(p + 8));
+    if (a != 0) return lowest_byte(a);
+    return b != 0 ? 8 + lowest_byte(b) : 16;
+}
+#endif
+
+/// The closing quote of a string of plain ASCII that begins at p, its characters hashed on the way.
+/// Null: something in it, or the end of the text, needs a closer look.
+AKA_INLINE const char* plain_string(const char* p, const char* end, std::uint32_t& hash) noexcept {
+    const char* start = p;
+    std::uint64_t h = hash_start;
+    for (; end - p >= 16; p += 16) {
+        auto a = load_le<std::uint64_t>(p), b = load_le<std::uint64_t>(p + 8);
+        unsigned k = first_special(p);
+        if (k == 16) {
+            h = hash_block(h, a, b);
+            continue;
+        }
+        if (p[k] != '"') return nullptr;
+        h = hash_block(h, low_bytes(a, k), k < 8 ? 0 : low_bytes(b, k - 8));
+        p += k;
+        hash = hash_end(h, static_cast<std::uint64_t>(p - start));
+        return p;
+    }
+    return nullptr;
 }
 
 /// A string as it lies between its quotes.
@@ -4543,34 +4685,13 @@ class json_reader {
 };
 
 inline bool json_reader::string_rest(json_string& s) noexcept {
-    constexpr std::uint64_t ones = 0x0101010101010101, high = 0x8080808080808080;
-    const char* p = at_;
-    std::uint64_t h = hash_start;
-    s.at = p;
+    s.at = at_;
     s.escaped = false;
-    // Eight characters at a time until one of them ends the string or needs a closer look: a
-    // backslash, a control character, or anything that is not ASCII.
-    while (end_ - p >= 8) {
-        auto w = load_le<std::uint64_t>(p);
-        std::uint64_t quote = w ^ (ones * '"'), back = w ^ (ones * '\\');
-        std::uint64_t hit =
-            (((quote - ones) & ~quote) | ((back - ones) & ~back) | ((w - ones * 0x20) & ~w) | w) &
-            high;
-        if (hit == 0) {
-            h = hash_step(h, w);
-            p += 8;
-            continue;
-        }
-        unsigned k = lowest_byte(hit);
-        if (p[k] != '"') break;
-        if (k != 0) h = hash_step(h, low_bytes(w, k));
-        p += k;
-        s.size = static_cast<std::uint32_t>(p - s.at);
-        s.hash = hash_end(h, s.size);
-        at_ = p + 1;
-        return true;
-    }
-    return slow_string(s, p);
+    const char* quote = plain_string(at_, end_, s.hash);
+    if (!AKA_LIKELY(quote != nullptr)) return slow_string(s, at_);
+    s.size = static_cast<std::uint32_t>(quote - s.at);
+    at_ = quote + 1;
+    return true;
 }
 
 inline bool json_reader::slow_string(json_string& s, const char* p) noexcept {
@@ -4858,7 +4979,9 @@ class safetensors_reader {
         f.json = base_;
         f.swap = AKA_BIG_ENDIAN_HOST;
         f.data_begin = 8 + header.size();
+        data_begin_ = f.data_begin;
         data_size_ = file_size - f.data_begin;
+        remember(info(dtype::bf16));
 
         json_reader json(header);
         header_ = &json;
@@ -4899,18 +5022,56 @@ class safetensors_reader {
         if (r == nullptr) return no_room();
         std::string_view name;
         if (!text_of(key, store_.names, name)) return no_room();
-        r->name = name.data();
-        r->name_size = static_cast<std::uint32_t>(name.size());
-        r->hash = key.escaped ? hash_name(name) : key.hash;
-        r->at = static_cast<std::uint32_t>(place(key.at) - 1);
-        r->file = file_;
-        if (!AKA_LIKELY(fast_ && entry_as_written(*r)) && !entry(*r)) return false;
-        // bytes holds the end of the range until check() has seen it.
-        sorted_ = sorted_ &&
-                  (r->offset > last_begin_ || (r->offset == last_begin_ && r->bytes >= last_end_));
-        last_begin_ = r->offset;
-        last_end_ = r->bytes;
+        named(*r, name.data(), name.size(), key.escaped ? hash_name(name) : key.hash, key.at);
+        if (AKA_LIKELY(fast_) && run_as_written(r)) return true;
+        std::uint64_t range[2];
+        if (!entry(*r, range)) return false;
+        place_data(*r, range[0], range[1]);
         return true;
+    }
+    void named(tensor_record& r, const char* name, std::size_t size, std::uint32_t hash,
+               const char* at) noexcept {
+        r.name = name;
+        r.name_size = static_cast<std::uint32_t>(size);
+        r.hash = hash;
+        r.at = static_cast<std::uint32_t>(place(at) - 1);
+        r.file = file_;
+    }
+
+    // Nearly every header is as it should be: data in order without gaps, sizes that fit. As long
+    // as it is, a record is final at once. At the first surprise the records go back to what the
+    // header says, and index() and check() find out what is wrong, in the reference's order.
+    AKA_INLINE void place_data(tensor_record& r, std::uint64_t begin, std::uint64_t end) noexcept {
+        if (AKA_LIKELY(settled_)) {
+            if (AKA_LIKELY(begin == last_end_ && end >= begin && fits(r, end - begin))) {
+                r.offset = begin + data_begin_;
+                r.bytes = end - begin;
+                last_end_ = end;
+                return;
+            }
+            unsettle(store_.tensors.size() - 1);
+        }
+        r.offset = begin;
+        r.bytes = end;
+        sorted_ = sorted_ && (begin > last_begin_ || (begin == last_begin_ && end >= last_end_));
+        last_begin_ = begin;
+        last_end_ = end;
+    }
+    AKA_INLINE bool fits(const tensor_record& r, std::uint64_t bytes) const noexcept {
+        if (r.type != last_id_ || r.rank > tensor_record::inline_rank) return false;
+        std::uint64_t n = 1;
+        for (std::uint32_t i = 0; i < r.rank; ++i)
+            if (!checked_mul(n, r.dims[i], n)) return false;
+        return ((n | bytes) >> 48) == 0 && n * last_bytes_ == bytes * last_elements_;
+    }
+    AKA_COLD void unsettle(std::size_t end) noexcept {
+        settled_ = false;
+        for (std::size_t i = first_; i < end; ++i) {
+            tensor_record& r = store_.tensors[i];
+            r.offset -= data_begin_;
+            r.bytes += r.offset;
+            last_begin_ = r.offset;
+        }
     }
 
     // Room for one record, with a guess at how many there will be: as many to a byte as so far,
@@ -4929,12 +5090,12 @@ class safetensors_reader {
         return all.push();
     }
 
-    static bool match(const char*& p, std::string_view s) noexcept {
+    AKA_INLINE static bool match(const char*& p, std::string_view s) noexcept {
         if (std::memcmp(p, s.data(), s.size()) != 0) return false;
         return p += s.size(), true;
     }
-    // Digits of a JSON whole number; the text goes on behind them.
-    static bool digits(const char*& p, std::uint64_t& v) noexcept {
+    // Digits of a JSON whole number; the text goes on behind them, for 8 characters and more.
+    AKA_INLINE static bool digits(const char*& p, std::uint64_t& v) noexcept {
         const char* start = p;
         std::uint64_t n = 0;
         while (json_reader::is_digit(*p)) n = n * 10 + static_cast<std::uint64_t>(*p++ - '0');
@@ -4942,23 +5103,70 @@ class safetensors_reader {
         auto count = p - start;
         return count != 0 && count < 19 && (count == 1 || *start != '0');
     }
+    AKA_INLINE static bool long_digits(const char*& p, std::uint64_t& v) noexcept {
+        auto w = load_le<std::uint64_t>(p) ^ 0x3030303030303030u;
+        if (((w | (w + 0x7676767676767676u)) & 0x8080808080808080u) != 0) return digits(p, v);
+        if (*p == '0') return false;
+        // Eight digits at once: pairs, fours, all.
+        w = w * 10 + (w >> 8);
+        w = ((w & 0xff000000ff) * (100 + (std::uint64_t{1000000} << 32)) +
+             ((w >> 16) & 0xff000000ff) * (1 + (std::uint64_t{10000} << 32))) >>
+            32;
+        const char* start = p;
+        p += 8;
+        while (json_reader::is_digit(*p)) w = w * 10 + static_cast<std::uint64_t>(*p++ - '0');
+        v = w;
+        return p - start < 19;
+    }
 
-    // The form that every writer but a few uses: compact, these three fields in this order. False,
-    // with nothing read: the entry has another form.
-    bool entry_as_written(tensor_record& r) noexcept {
+    // The form that every writer but a few uses: compact, these three fields in this order. Reads
+    // such entries as long as they follow each other, from behind the name of the first, which is
+    // in `r`. False, with nothing read: the first has another form.
+    bool run_as_written(tensor_record* r) noexcept {
+        const char* p = header_->at();
+        const char* const end = header_->end();
+        const char* last_end = nullptr;  // the text of the end of the tensor before
+        std::size_t last_size = 0;
+        for (bool first = true;; first = false) {
+            std::uint64_t range[2];
+            if (!entry_as_written(p, end, *r, range, last_end, last_size)) {
+                if (first) return false;
+                store_.tensors.resize(store_.tensors.size() - 1);
+                return true;
+            }
+            place_data(*r, range[0], range[1]);
+            header_->jump(p);
+            if (end - p < 2 || p[0] != ',' || p[1] != '"') return true;
+            const char* name = p + 2;
+            std::uint32_t hash = 0;
+            const char* quote = plain_string(name, end, hash);
+            if (quote == nullptr || quote[1] != ':') return true;
+            if (*name == '_' && std::string_view(name, 12) == "__metadata__") return true;
+            r = more_room();
+            if (r == nullptr) return true;
+            named(*r, name, static_cast<std::size_t>(quote - name), hash, name);
+            p = quote + 2;
+        }
+    }
+    AKA_INLINE bool entry_as_written(const char*& p, const char* end, tensor_record& r,
+                                     std::uint64_t* range, const char*& last_end,
+                                     std::size_t& last_size) noexcept {
         constexpr std::string_view a = "{\"dtype\":\"", b = "\",\"shape\":[",
                                    c = "],\"data_offsets\":[", d = "]}";
         constexpr std::size_t longest = 12;  // of a dtype's name, with the quote
-        const char *p = header_->at(), *end = header_->end();
         if (static_cast<std::size_t>(end - p) <= a.size() + longest + b.size()) return false;
         if (!match(p, a)) return false;
-        const char* type = p;
-        std::size_t n = 0;
-        while (n < longest && type[n] != '"') ++n;
-        p += n;
+        // Nearly all tensors of a file have the type of the one before.
+        if (AKA_LIKELY((load_le<std::uint64_t>(p) & last_mask_) == last_word_)) {
+            p += last_name_;
+        } else {
+            std::size_t n = 0;
+            while (n < longest && p[n] != '"') ++n;
+            if (type_named({p, n}) == dtype::unknown) return false;
+            p += n;
+        }
+        r.type = last_id_;
         if (!match(p, b)) return false;
-        r.type = static_cast<std::uint32_t>(type_named({type, n}));
-        if (r.type == 0) return false;
         std::uint32_t rank = 0;
         if (*p != ']') {
             while (true) {
@@ -4969,30 +5177,61 @@ class safetensors_reader {
             }
         }
         r.rank = rank;
-        if (static_cast<std::size_t>(end - p) < c.size() || !match(p, c)) return false;
-        if (!digits(p, r.offset) || *p != ',' || !digits(++p, r.bytes)) return false;
-        if (end - p < 2 || !match(p, d)) return false;
-        header_->jump(p);
-        return true;
+        if (static_cast<std::size_t>(end - p) < c.size() + 48 || !match(p, c)) {
+            return false;
+        }
+        // It begins where the one before ended, in the same words.
+        if (AKA_LIKELY(same_text(p, last_end, last_size) && p[last_size] == ',')) {
+            p += last_size;
+            range[0] = last_end_;
+        } else if (!long_digits(p, range[0]) || *p != ',') {
+            return false;
+        }
+        const char* text = ++p;
+        if (!long_digits(p, range[1])) return false;
+        last_end = text;
+        last_size = static_cast<std::size_t>(p - text);
+        return match(p, d);
+    }
+    // Whether the 8 to 16 characters at a and b are the same; false, too, for other sizes.
+    AKA_INLINE static bool same_text(const char* a, const char* b, std::size_t size) noexcept {
+        return size - 8 <= 8 && load_native<std::uint64_t>(a) == load_native<std::uint64_t>(b) &&
+               load_native<std::uint64_t>(a + size - 8) == load_native<std::uint64_t>(b + size - 8);
     }
     dtype type_named(std::string_view s) noexcept {
-        // Nearly all tensors of a file have the type of the one before.
         if (s != name(last_type_)) {
             const dtype_info& i = info(dtype_from_name(s));
             if (!i.in_safetensors) return dtype::unknown;
-            last_type_ = i.dtype;
+            remember(i);
         }
         return last_type_;
     }
+    void remember(const dtype_info& i) noexcept {
+        last_type_ = i.dtype;
+        last_id_ = static_cast<std::uint32_t>(i.dtype);
+        last_bytes_ = i.block_bytes;
+        last_elements_ = i.block_elements;
+        last_name_ = i.name.size();
+        // The name and its quote as a word; none for the two names that are too long for that.
+        char word[8] = {};
+        last_mask_ = 0;
+        last_word_ = 1;
+        if (last_name_ >= 8) return;
+        std::memcpy(word, i.name.data(), last_name_);
+        word[last_name_] = '"';
+        last_word_ = load_le<std::uint64_t>(word);
+        last_mask_ = low_bytes(~std::uint64_t{0}, static_cast<unsigned>(last_name_ + 1));
+    }
 
     // Any other form.
-    bool entry(tensor_record& r) noexcept {
+    bool entry(tensor_record& r, std::uint64_t* range) noexcept {
         json_reader& json = *header_;
         bool type = false, shape = false, offsets = false;
         bool good = json.object([&](const json_string& key) {
             if (equal(key, "dtype")) return once(type, "dtype") && read_type(r);
             if (equal(key, "shape")) return once(shape, "shape") && read_shape(r);
-            if (equal(key, "data_offsets")) return once(offsets, "data_offsets") && read_offsets(r);
+            if (equal(key, "data_offsets"))
+                return once(offsets, "data_offsets") && read_offsets(range);
             return json.skip();
         });
         if (!good) return false;
@@ -5041,11 +5280,11 @@ class safetensors_reader {
         for (std::uint32_t i = 0; i < r.rank; ++i) to[i] = dims[i];
         return true;
     }
-    bool read_offsets(tensor_record& r) noexcept {
+    bool read_offsets(std::uint64_t* range) noexcept {
         std::uint64_t n = 0;
-        std::uint64_t* to[] = {&r.offset, &r.bytes};
         constexpr const char* two = "expected two offsets";
-        if (!header_->array([&] { return n < 2 ? header_->whole(*to[n++]) : header_->stop(two); }))
+        if (!header_->array(
+                [&] { return n < 2 ? header_->whole(range[n++]) : header_->stop(two); }))
             return false;
         return n == 2 || header_->stop(two);
     }
@@ -5078,7 +5317,7 @@ class safetensors_reader {
         growing<tensor_record>& all = store_.tensors;
         tensor_record* mine = all.data() + first_;
         std::size_t n = all.size() - first_;
-        if (!sorted_)
+        if (!settled_ && !sorted_)
             sort(mine, n, [](const tensor_record& a, const tensor_record& b) {
                 return a.offset != b.offset ? a.offset < b.offset : a.bytes < b.bytes;
             });
@@ -5101,6 +5340,7 @@ class safetensors_reader {
         };
         name_index::outcome o = build();
         if (o == name_index::outcome::ok && dropped != 0) {
+            if (settled_) unsettle(all.size());
             std::size_t kept = 0;
             for (std::size_t i = 0; i < n; ++i)
                 if (mine[i].file != dropped_file) mine[kept++] = mine[i];
@@ -5118,8 +5358,8 @@ class safetensors_reader {
     // The reference's checks, in its order: tensor by tensor as the data lies.
     status check() noexcept {
         growing<tensor_record>& all = store_.tensors;
-        std::uint64_t start = 0;
-        for (std::size_t i = first_; i < all.size(); ++i) {
+        std::uint64_t start = settled_ ? last_end_ : 0;
+        for (std::size_t i = first_; !settled_ && i < all.size(); ++i) {
             tensor_record& r = all[i];
             std::uint64_t begin = r.offset, end = r.bytes;
             if (begin != start || end < begin)
@@ -5137,7 +5377,7 @@ class safetensors_reader {
         if (start < data_size_ && !options_.trailing_bytes)
             return fail(errc::trailing_bytes, f.data_begin + start, "the file is ",
                         data_size_ - start, " bytes longer than its header says");
-        for (std::size_t i = first_; i < all.size(); ++i) {
+        for (std::size_t i = first_; !settled_ && i < all.size(); ++i) {
             all[i].bytes -= all[i].offset;
             all[i].offset += f.data_begin;
         }
@@ -5170,10 +5410,15 @@ class safetensors_reader {
     std::size_t first_, room_ = 0;
     json_reader* header_ = nullptr;
     const char* base_ = nullptr;
-    std::uint64_t data_size_ = 0;
-    std::uint64_t last_begin_ = 0, last_end_ = 0;
+    std::uint64_t data_begin_ = 0, data_size_ = 0;
+    std::uint64_t last_begin_ = 0, last_end_ = 0;  // of the tensor before
+    // The type of the tensor before, and how its name looks in the text.
     aka::dtype last_type_ = dtype::bf16;
-    bool fast_ = false, sorted_ = true, metadata_seen_ = false;
+    std::uint32_t last_id_ = 0;
+    std::uint64_t last_bytes_ = 0, last_elements_ = 0;
+    std::uint64_t last_word_ = 0, last_mask_ = 0;
+    std::size_t last_name_ = 0;
+    bool fast_ = false, settled_ = true, sorted_ = true, metadata_seen_ = false;
     error failed_;
 };
 

@@ -106,14 +106,17 @@ static_assert(AKA_VERSION ==
 #define AKA_LIKELY(x) __builtin_expect(static_cast<bool>(x), 1)
 #define AKA_COLD __attribute__((cold, noinline))
 #define AKA_INLINE __attribute__((always_inline)) inline
+#define AKA_PREFETCH(p) __builtin_prefetch(p, 1)
 #elif defined(_MSC_VER)
 #define AKA_LIKELY(x) (x)
 #define AKA_COLD __declspec(noinline)
 #define AKA_INLINE __forceinline
+#define AKA_PREFETCH(p) ((void)(p))
 #else
 #define AKA_LIKELY(x) (x)
 #define AKA_COLD
 #define AKA_INLINE inline
+#define AKA_PREFETCH(p) ((void)(p))
 #endif
 
 // Marks a view that must not outlive what it was taken from; clang warns where it does.
@@ -311,6 +314,8 @@ class cursor {
         at_ += n;
         return p;
     }
+    /// For a reader that has looked at `left()` itself.
+    void jump(const std::byte* to) noexcept { at_ = to; }
     bool need(std::uint64_t n) noexcept {
         if (!AKA_LIKELY(n <= left())) ok_ = false;
         return ok_;
@@ -900,6 +905,24 @@ constexpr ggml_type_map make_ggml_type_map() noexcept {
     return m;
 }
 inline constexpr ggml_type_map ggml_types = make_ggml_type_map();
+
+/// Blocks have 1, 2, 4, ... elements: as a shift, since dividing is slow.
+struct block_shift_map {
+    std::uint8_t of[dtype_count];
+};
+constexpr block_shift_map make_block_shift_map() noexcept {
+    block_shift_map m{};
+    for (std::size_t i = 1; i < dtype_count; ++i)
+        while ((1u << m.of[i]) < dtype_table[i].block_elements) ++m.of[i];
+    return m;
+}
+inline constexpr block_shift_map block_shifts = make_block_shift_map();
+constexpr bool blocks_are_powers_of_two() noexcept {
+    for (std::size_t i = 1; i < dtype_count; ++i)
+        if ((1u << block_shifts.of[i]) != dtype_table[i].block_elements) return false;
+    return true;
+}
+static_assert(blocks_are_powers_of_two(), "block_shifts divides by shifting");
 
 }  // namespace detail
 
@@ -2121,33 +2144,57 @@ AKA_END
 AKA_BEGIN
 namespace detail {
 
-// The hash takes eight bytes a step, so that a reader that looks at a name eight bytes at a time
-// anyway (for its end, for escapes) can hash it on the way: `hash_step` for every eight bytes,
-// once more for what is left if anything is, `hash_end` last.
+// The hash takes sixteen bytes a step, so that a reader that looks at a name sixteen bytes at a
+// time anyway (for its end, for escapes) can hash it on the way: `hash_block` for every sixteen
+// bytes, once more for the 0 to 15 that are left (zeros behind them), `hash_end` last.
 constexpr std::uint64_t hash_start = 0x2545f4914f6cdd1d;
 AKA_INLINE std::uint64_t hash_step(std::uint64_t h, std::uint64_t word) noexcept {
     h = (h ^ word) * 0x9e3779b97f4a7c15u;
     return h ^ (h >> 29);
 }
+AKA_INLINE std::uint64_t hash_block(std::uint64_t h, std::uint64_t a, std::uint64_t b) noexcept {
+    b *= 0xe7037ed1a0b428dbu;  // beside the chain from block to block, which has one product
+    return hash_step(h, a ^ (b << 32 | b >> 32));
+}
 AKA_INLINE std::uint32_t hash_end(std::uint64_t h, std::uint64_t size) noexcept {
     h = (h ^ size) * 0xd6e8feb86659fd93u;
     return static_cast<std::uint32_t>(h >> 32);
 }
-/// The first `n` bytes (0 to 7) of a little-endian word.
+/// The first `n` bytes of a little-endian word; all of it for 8 and more.
 AKA_INLINE std::uint64_t low_bytes(std::uint64_t word, unsigned n) noexcept {
-    return word & ((std::uint64_t{1} << (8 * n)) - 1);
+    return n >= 8 ? word : word & ((std::uint64_t{1} << (8 * n)) - 1);
+}
+/// The 0 to 7 bytes at p, zeros behind them.
+AKA_INLINE std::uint64_t load_few(const char* p, std::size_t n) noexcept {
+    auto byte = [p](std::size_t i) { return std::uint64_t{static_cast<unsigned char>(p[i])}; };
+    if (n >= 4)  // the two loads overlap
+        return load_le<std::uint32_t>(p) | std::uint64_t{load_le<std::uint32_t>(p + n - 4)}
+                                               << (8 * (n - 4));
+    return n == 0 ? 0 : byte(0) | byte(n / 2) << (8 * (n / 2)) | byte(n - 1) << (8 * (n - 1));
 }
 inline std::uint32_t hash_name(std::string_view s) noexcept {
     const char* p = s.data();
     std::size_t left = s.size();
     std::uint64_t h = hash_start;
-    for (; left >= 8; left -= 8, p += 8) h = hash_step(h, load_le<std::uint64_t>(p));
-    if (left != 0) {
-        unsigned char tail[8] = {};
-        std::memcpy(tail, p, left);
-        h = hash_step(h, load_le<std::uint64_t>(tail));
-    }
+    for (; left >= 16; left -= 16, p += 16)
+        h = hash_block(h, load_le<std::uint64_t>(p), load_le<std::uint64_t>(p + 8));
+    if (left >= 8)
+        h = hash_block(h, load_le<std::uint64_t>(p), load_few(p + 8, left - 8));
+    else
+        h = hash_block(h, load_few(p, left), 0);
     return hash_end(h, s.size());
+}
+
+/// The same, where sixteen bytes behind the name can be read: without a branch for what is left.
+AKA_INLINE std::uint32_t hash_inner_name(const char* p, std::size_t size) noexcept {
+    std::size_t left = size;
+    std::uint64_t h = hash_start;
+    for (; left >= 16; left -= 16, p += 16)
+        h = hash_block(h, load_le<std::uint64_t>(p), load_le<std::uint64_t>(p + 8));
+    auto n = static_cast<unsigned>(left);
+    std::uint64_t b = load_le<std::uint64_t>(p + 8);
+    h = hash_block(h, low_bytes(load_le<std::uint64_t>(p), n), n < 8 ? 0 : low_bytes(b, n - 8));
+    return hash_end(h, size);
 }
 
 /// Names to positions. A hash table; and where somebody chose names that collide, a sorted list:
@@ -2168,7 +2215,9 @@ class name_index {
         while (size < 2 * n) size *= 2;
         if (n >= none / 4 || !slots_.resize(size)) return outcome::no_memory;
         std::size_t mask = size - 1;
+        constexpr std::size_t ahead = 12;  // the slots are all over a table larger than a cache
         for (std::size_t i = 0; i < n; ++i) {
+            if (i + ahead < n) AKA_PREFETCH(slots_.data() + (hash(i + ahead) & mask));
             std::uint32_t h = hash(i);
             std::size_t at = h & mask, steps = 0;
             for (; slots_[at].position != 0; at = (at + 1) & mask) {
@@ -3701,11 +3750,7 @@ class gguf_reader {
         if (size != 0) {
             if (c.take(n * size) == nullptr) return cut_off(c, "an array");
         } else if (v.element == value_type::string) {
-            if (!skip_strings(c, n))
-                return c.left() < size_ - c.pos() || size_ == file_size_
-                           ? status(fail(errc::bad_string, c.pos(), "key ", quoted{key},
-                                         ": a string reaches past the end of the file"))
-                           : cut_off(c, "an array");
+            if (!skip_strings(c, n)) return long_string(c, key);
         } else {
             for (std::uint64_t i = 0; i < n; ++i)
                 if (status r = value(c, key, v.element, depth + 1, nullptr); !r) return r;
@@ -3727,7 +3772,7 @@ class gguf_reader {
             left -= size;
         }
         c.take(static_cast<std::uint64_t>(p - c.at()));
-        return n == 0 || c.need(~std::uint64_t{0});
+        return n == 0;
     }
     bool skip_strings(cursor& c, std::uint64_t n) const noexcept {
         if (format_.narrow)
@@ -3737,14 +3782,65 @@ class gguf_reader {
                    : skip_strings_as<false, std::uint64_t>(c, n);
     }
 
+    // The string at the cursor does not end in the bytes that are here. If it does not in the file
+    // either, reading more of that is no use.
+    AKA_COLD status long_string(cursor& c, std::string_view key) const noexcept {
+        const std::byte* p = c.at();
+        std::uint64_t width = format_.narrow ? 4 : 8;
+        bool past =
+            size_ == file_size_ || (c.left() >= width && load_length(p, format_) > left(c) - width);
+        if (past)
+            return fail(errc::bad_string, c.pos(), "key ", quoted{key},
+                        ": a string reaches past the end of the file");
+        c.need(~std::uint64_t{0});
+        return cut_off(c, "an array");
+    }
+
     status infos(cursor& c) noexcept {
         growing<tensor_record>& all = store_.tensors;
         if (!all.reserve(first_tensor_ + static_cast<std::size_t>(tensors_))) return no_memory();
         for (std::uint64_t i = 0; i < tensors_; ++i) {
             tensor_record& r = *all.push();
+            if (AKA_LIKELY(info_as_usual(c, r))) continue;
             if (status s = info_at(c, r); !s) return s;
         }
         return {};
+    }
+    // One look at how much is left, then plain loads. False, with nothing read: something is
+    // unusual or wrong, or the end of the file is near, and info_at() has a closer look.
+    AKA_INLINE bool info_as_usual(cursor& c, tensor_record& r) const noexcept {
+        constexpr std::uint64_t behind_name = 4 + 4 * 8 + 4 + 8;
+        const std::byte* p = c.at();
+        std::uint64_t left = c.left();
+        if (big || format_.narrow || left < 8 + behind_name) return false;
+        auto size = load_le<std::uint64_t>(p);
+        if (size > gguf_max_name || size > left - 8 - behind_name) return false;
+        r.at = static_cast<std::uint32_t>(c.pos());
+        p += 8;
+        r.name = reinterpret_cast<const char*>(p);
+        r.name_size = static_cast<std::uint32_t>(size);
+        r.hash = hash_inner_name(r.name, static_cast<std::size_t>(size));
+        r.file = file_;
+        p += size;
+        r.rank = load_le<std::uint32_t>(p);
+        p += 4;
+        if (r.rank > 4) return false;
+        std::uint64_t n = 1, row = 1;
+        for (std::uint32_t i = r.rank; i-- > 0; p += 8) {
+            r.dims[i] = load_le<std::uint64_t>(p);
+            if (r.dims[i] == 0 || !checked_mul(n, r.dims[i], n)) return false;
+        }
+        if (r.rank != 0) row = r.dims[r.rank - 1];
+        const dtype t = dtype_from_ggml(load_le<std::uint32_t>(p));
+        r.type = static_cast<std::uint32_t>(t);
+        r.offset = load_le<std::uint64_t>(p + 4);
+        unsigned shift = block_shifts.of[r.type];
+        if (t == dtype::unknown || static_cast<std::int64_t>(n) < 0 ||
+            (row & ((std::uint64_t{1} << shift) - 1)) != 0 ||
+            !checked_mul(n >> shift, info(t).block_bytes, r.bytes))
+            return false;
+        c.jump(p + 12);
+        return true;
     }
     status info_at(cursor& c, tensor_record& r) noexcept {
         std::uint64_t at = c.pos();
