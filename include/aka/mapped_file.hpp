@@ -77,7 +77,8 @@ class mapped_file {
 
     status advise(pattern p) const noexcept;
 
-    /// No more reading after this; what is mapped stays mapped.
+    /// Gives the descriptor back; what is mapped stays mapped. Reading after this opens the path
+    /// again, and makes sure that it is the same file.
     void close_descriptor() noexcept;
 
   private:

@@ -23,7 +23,7 @@ class shape {
   public:
     static constexpr std::uint32_t inline_rank = 8;
 
-    constexpr shape() noexcept = default;
+    constexpr shape() noexcept {}
     /// Borrows `dims` when there are more than eight.
     explicit shape(span<const std::uint64_t> dims) noexcept
         : rank_(static_cast<std::uint32_t>(dims.size())) {

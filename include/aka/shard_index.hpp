@@ -99,6 +99,8 @@ class shard_index {
         result<mapped_file> f = mapped_file::open(path(p.view()), access::read);
         if (!f) return f.error();
         std::uint64_t size = f.get_if()->size();
+        if (size > 0x7fffffff)
+            return fail(errc::bad_index, error::nowhere, "an index of ", size, " bytes");
         if (!fits_memory(size) || !s.index_text.resize(static_cast<std::size_t>(size)))
             return no_memory();
         if (status r = f.get_if()->read(0, {s.index_text.data(), s.index_text.size()}); !r)

@@ -79,7 +79,7 @@ inline void swap_in_place(aka::dtype t, std::byte* p, std::uint64_t n) noexcept 
 /// "Packed" means row-major in `shape()` without gaps, as both formats store tensors.
 class tensor {
   public:
-    tensor() noexcept = default;
+    tensor() noexcept {}
 
     /// False: there is no such tensor (what `find` returns then).
     explicit operator bool() const noexcept { return files_ != nullptr; }

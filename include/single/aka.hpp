@@ -2277,7 +2277,8 @@ class mapped_file {
 
     status advise(pattern p) const noexcept;
 
-    /// No more reading after this; what is mapped stays mapped.
+    /// Gives the descriptor back; what is mapped stays mapped. Reading after this opens the path
+    /// again, and makes sure that it is the same file.
     void close_descriptor() noexcept;
 
   private:
@@ -3033,7 +3034,7 @@ class shape {
   public:
     static constexpr std::uint32_t inline_rank = 8;
 
-    constexpr shape() noexcept = default;
+    constexpr shape() noexcept {}
     /// Borrows `dims` when there are more than eight.
     explicit shape(span<const std::uint64_t> dims) noexcept
         : rank_(static_cast<std::uint32_t>(dims.size())) {
@@ -3396,7 +3397,7 @@ inline void swap_in_place(aka::dtype t, std::byte* p, std::uint64_t n) noexcept 
 /// "Packed" means row-major in `shape()` without gaps, as both formats store tensors.
 class tensor {
   public:
-    tensor() noexcept = default;
+    tensor() noexcept {}
 
     /// False: there is no such tensor (what `find` returns then).
     explicit operator bool() const noexcept { return files_ != nullptr; }
@@ -5602,6 +5603,8 @@ class shard_index {
         result<mapped_file> f = mapped_file::open(path(p.view()), access::read);
         if (!f) return f.error();
         std::uint64_t size = f.get_if()->size();
+        if (size > 0x7fffffff)
+            return fail(errc::bad_index, error::nowhere, "an index of ", size, " bytes");
         if (!fits_memory(size) || !s.index_text.resize(static_cast<std::size_t>(size)))
             return no_memory();
         if (status r = f.get_if()->read(0, {s.index_text.data(), s.index_text.size()}); !r)

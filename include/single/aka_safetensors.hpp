@@ -2366,7 +2366,8 @@ class mapped_file {
 
     status advise(pattern p) const noexcept;
 
-    /// No more reading after this; what is mapped stays mapped.
+    /// Gives the descriptor back; what is mapped stays mapped. Reading after this opens the path
+    /// again, and makes sure that it is the same file.
     void close_descriptor() noexcept;
 
   private:
@@ -3122,7 +3123,7 @@ class shape {
   public:
     static constexpr std::uint32_t inline_rank = 8;
 
-    constexpr shape() noexcept = default;
+    constexpr shape() noexcept {}
     /// Borrows `dims` when there are more than eight.
     explicit shape(span<const std::uint64_t> dims) noexcept
         : rank_(static_cast<std::uint32_t>(dims.size())) {
@@ -3485,7 +3486,7 @@ inline void swap_in_place(aka::dtype t, std::byte* p, std::uint64_t n) noexcept 
 /// "Packed" means row-major in `shape()` without gaps, as both formats store tensors.
 class tensor {
   public:
-    tensor() noexcept = default;
+    tensor() noexcept {}
 
     /// False: there is no such tensor (what `find` returns then).
     explicit operator bool() const noexcept { return files_ != nullptr; }
