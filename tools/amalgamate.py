@@ -21,6 +21,7 @@ OUTPUTS = {
     'aka.hpp': 'aka.hpp',
     'aka_safetensors.hpp': 'safetensors.hpp',
     'aka_gguf.hpp': 'gguf.hpp',
+    'aka_names.hpp': 'names.hpp',
 }
 
 SOURCE = ROOT / 'include/aka'

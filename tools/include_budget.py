@@ -21,6 +21,8 @@ BUDGET = [
     ('aka/aka.hpp', 24000),
     ('single/aka_safetensors.hpp', 16000),
     ('single/aka_gguf.hpp', 16000),
+    ('aka/names.hpp', 14000),
+    ('single/aka_names.hpp', 14000),
     ('single/aka.hpp', 24000),
 ]
 

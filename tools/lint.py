@@ -29,7 +29,7 @@ FLOORS = [
     'checkpoint',
     'hparam_sources', 'hparam_table', 'hparams',
     'infer_words', 'infer_puzzle', 'infer',
-    'identify', 'coordinate_map', 'adapter', 'adapt', 'llama',
+    'identify', 'coordinate_map', 'target', 'adapter', 'places', 'adapt', 'llama',
     'aka',
 ]
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "adapter.hpp"
+#include "places.hpp"
 
 AKA_BEGIN
 
@@ -57,9 +58,6 @@ class adapter_builder {
         std::string_view text;
     };
 
-    static std::uint64_t bit(role r) noexcept {
-        return std::uint64_t{1} << static_cast<unsigned>(r);
-    }
     // The number that tells tensors of one role and layer apart: an expert's or a head's.
     static std::int32_t index_of(const bound_name& b) noexcept {
         return b.head >= 0 ? b.head : b.expert;
@@ -73,6 +71,12 @@ class adapter_builder {
         return r == role::attn_q || r == role::attn_k || r == role::attn_q_norm ||
                r == role::attn_k_norm;
     }
+    static bool has_heads(const name_row& row) noexcept {
+        for (role r : row.roles)
+            if (turns(r) || r == role::attn_v || r == role::attn_output || r == role::attn_sinks)
+                return true;
+        return false;
+    }
     static const part_info& part_of(const name_row& row) noexcept {
         return *find_part(row.part.empty() ? std::string_view("weight") : row.part);
     }
@@ -83,9 +87,9 @@ class adapter_builder {
         std::size_t roles = 0;
         for (const bound_name& b : id_.names())
             if (b.row != nullptr && b.row->is_tensor()) roles += b.row->roles.size();
-        if (!by_source_.reserve(roles) || !used_.resize(source_.size()) ||
-            !placed_.resize(catalog_.row_count()) || !wanted_.resize(catalog_.row_count()))
-            return detail::no_memory();
+        if (!by_source_.reserve(roles) || !used_.resize(source_.size())) return detail::no_memory();
+        if (status s = places_.start(id_, source_, *store_->source, catalog_.row_count()); !s)
+            return s;
         for (std::uint32_t i = 0; i < id_.names().size(); ++i) {
             const bound_name& b = id_.names()[i];
             if (b.row == nullptr || !b.row->is_tensor() || b.part == nullptr) continue;
@@ -115,251 +119,21 @@ class adapter_builder {
 
     // --- what is wanted
 
-    // Whether a convention has a name for everything that the file holds.
-    const name_row* cannot_hold(const convention& c, role& lacking) const noexcept {
-        std::uint64_t can = 0;
-        for (const name_row* row : c.rows())
-            if (row->is_tensor() && !row->also) can |= row->role_set;
-        // These are computed from hyper-parameters where a convention has no place for them.
-        constexpr role free[] = {role::rope_freqs, role::rope_factors_long,
-                                 role::rope_factors_short};
-        for (role r : free) can |= bit(r);
-        for (unsigned r = 1; r < detail::role_count; ++r) {
-            if ((have_ & ~can & bit(static_cast<role>(r))) == 0) continue;
-            lacking = static_cast<role>(r);
-            return id_.convention()->row_of(lacking);
-        }
-        return nullptr;
-    }
-    std::size_t lacks(const convention& c) const noexcept {
-        std::size_t n = 0;
-        for (const name_row* row : c.rows())
-            if (row->is_tensor() && !row->also && !row->optional && (row->role_set & ~have_) != 0 &&
-                !(row->holds(role::output) && (have_ & bit(role::output)) == 0))
-                ++n;
-        return n;
-    }
-    bool says(const convention& c, std::string_view type) const noexcept {
-        for (std::string_view t : c.model_types())
-            if (t == type) return true;
-        return false;
-    }
-    // Of all conventions whose id begins so: the one that the model's type names, or else the first
-    // that holds everything and asks for least.
-    const convention* family(std::string_view first,
-                             bool (*belongs)(const convention&)) const noexcept {
-        const convention* best = nullptr;
-        const convention* stored = id_.convention();
-        role lacking = role::none;
-        if (belongs(*stored) && cannot_hold(*stored, lacking) == nullptr) return stored;
-        for (const convention* c : catalog_.conventions())
-            if (belongs(*c) && says(*c, id_.hparams().model_type) &&
-                cannot_hold(*c, lacking) == nullptr)
-                return c;
-        best = catalog_.find(first);
-        if (best != nullptr && cannot_hold(*best, lacking) == nullptr && lacks(*best) == 0)
-            return best;
-        best = nullptr;
-        for (const convention* c : catalog_.conventions()) {
-            if (!belongs(*c) || !c->not_llama().empty() || cannot_hold(*c, lacking) != nullptr)
-                continue;
-            if (best == nullptr || lacks(*c) < lacks(*best)) best = c;
-        }
-        return best != nullptr ? best : catalog_.find(first);
-    }
-    // Hugging Face's own: a convention without fused or renamed tensors is one of its models; the
-    // others of the `hf` kind are models that were published under other names.
-    static bool is_hf(const convention& c) noexcept {
-        constexpr std::string_view ids[] = {"hf_",        "mixtral_hf", "qwen2_moe",
-                                            "gpt_oss_hf", "llama4_hf",  "deepseek_mla_hf",
-                                            "qwen3_next", "phimoe",     "granite_moe",
-                                            "apertus",    "nemotron",   "deepseek_moe_v1"};
-        for (std::string_view s : ids)
-            if (c.id().substr(0, s.size()) == s) return true;
-        return false;
-    }
-    static bool is_gguf(const convention& c) noexcept { return c.id().substr(0, 5) == "gguf:"; }
-
     status resolve() noexcept {
-        if (roles_)
-            to_ = catalog_.find("gguf");
-        else if (want_.convention == "hf")
-            to_ = family("hf_llama", is_hf);
-        else if (want_.convention == "gguf")
-            to_ = family("gguf:llama", is_gguf);
-        else
-            to_ = catalog_.find(want_.convention);
-        if (to_ == nullptr)
-            return detail::fail(errc::not_found, error::nowhere, "there is no convention ",
-                                detail::quoted{want_.convention});
-        role lacking = role::none;
-        if (cannot_hold(*to_, lacking) != nullptr || lacking != role::none)
-            return detail::fail(errc::unsupported, error::nowhere, "convention ", to_->id(),
-                                " has no name for ", name(lacking), ", which this ",
-                                id_.convention()->id(), " checkpoint has");
-        from_rope_ = id_.rope();
-        if (want_.rope == rope_order::unknown) want_.rope = to_->rope();
-        if (from_rope_ == rope_order::none || from_rope_ == rope_order::unknown)
-            want_.rope = from_rope_;
-        return check_shard();
-    }
-    status check_shard() noexcept {
-        std::uint64_t world = want_.shard.world;
-        if (world == 0 || want_.shard.rank >= world)
-            return detail::fail(errc::out_of_range, error::nowhere, "rank ", want_.shard.rank,
-                                " of ", world);
-        if (world == 1) return {};
-        axis_sizes z = id_.sizes(0);
-        std::uint64_t heads = z.kv * z.g;
-        bool kv =
-            z.kv != 0 && (z.kv % world == 0 || (world % z.kv == 0 && z.g % (world / z.kv) == 0));
-        if (!kv)
-            return detail::fail(errc::bad_hparams, error::nowhere, heads, " heads and ", z.kv,
-                                " kv heads cannot be cut into ", world, " ranks");
-        return {};
-    }
-
-    // --- layouts of both sides
-
-    axis_sizes sizes_of(const bound_name& b, std::uint32_t tensor) const noexcept {
-        axis_sizes z = id_.sizes(b.layer < 0 ? 0 : static_cast<std::uint64_t>(b.layer));
-        aka::tensor t = source_[tensor];
-        if (b.expert >= 0) z.e = 1;
-        // The vocabulary may be padded, and feed-forward widths differ by layer and kind: a tensor
-        // knows its own.
-        role r = b.row->roles[0];
-        std::uint64_t* own = nullptr;
-        if (r == role::token_embd || r == role::output)
-            own = &z.v;
-        else if (is_expert(r))
-            own = &z.f_exps;
-        else if (r == role::ffn_gate || r == role::ffn_up || r == role::ffn_down)
-            own = &z.f;
-        else if (r == role::ffn_gate_shexp || r == role::ffn_up_shexp || r == role::ffn_down_shexp)
-            own = &z.f_shexp;
-        if (own == nullptr || !t.has_shape() || b.part->kind != part_kind::weight) return z;
-        placement p;
-        *own = 1;
-        if (walk(b.row->layout, r, from_rope_, z, true, p) && p.elements != 0) {
-            *own = t.elements() / p.elements;
-        }
-        return z;
-    }
-    // The layout of a norm on q or k: one head's, shared by all, or the whole vector's.
-    static std::string_view norm_layout(const name_row& row, role r, std::uint64_t elements,
-                                        const axis_sizes& z, rope_order rope) noexcept {
-        if (!row.layout.empty() || (r != role::attn_q_norm && r != role::attn_k_norm))
-            return row.layout;
-        if (elements == z.head) return {};
-        bool pairs = rope == rope_order::interleaved;
-        if (r == role::attn_q_norm && elements == z.kv * z.g * z.head)
-            return pairs ? "kv g i s" : "kv g s i";
-        if (r == role::attn_k_norm && elements == z.kv * z.head) return pairs ? "kv i s" : "kv s i";
-        return "*";
-    }
-    static bool has_inputs(const part_info& p) noexcept {
-        return p.kind != part_kind::bias && p.kind != part_kind::row_scale &&
-               p.kind != part_kind::rows;
-    }
-
-    // Where the roles of a stored tensor lie. Layers repeat themselves, so each kind of tensor is
-    // walked once.
-    struct placed {
-        placed* next;
-        const part_info* part;
-        std::int32_t layer;  // where layers differ
-        bool of_expert;
-        std::uint32_t rank;
-        std::uint64_t dims[4];
-        axis_sizes sizes;
-        placement where;
-    };
-    status place_source(std::uint32_t tensor, const placed*& out) noexcept {
-        const bound_name& b = id_.names()[tensor];
-        const detail::tensor_record& r = store_->source->tensors[tensor];
-        std::int32_t layer = id_.hparams().layers_differ() ? b.layer : -1;
-        placed*& first = placed_[b.row->number];
-        if (r.rank <= 4) {
-            for (placed* p = first; p != nullptr; p = p->next) {
-                if (p->part != b.part || p->layer != layer || p->of_expert != (b.expert >= 0) ||
-                    p->rank != r.rank)
-                    continue;
-                bool same = true;
-                for (std::uint32_t i = 0; i < r.rank; ++i) same = same && p->dims[i] == r.dims[i];
-                if (same) return out = p, status();
-            }
-        }
-        auto* p = store_->names.make<placed>();
-        if (p == nullptr) return detail::no_memory();
-        p->part = b.part;
-        p->layer = layer;
-        p->of_expert = b.expert >= 0;
-        p->rank = r.rank;
-        if (r.rank <= 4)
-            for (std::uint32_t i = 0; i < r.rank; ++i) p->dims[i] = r.dims[i];
-        if (status s = walk_source(tensor, p->where, p->sizes); !s) return s;
-        p->next = first;
-        first = p;
-        return out = p, status();
-    }
-    status walk_source(std::uint32_t tensor, placement& out, axis_sizes& z) noexcept {
-        const bound_name& b = id_.names()[tensor];
-        aka::tensor t = source_[tensor];
-        z = sizes_of(b, tensor);
-        role r = b.row->roles[0];
-        std::uint64_t n = t.has_shape() ? t.elements() : 0;
-        std::string_view layout = norm_layout(*b.row, r, n, z, from_rope_);
-        if (status s = walk(layout, r, from_rope_, z, has_inputs(*b.part), out); !s) return s;
-        if (out.opaque || !t.has_shape()) return {};
-        if (b.part->kind == part_kind::rows) n = t.shape().rank() == 0 ? 0 : n / unit_of(t);
-        if (b.part->kind == part_kind::weight || b.part->kind == part_kind::bias ||
-            b.part->kind == part_kind::row_scale || b.part->kind == part_kind::rows) {
-            if (out.elements != n) return contradiction(t, out, z);
-        }
-        return {};
-    }
-    // The same for what is wanted.
-    struct wanted {
-        wanted* next;
-        std::string_view layout;
-        bool inputs;
-        axis_sizes sizes;
-        placement where;
-    };
-    status place_target(const name_row& row, std::string_view layout, bool inputs,
-                        const axis_sizes& sizes, const placement*& out) noexcept {
-        wanted*& first = wanted_[row.number];
-        for (wanted* p = first; p != nullptr; p = p->next)
-            if (p->inputs == inputs && p->layout == layout && p->sizes == sizes)
-                return out = &p->where, status();
-        auto* p = store_->names.make<wanted>();
-        if (p == nullptr) return detail::no_memory();
-        if (status s = walk(layout, row.roles[0], want_.rope, sizes, inputs, p->where); !s)
+        detail::target_choice choice{id_, catalog_, have_};
+        if (status s = choice.choose(roles_ ? std::string_view("roles") : want_.convention, to_);
+            !s)
             return s;
-        p->layout = layout;
-        p->inputs = inputs;
-        p->sizes = sizes;
-        p->next = first;
-        first = p;
-        return out = &p->where, status();
+        if (want_.rope == rope_order::unknown) want_.rope = to_->rope();
+        if (id_.rope() == rope_order::none || id_.rope() == rope_order::unknown)
+            want_.rope = id_.rope();
+        places_.from_rope = id_.rope();
+        places_.to_rope = want_.rope;
+        cut_.part = want_.shard;
+        return cut_.check(id_.sizes(0));
     }
-    // Elements of one row of a part that has rows of its own make.
-    static std::uint64_t unit_of(const tensor& t) noexcept {
-        return t.shape().rank() < 2 || t.shape().back() == 0 ? 1 : t.shape().back();
-    }
-    AKA_COLD status contradiction(const tensor& t, const placement& p,
-                                  const axis_sizes& z) const noexcept {
-        return detail::fail(errc::size_mismatch, error::nowhere, "tensor ",
-                            detail::quoted{t.name()}, ": expected ", shape({p.dims, p.rank}),
-                            " from the hyper-parameters (n_embd ", z.x, ", n_head ", z.kv * z.g,
-                            ", n_head_kv ", z.kv, ", head_dim ", z.head, "), found ", t.shape())
-            .in(t.file());
-    }
-    // Whether sizes are known well enough to walk anything with heads.
-    bool heads_known() const noexcept {
-        axis_sizes z = id_.sizes(0);
-        return z.kv != 0 && z.g != 0 && z.head != 0;
-    }
+
+    // --- shapes
 
     // Every stored tensor against the hyper-parameters, where these are known.
     status check_shapes() noexcept {
@@ -371,13 +145,13 @@ class adapter_builder {
         if (h.n_layer > id_.n_layer() + h.n_layer_nextn)
             return detail::fail(errc::bad_hparams, error::nowhere, "the hyper-parameters say ",
                                 h.n_layer, " layers, the file has ", id_.n_layer());
-        if (!heads_known()) return {};
-        const placed* p = nullptr;
+        if (!places_.heads_known()) return {};
+        const detail::places::placed* p = nullptr;
         for (std::uint32_t i = 0; i < id_.names().size(); ++i) {
             const bound_name& b = id_.names()[i];
             if (b.row == nullptr || !b.row->is_tensor() || b.part == nullptr || b.head >= 0)
                 continue;
-            if (status s = place_source(i, p); !s) return s;
+            if (status s = places_.place_source(i, p); !s) return s;
         }
         return {};
     }
@@ -387,7 +161,7 @@ class adapter_builder {
     bool same_layout(const name_row& from, const name_row& to) const noexcept {
         if (from.role_set != to.role_set || from.layout != to.layout || want_.shard.world != 1)
             return false;
-        if (from_rope_ == want_.rope) return true;
+        if (id_.rope() == want_.rope) return true;
         for (role r : to.roles)
             if (turns(r) && to.layout.empty()) return false;
         return true;
@@ -439,29 +213,31 @@ class adapter_builder {
             return detail::fail(errc::unsupported, error::nowhere, "tensor ",
                                 detail::quoted{like.name()}, ": ", part.text, " (",
                                 part.info->scheme, ") cannot be moved with its rows");
-        if (!heads_known())
+        if (!places_.heads_known() && has_heads(row))
             return detail::fail(errc::bad_hparams, error::nowhere,
                                 "the number of heads is not known (no config), so ",
                                 detail::quoted{like.name()}, " cannot be put into another layout");
-        const placed* stored = nullptr;
-        if (status s = place_source(any, stored); !s) return s;
+        const detail::places::placed* stored = nullptr;
+        if (status s = places_.place_source(any, stored); !s) return s;
         const placement& from = stored->where;
         const axis_sizes& z = stored->sizes;
         axis_sizes cut = z;
         cut.e = id_.sizes(layer < 0 ? 0 : static_cast<std::uint64_t>(layer)).e;
-        if (status s = cut_sizes(cut); !s) return s;
+        if (status s = cut_.sizes(cut); !s) return s;
         std::string_view layout = row.layout;
         role r = row.roles[0];
         if (r == role::attn_q_norm || r == role::attn_k_norm)
-            layout = norm_layout(row, r, from.elements, z, want_.rope);
+            layout = detail::places::norm_layout(row, r, from.elements, z, want_.rope);
         // One expert's tensor lacks the axis that a stack has.
         axis_sizes own = cut;
         if (index >= 0 && is_expert(r)) own.e = 1;
         const placement* target_place = nullptr;
-        if (status s = place_target(row, layout, has_inputs(*part.info), own, target_place); !s)
+        if (status s = places_.place_target(row, layout, detail::places::has_inputs(*part.info),
+                                            own, target_place);
+            !s)
             return s;
         const placement& to = *target_place;
-        std::uint64_t unit = kind == part_kind::rows ? unit_of(like) : 1;
+        std::uint64_t unit = kind == part_kind::rows ? detail::places::unit_of(like) : 1;
         if (kind == part_kind::rows)
             if (status s = rows_whole(row, layer, z, own, any); !s) return s;
         pieces_.clear();
@@ -501,7 +277,7 @@ class adapter_builder {
                       std::uint32_t any) noexcept {
         const name_row& src = *id_.names()[any].row;
         placement a, b;
-        if (status s = walk(src.layout, src.roles[0], from_rope_, z, true, a); !s) return s;
+        if (status s = walk(src.layout, src.roles[0], id_.rope(), z, true, a); !s) return s;
         if (status s = walk(row.layout, row.roles[0], want_.rope, own, true, b); !s) return s;
         for (const placement* p : {&a, &b})
             for (unsigned i = 0; i < p->atoms; ++i)
@@ -554,8 +330,8 @@ class adapter_builder {
                                 detail::quoted{like.name()}, " (", like.dtype_name(), ") and ",
                                 detail::quoted{src.name_view()}, " (", source_[t].dtype_name(),
                                 ") would have to be one tensor");
-        const placed* p = nullptr;
-        if (status s = place_source(t, p); !s) return s;
+        const detail::places::placed* p = nullptr;
+        if (status s = places_.place_source(t, p); !s) return s;
         box b;
         // The experts of a stack differ in nothing but where they begin.
         if (whole != nullptr && p == last_.from && whole == last_.to && !stacked) {
@@ -581,8 +357,8 @@ class adapter_builder {
                             detail::quoted{source_[t].name()}, ": not whole blocks")
             .in(source_[t].file());
     }
-    status zip_new(const placed& p, const atom_place& to, std::uint32_t t, std::int32_t expert,
-                   std::uint64_t unit, box& out) noexcept {
+    status zip_new(const detail::places::placed& p, const atom_place& to, std::uint32_t t,
+                   std::int32_t expert, std::uint64_t unit, box& out) noexcept {
         tensor src = source_[t];
         const atom_place* from = p.where.find(to.role, to.rest);
         if (from == nullptr)
@@ -592,7 +368,7 @@ class adapter_builder {
         if (expert >= 0 && !f.restrict_to(axis::e, static_cast<std::uint64_t>(expert), 1))
             return detail::fail(errc::out_of_range, error::nowhere, "tensor ",
                                 detail::quoted{src.name()}, " has no expert ", expert);
-        cut_source(f, p.sizes);
+        cut_.source(f, p.sizes);
         if (unit != 1) return zip_rows(f, to, src, unit, out);
         status s = zip(f, to, src.dtype(), out);
         if (s) return s;
@@ -615,40 +391,6 @@ class adapter_builder {
             out.loops[i].dst *= bytes;
         }
         return {};
-    }
-
-    // --- tensor-parallel ranks: axes are cut first
-
-    status cut_sizes(axis_sizes& z) const noexcept {
-        std::uint64_t w = want_.shard.world;
-        if (w == 1) return {};
-        if (z.kv % w == 0) {
-            z.kv /= w;
-        } else {
-            z.g /= w / z.kv;
-            z.kv = 1;
-        }
-        for (std::uint64_t* f : {&z.f, &z.f_exps, &z.f_shexp}) {
-            if (*f % w != 0)
-                return detail::fail(errc::bad_hparams, error::nowhere, "a feed-forward width of ",
-                                    *f, " cannot be cut into ", w, " ranks");
-            *f /= w;
-        }
-        return {};
-    }
-    void cut_source(atom_place& p, const axis_sizes& z) const noexcept {
-        std::uint64_t w = want_.shard.world, rank = want_.shard.rank;
-        if (w == 1) return;
-        if (z.kv % w == 0) {
-            p.restrict_to(axis::kv, rank * (z.kv / w), z.kv / w);
-        } else {
-            std::uint64_t ranks_each = w / z.kv;
-            p.restrict_to(axis::kv, rank / ranks_each, 1);
-            p.restrict_to(axis::g, rank % ranks_each * (z.g / ranks_each), z.g / ranks_each);
-        }
-        for (unsigned i = 0; i < p.axes; ++i)
-            if (p.axis[i].axis == axis::f)
-                p.restrict_to(axis::f, rank * (p.axis[i].n / w), p.axis[i].n / w);
     }
 
     // --- the result
@@ -832,7 +574,7 @@ class adapter_builder {
     }
     // Dense rows of a mixture of experts, and the other way round.
     bool has_other_kind(const name_row& row) const noexcept {
-        auto has = [&](role r) { return (have_ & bit(r)) != 0; };
+        auto has = [&](role r) { return (have_ & detail::role_bit(r)) != 0; };
         if (row.holds(role::ffn_gate) || row.holds(role::ffn_up) || row.holds(role::ffn_down))
             return has(role::ffn_down_exps);
         return false;
@@ -863,16 +605,15 @@ class adapter_builder {
     target want_;
     identification id_;
     const convention* to_ = nullptr;
-    rope_order from_rope_ = rope_order::unknown;
     detail::store_ref store_;
     detail::coordinate_map by_source_, by_role_;
-    detail::growing<placed*> placed_;  // by row
-    detail::growing<wanted*> wanted_;
+    detail::places places_;
+    detail::shard_cut cut_;
     detail::growing<seen_part> parts_;
     detail::growing<std::uint8_t> used_;
     detail::growing<box> pieces_;
     struct copied {
-        const placed* from = nullptr;
+        const detail::places::placed* from = nullptr;
         const atom_place* to = nullptr;
         std::uint64_t base = 0;
         box b;
@@ -897,6 +638,21 @@ inline result<adapter> adapt(const checkpoint& source, std::string_view conventi
     target to;
     to.convention = convention;
     return adapt(source, to, known);
+}
+
+/// The same with aka's own conventions, compiled for the occasion (about a millisecond; a program
+/// that adapts often keeps a catalog).
+inline result<adapter> adapt(const checkpoint& source, const target& to) noexcept {
+    result<catalog> known = catalog::builtin();
+    if (!known) return known.error();
+    result<adapter> a = adapt(source, to, *known.get_if());
+    if (a) a.get_if()->known_ = std::move(*known.get_if());
+    return a;
+}
+inline result<adapter> adapt(const checkpoint& source, std::string_view convention) noexcept {
+    target to;
+    to.convention = convention;
+    return adapt(source, to);
 }
 
 AKA_END

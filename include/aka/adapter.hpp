@@ -11,23 +11,12 @@
 
 #include "coordinate_map.hpp"
 #include "identify.hpp"
+#include "target.hpp"
 
 AKA_BEGIN
 
-/// How a tensor-parallel rank is cut out: q, k, v, gate and up by rows, attn_output and down by
-/// columns; k and v are replicated where there are fewer kv heads than ranks.
-struct shard {
-    std::uint32_t rank = 0, world = 1;
-};
-
-/// What to see a checkpoint as.
-struct target {
-    /// A convention's id or alias; "hf": the family's Hugging Face spelling, as its models are on
-    /// disk; "gguf": the architecture that llama.cpp's converter gives; "gguf:llama" forces one.
-    std::string_view convention = "hf";
-    rope_order rope = rope_order::unknown;  ///< unknown: the convention's own
-    aka::shard shard;
-};
+class adapter;
+result<adapter> adapt(const checkpoint& source, const target& to) noexcept;
 
 /// A tensor of the ledger.
 struct ledger_entry {
@@ -71,12 +60,14 @@ class adapter : public tensor_list {
 
   private:
     friend class adapter_builder;
+    friend result<adapter> adapt(const checkpoint&, const target&) noexcept;
     adapter(detail::store_ref s, identification id) noexcept
         : tensor_list(std::move(s)), id_(std::move(id)) {}
     static span<const ledger_entry> view(const detail::growing<ledger_entry>& g) noexcept {
         return {g.data(), g.size()};
     }
 
+    catalog known_;  // where the caller brought none
     identification id_;
     aka::target resolved_;
     const aka::convention* convention_ = nullptr;

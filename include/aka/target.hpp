@@ -1,0 +1,175 @@
+// aka: what a checkpoint is to be seen as, and which convention that comes down to.
+#ifndef AKA_TARGET_HPP
+#define AKA_TARGET_HPP
+
+#include <cstdint>
+#include <string_view>
+
+#include "identify.hpp"
+
+AKA_BEGIN
+
+/// How a tensor-parallel rank is cut out: q, k, v, gate and up by rows, attn_output and down by
+/// columns; k and v are replicated where there are fewer kv heads than ranks.
+struct shard {
+    std::uint32_t rank = 0, world = 1;
+};
+
+/// What to see a checkpoint as.
+struct target {
+    /// A convention's id or alias; "hf": the family's Hugging Face spelling, as its models are on
+    /// disk; "gguf": the architecture that llama.cpp's converter gives; "gguf:llama" forces one;
+    /// "roles": GGUF's names, of no architecture in particular.
+    std::string_view convention = "hf";
+    rope_order rope = rope_order::unknown;  ///< unknown: the convention's own
+    aka::shard shard;
+};
+
+namespace detail {
+
+constexpr std::uint64_t role_bit(role r) noexcept {
+    return std::uint64_t{1} << static_cast<unsigned>(r);
+}
+
+/// Chooses the convention of a target for a checkpoint that holds the roles `have`.
+struct target_choice {
+    const identification& id;
+    const catalog& known;
+    std::uint64_t have;
+
+    // Whether a convention has a name for everything that the file holds.
+    const name_row* cannot_hold(const convention& c, role& lacking) const noexcept {
+        std::uint64_t can = 0;
+        for (const name_row* row : c.rows())
+            if (row->is_tensor() && !row->also) can |= row->role_set;
+        // These are computed from hyper-parameters where a convention has no place for them.
+        constexpr role free[] = {role::rope_freqs, role::rope_factors_long,
+                                 role::rope_factors_short};
+        for (role r : free) can |= role_bit(r);
+        for (unsigned r = 1; r < detail::role_count; ++r) {
+            if ((have & ~can & role_bit(static_cast<role>(r))) == 0) continue;
+            lacking = static_cast<role>(r);
+            return id.convention()->row_of(lacking);
+        }
+        return nullptr;
+    }
+    std::size_t lacks(const convention& c) const noexcept {
+        std::size_t n = 0;
+        for (const name_row* row : c.rows())
+            if (row->is_tensor() && !row->also && !row->optional && (row->role_set & ~have) != 0 &&
+                !(row->holds(role::output) && (have & role_bit(role::output)) == 0))
+                ++n;
+        return n;
+    }
+    bool says(const convention& c, std::string_view type) const noexcept {
+        for (std::string_view t : c.model_types())
+            if (t == type) return true;
+        return false;
+    }
+    // Of all conventions whose id begins so: the one that the model's type names, or else the first
+    // that holds everything and asks for least.
+    const convention* family(std::string_view first,
+                             bool (*belongs)(const convention&)) const noexcept {
+        const convention* best = nullptr;
+        const convention* stored = id.convention();
+        role lacking = role::none;
+        if (belongs(*stored) && cannot_hold(*stored, lacking) == nullptr) return stored;
+        for (const convention* c : known.conventions())
+            if (belongs(*c) && says(*c, id.hparams().model_type) &&
+                cannot_hold(*c, lacking) == nullptr)
+                return c;
+        best = known.find(first);
+        if (best != nullptr && cannot_hold(*best, lacking) == nullptr && lacks(*best) == 0)
+            return best;
+        best = nullptr;
+        for (const convention* c : known.conventions()) {
+            if (!belongs(*c) || !c->not_llama().empty() || cannot_hold(*c, lacking) != nullptr)
+                continue;
+            if (best == nullptr || lacks(*c) < lacks(*best)) best = c;
+        }
+        return best != nullptr ? best : known.find(first);
+    }
+    // Hugging Face's own: a convention without fused or renamed tensors is one of its models; the
+    // others of the `hf` kind are models that were published under other names.
+    static bool is_hf(const convention& c) noexcept {
+        constexpr std::string_view ids[] = {"hf_",        "mixtral_hf", "qwen2_moe",
+                                            "gpt_oss_hf", "llama4_hf",  "deepseek_mla_hf",
+                                            "qwen3_next", "phimoe",     "granite_moe",
+                                            "apertus",    "nemotron",   "deepseek_moe_v1"};
+        for (std::string_view s : ids)
+            if (c.id().substr(0, s.size()) == s) return true;
+        return false;
+    }
+    static bool is_gguf(const convention& c) noexcept { return c.id().substr(0, 5) == "gguf:"; }
+
+    /// The convention of this name. Errors: not_found; unsupported where it cannot hold the model.
+    status choose(std::string_view wanted, const convention*& to) const noexcept {
+        if (wanted == "hf")
+            to = family("hf_llama", is_hf);
+        else if (wanted == "gguf")
+            to = family("gguf:llama", is_gguf);
+        else if (wanted == "roles")
+            to = known.find("gguf");
+        else
+            to = known.find(wanted);
+        if (to == nullptr)
+            return fail(errc::not_found, error::nowhere, "there is no convention ", quoted{wanted});
+        role lacking = role::none;
+        if (cannot_hold(*to, lacking) == nullptr && lacking == role::none) return {};
+        return fail(errc::unsupported, error::nowhere, "convention ", to->id(), " has no name for ",
+                    name(lacking), ", which this ", id.convention()->id(), " checkpoint has");
+    }
+};
+
+/// How the axes of a rank are cut: heads by kv head, or, where there are fewer kv heads than ranks,
+/// by query heads within one; feed-forward widths evenly.
+struct shard_cut {
+    shard part;
+
+    status check(const axis_sizes& z) const noexcept {
+        std::uint64_t world = part.world;
+        if (world == 0 || part.rank >= world)
+            return fail(errc::out_of_range, error::nowhere, "rank ", part.rank, " of ", world);
+        if (world == 1) return {};
+        if (z.kv != 0 && (z.kv % world == 0 || (world % z.kv == 0 && z.g % (world / z.kv) == 0)))
+            return {};
+        return fail(errc::bad_hparams, error::nowhere, z.kv * z.g, " heads and ", z.kv,
+                    " kv heads cannot be cut into ", world, " ranks");
+    }
+    status sizes(axis_sizes& z) const noexcept {
+        std::uint64_t w = part.world;
+        if (w == 1) return {};
+        if (z.kv % w == 0) {
+            z.kv /= w;
+        } else {
+            z.g /= w / z.kv;
+            z.kv = 1;
+        }
+        for (std::uint64_t* f : {&z.f, &z.f_exps, &z.f_shexp}) {
+            if (*f % w != 0)
+                return fail(errc::bad_hparams, error::nowhere, "a feed-forward width of ", *f,
+                            " cannot be cut into ", w, " ranks");
+            *f /= w;
+        }
+        return {};
+    }
+    void source(atom_place& p, const axis_sizes& z) const noexcept {
+        std::uint64_t w = part.world, rank = part.rank;
+        if (w == 1) return;
+        if (z.kv % w == 0) {
+            p.restrict_to(axis::kv, rank * (z.kv / w), z.kv / w);
+        } else {
+            std::uint64_t ranks_each = w / z.kv;
+            p.restrict_to(axis::kv, rank / ranks_each, 1);
+            p.restrict_to(axis::g, rank % ranks_each * (z.g / ranks_each), z.g / ranks_each);
+        }
+        for (unsigned i = 0; i < p.axes; ++i)
+            if (p.axis[i].axis == axis::f)
+                p.restrict_to(axis::f, rank * (p.axis[i].n / w), p.axis[i].n / w);
+    }
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_TARGET_HPP
