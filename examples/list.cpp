@@ -1,7 +1,7 @@
 // aka-list: what is in a checkpoint.
 //
 //     g++ -std=c++17 -Iinclude examples/list.cpp -o aka-list
-#include <aka/checkpoint.hpp>
+#include <aka/adapt.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -9,20 +9,23 @@
 #include <cstdio>
 #include <cstdlib>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "common/adapted.hpp"
 #include "common/args.hpp"
 #include "common/content_hash.hpp"
+#include "common/convention_line.hpp"
 #include "common/errors.hpp"
 #include "common/fold.hpp"
-#include "common/glob.hpp"
 #include "common/issues.hpp"
 #include "common/json_writer.hpp"
+#include "common/listing.hpp"
 #include "common/progress.hpp"
+#include "common/rules.hpp"
 #include "common/table.hpp"
 #include "common/terminal.hpp"
 #include "common/text.hpp"
@@ -30,12 +33,15 @@
 
 namespace {
 
+using cli::listing, cli::sums;
+
 constexpr const char* program = "aka-list";
 constexpr const char* usage =
     R"(usage: aka-list [OPTION...] PATH [GLOB...]
 
 Says what is in a checkpoint: a .safetensors or .gguf file, an index of shards, any part of a GGUF
-split, or a folder. Layers that are alike share a row; their numbers stand in braces.
+split, or a folder. Layers that are alike share a row; their numbers stand in braces. Says which
+convention the names are written in.
 
 With GLOBs: only tensors whose names match, and a row for each folded name. A glob matches a whole
 name, or its beginning up to a dot; it may have * ? [a-z] {a,b} {0..31}.
@@ -45,12 +51,17 @@ name, or its beginning up to a dot; it may have * ? [a-z] {a,b} {0..31}.
       --metadata    all keys and values (with --json: long arrays whole)
       --check       what is wrong or odd; exit status 1 if there is something
       --hash        XXH64 of each tensor's bytes as they are in the file
+      --as=CONVENTION  the tensors under another convention's names (hf, gguf, meta, yi, ...) and in
+                    its layout: how each is made, of which, and what has no place there. A view is a
+                    range of the file as it is, boxes are copies of parts
+      --rules=FILE  a table of conventions in aka's grammar, beside the built-in ones
       --json        one JSON object on stdout, also for an error
       --color=WHEN  auto, always or never; auto: on a terminal, unless NO_COLOR is set
   -h, --help
       --version
 
-Exit status: 0 fine; 1 issues found, or no name matches; 2 usage; 3 cannot read or write.
+Exit status: 0 fine; 1 issues found, no name matches, or the convention of --as cannot hold this
+model; 2 usage; 3 cannot read or write.
 )";
 
 enum exit_status { fine = 0, answer_is_no = 1, bad_usage = 2, cannot_read_or_write = 3 };
@@ -59,100 +70,8 @@ struct options {
     bool long_rows = false, no_fold = false, metadata = false, check = false, hash = false;
     bool json = false, help = false, version = false;
     std::string colour = "auto";
-    std::string path;
+    std::string as, rules, path;
     std::vector<std::string_view> globs;
-};
-
-// ---- what was asked for ------------------------------------------------------------------------
-
-// Bytes are there and can be added up; of an unknown type, a shape may claim any number.
-std::uint64_t saturated(std::uint64_t a, std::uint64_t b) {
-    return a > ~b ? ~std::uint64_t{0} : a + b;
-}
-
-struct listing {
-    listing(const aka::checkpoint& c, const options& o) : all(c) {
-        names_only = c.format() == aka::checkpoint_format::index;
-        tensors.resize(c.size());
-        for (std::uint32_t i = 0; i < c.size(); ++i) {
-            const aka::tensor t = c[i];
-            bool wanted = o.globs.empty();
-            for (const std::string_view g : o.globs) wanted = wanted || cli::selects(g, t.name());
-            if (!wanted) continue;
-            which.push_back(i);
-            cli::facts& f = tensors[i];
-            f.name = t.name();
-            f.dtype = number_of(cli::type_name(t), seen_types_, types);
-            f.shape = number_of(cli::shape_text(t), seen_shapes_, shapes);
-            f.elements = t.elements();
-            f.bytes = t.size_bytes();
-            elements = saturated(elements, f.elements);
-            bytes += f.bytes;
-            quantised = quantised || aka::info(t.dtype()).block_elements > 1;
-        }
-    }
-
-    const aka::checkpoint& all;
-    bool names_only = false;           // an index alone: no types, shapes and bytes
-    std::vector<cli::facts> tensors;   // at the checkpoint's positions
-    std::vector<std::uint32_t> which;  // positions of those that were asked for
-    std::vector<std::string> types, shapes;
-    std::vector<std::string> hashes;  // in the order of `which`
-    std::uint64_t elements = 0, bytes = 0;
-    bool quantised = false;
-
-  private:
-    using numbering = std::unordered_map<std::string, std::uint32_t>;
-    static std::uint32_t number_of(const std::string& text, numbering& seen,
-                                   std::vector<std::string>& distinct) {
-        const auto at = seen.emplace(text, static_cast<std::uint32_t>(distinct.size()));
-        if (at.second) distinct.push_back(text);
-        return at.first->second;
-    }
-    numbering seen_types_, seen_shapes_;
-};
-
-// What a row, or the first line, says of its tensors.
-class sums {
-  public:
-    std::uint64_t elements = 0, bytes = 0;
-
-    void add(const cli::facts& f) {
-        elements = saturated(elements, f.elements);
-        bytes += f.bytes;
-        by_type_[f.dtype] += f.bytes;
-        if (largest_ == nullptr || f.bytes > largest_->bytes) {
-            largest_ = &f;
-            as_large_ = 0;
-        }
-        as_large_ += f.shape == largest_->shape && f.dtype == largest_->dtype;
-    }
-    // The types by their bytes: "Q4_K, Q6_K, F32", or with their shares.
-    std::string types(const listing& l, bool shares, std::size_t most) const {
-        std::vector<std::pair<std::uint64_t, std::uint32_t>> order;
-        for (const auto& t : by_type_) order.emplace_back(t.second, t.first);
-        std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
-            return a.first != b.first ? a.first > b.first : a.second < b.second;
-        });
-        const std::size_t shown = order.size() > most ? most - 1 : order.size();
-        std::string out;
-        for (std::size_t i = 0; i < shown; ++i) {
-            out += (i == 0 ? "" : ", ") + l.types[order[i].second];
-            if (shares && order.size() > 1) out += ' ' + cli::percent(order[i].first, bytes);
-        }
-        if (order.size() > shown) out += ", +" + std::to_string(order.size() - shown);
-        return out;
-    }
-    std::string largest(const listing& l, const cli::look& look) const {
-        std::string out = l.shapes[largest_->shape];
-        if (as_large_ > 1) (out += " ") += look.times + (" " + std::to_string(as_large_));
-        return out;
-    }
-
-  private:
-    std::unordered_map<std::uint32_t, std::uint64_t> by_type_;
-    const cli::facts* largest_ = nullptr;
-    std::uint64_t as_large_ = 0;
 };
 
 // ---- for people --------------------------------------------------------------------------------
@@ -177,14 +96,14 @@ std::string title(std::string_view path) {
 }
 
 void print_totals(const listing& l, const options& o, const cli::look& look) {
-    std::vector<std::string> parts{title(o.path), format_name(l.all)};
-    if (l.all.file_count() > 1) parts.push_back(cli::plural(l.all.file_count(), "file"));
+    std::vector<std::string> parts{title(o.path), format_name(l.file)};
+    if (l.file.file_count() > 1) parts.push_back(cli::plural(l.file.file_count(), "file"));
     std::string count = l.which.size() == l.all.size() ? "" : std::to_string(l.which.size());
     if (!count.empty()) count += " of ";
     parts.push_back(count + cli::plural(l.all.size(), "tensor"));
-    if (l.all.empty()) parts.push_back(cli::plural(l.all.metadata().size(), "key"));
+    if (l.all.empty()) parts.push_back(cli::plural(l.file.metadata().size(), "key"));
     bool known = false;
-    const std::uint64_t listed = cli::total_size(l.all, known);
+    const std::uint64_t listed = cli::total_size(l.file, known);
     if (l.names_only) {
         if (known) parts.push_back(cli::human_size(listed));
     } else if (!l.which.empty()) {
@@ -237,7 +156,8 @@ void add_group(table& t, const listing& l, const cli::layer_group& g, std::uint6
     t.row({label, times(g.count(), look), std::to_string(g.items.size()),
            cli::human_count(one.elements), (g.mixed ? "~" : "") + cli::human_size(bytes),
            cli::percent((g.mixed ? all.bytes : one.bytes * g.count()) * outer, l.bytes),
-           (g.mixed ? all : one).types(l, false, 3), one.largest(l, look)});
+           (g.mixed ? all : one).types(l, false, 3), one.largest(l, look),
+           (g.mixed ? all : one).made(l, 3)});
     for (const cli::layer_group& in : g.inside) add_group(t, l, in, g.count() * outer, true, look);
 }
 
@@ -249,21 +169,26 @@ void print_layers(const listing& l, const cli::look& look) {
     t.column("name", left, cli::style::folded, shrink).column("", right).column("tensors", right);
     t.column("params", right).column("size", right);
     t.column("share", right, cli::style::dim, leave_out).column("type");
-    t.column("largest", left, cli::style::plain, leave_out);
+    t.column("largest", left, cli::style::plain, leave_out).column("made");
     for (const cli::layer_group& g : cli::layer_folder(l.tensors).fold(items))
         add_group(t, l, g, 1, false, look);
     t.print(stdout, look);
+}
+
+std::string made(const listing& l, const cli::facts& f) {
+    return l.view == nullptr ? std::string() : l.made[f.made];
 }
 
 // Names that are alike on one row, or each on its own.
 void print_names(const listing& l, bool fold, const cli::look& look) {
     table t;
     t.column("name", left, fold ? cli::style::folded : cli::style::plain, shrink).column("", right);
-    t.column("params", right).column("size", right).column("type").column("shape");
+    t.column("params", right).column("size", right).column("type").column("shape").column("made");
     const auto row = [&](const std::string& label, std::uint64_t count, const cli::facts& f) {
         const bool n = l.names_only;
         t.row({cli::escape(label), times(count, look), n ? "" : cli::human_count(f.elements),
-               n ? "" : cli::human_size(f.bytes), n ? "" : l.types[f.dtype], l.shapes[f.shape]});
+               n ? "" : cli::human_size(f.bytes), n ? "" : l.types[f.dtype], l.shapes[f.shape],
+               made(l, f)});
     };
     if (fold)
         for (const cli::name_group& g : cli::fold_names(l.tensors, l.which))
@@ -277,22 +202,32 @@ void print_long(const listing& l, const cli::look& look) {
     table t;
     t.column(cli::content_hash::name, left, cli::style::dim).column("offset", right);
     t.column("bytes", right).column("type").column("shape");
-    t.column("name", left, cli::style::plain, shrink);
+    t.column("name", left, cli::style::plain, shrink).column("made");
+    t.column("of", left, cli::style::plain, leave_out);
     t.column("file", left, cli::style::dim, leave_out);
+    std::optional<cli::sources> sources;
+    if (l.view != nullptr) sources.emplace(l.file, *l.view);
     for (std::size_t k = 0; k < l.which.size(); ++k) {
         const aka::tensor a = l.all[l.which[k]];
         const cli::facts& f = l.tensors[l.which[k]];
         const bool n = l.names_only;
-        t.row({l.hashes.empty() ? "" : l.hashes[k], n ? "" : std::to_string(a.offset()),
+        std::string of;
+        if (sources) {
+            const std::vector<std::string_view> all = (*sources)(a);
+            if (!all.empty()) of = cli::escape(all[0]);
+            if (all.size() > 1) of += " +" + std::to_string(all.size() - 1);
+        }
+        t.row({l.hashes.empty() ? "" : l.hashes[k],
+               n || !a.is_packed() ? "" : std::to_string(a.offset()),
                n ? "" : std::to_string(f.bytes), n ? "" : l.types[f.dtype], l.shapes[f.shape],
-               cli::escape(f.name),
-               l.all.file_count() < 2 ? "" : cli::escape(cli::file_name(a.file()))});
+               cli::escape(f.name), made(l, f), of,
+               l.file.file_count() < 2 ? "" : cli::escape(cli::file_name(a.file()))});
     }
     t.print(stdout, look);
 }
 
 void print_metadata(const listing& l, const cli::look& look) {
-    const aka::metadata& m = l.all.metadata();
+    const aka::metadata& m = l.file.metadata();
     std::size_t keys = 0, types = 0;
     for (const aka::metadata_value v : m) {
         keys = std::max(keys, cli::width(cli::escape(v.key())));
@@ -309,10 +244,10 @@ void print_metadata(const listing& l, const cli::look& look) {
         // Shards repeat each other's keys: what they say again is left out.
         const aka::metadata_value first = m.find(m[i].key());
         const bool again = first.raw().at != m[i].raw().at;
-        if (again && (cli::value_text(first, most) == value || m.file(i) >= l.all.file_count()))
+        if (again && (cli::value_text(first, most) == value || m.file(i) >= l.file.file_count()))
             continue;
         t.row({cli::escape(m[i].key()), cli::value_type_text(m[i]), value,
-               again ? cli::escape(cli::file_name(l.all.file(m.file(i)).path())) : ""});
+               again ? cli::escape(cli::file_name(l.file.file(m.file(i)).path())) : ""});
     }
     if (t.empty())
         std::printf("no metadata\n");
@@ -322,28 +257,42 @@ void print_metadata(const listing& l, const cli::look& look) {
 
 // ---- --hash ------------------------------------------------------------------------------------
 
+// Bytes as they are in the file; of a tensor that is put together, as it would be written.
 aka::status add_hashes(listing& l) {
     cli::progress progress("hashing", l.bytes);
     std::vector<std::byte> buffer(1 << 20);
     for (const std::uint32_t i : l.which) {
         const aka::tensor t = l.all[i];
         cli::content_hash h;
+        const std::uint64_t rows = t.is_packed() || t.shape().rank() == 0 ? 1 : t.shape()[0];
+        const std::uint64_t row = rows == 0 ? 0 : t.size_bytes() / rows;
         for (std::uint64_t done = 0; done < t.size_bytes();) {
-            const std::uint64_t n = std::min<std::uint64_t>(buffer.size(), t.size_bytes() - done);
-            const aka::span<std::byte> part(buffer.data(), static_cast<std::size_t>(n));
-            if (auto r = l.all.file(t.file_index()).read(t.offset() + done, part); !r) return r;
-            h.add(buffer.data(), part.size());
+            std::uint64_t n = std::min<std::uint64_t>(buffer.size(), t.size_bytes() - done);
+            aka::status r;
+            if (t.is_packed()) {
+                r = l.file.file(t.file_index())
+                        .read(t.offset() + done, {buffer.data(), static_cast<std::size_t>(n)});
+            } else {
+                n = std::max(n / row, std::uint64_t{1}) * row;
+                if (n > buffer.size()) buffer.resize(static_cast<std::size_t>(n));
+                r = t.copy_rows(done / row, n / row, {buffer.data(), static_cast<std::size_t>(n)});
+            }
+            // Arithmetic is pending: there are no such bytes yet.
+            if (!r && r.error().code() == aka::errc::unsupported) break;
+            if (!r) return r;
+            h.add(buffer.data(), static_cast<std::size_t>(n));
             done += n;
             progress.add(n);
         }
-        l.hashes.push_back(h.hex());
+        l.hashes.push_back(t.norm_offset() != 0 ? "" : h.hex());
     }
     return {};
 }
 
 // ---- for programs ------------------------------------------------------------------------------
 
-void write_tensor(cli::json_writer& json, const listing& l, std::size_t k) {
+void write_tensor(cli::json_writer& json, const listing& l, const cli::sources* sources,
+                  std::size_t k) {
     const aka::tensor t = l.all[l.which[k]];
     json.object().key("name").string(t.name());
     json.key("dtype");
@@ -361,34 +310,51 @@ void write_tensor(cli::json_writer& json, const listing& l, std::size_t k) {
     json.key("bytes");
     l.names_only ? json.null() : json.number(t.size_bytes());
     json.key("file");
-    l.names_only ? json.null() : json.string(cli::file_name(t.file()));
+    const bool one_place = !l.names_only && t.is_packed();
+    one_place ? json.string(cli::file_name(t.file())) : json.null();
     json.key("offset");
-    l.names_only ? json.null() : json.number(t.offset());
-    if (!l.hashes.empty())
-        json.key("hash").string(std::string(cli::content_hash::name) + ':' + l.hashes[k]);
+    one_place ? json.number(t.offset()) : json.null();
+    if (!l.hashes.empty()) {
+        json.key("hash");
+        l.hashes[k].empty() ? json.null()
+                            : json.string(cli::content_hash::name + (':' + l.hashes[k]));
+    }
+    if (sources != nullptr) {
+        json.key("how").string(cli::how_made(t)).key("source").array();
+        for (const std::string_view name : (*sources)(t)) json.string(name);
+        json.end();
+    }
     json.end();
 }
 
-void write_json(const listing& l, const options& o, const std::vector<cli::issue>& issues) {
+void write_json(const listing& l, const options& o, const cli::convention_line& names,
+                const std::vector<cli::issue>& issues) {
     static constexpr const char* formats[] = {"safetensors", "gguf", "index"};
     constexpr std::uint64_t long_array = 256;
     cli::json_writer json(stdout);
     json.object(true).key("path").string(o.path);
-    json.key("format").string(formats[static_cast<int>(l.all.format())]);
+    json.key("format").string(formats[static_cast<int>(l.file.format())]);
     json.key("files").array();
-    for (std::uint32_t i = 0; i < l.all.file_count(); ++i)
-        json.string(cli::file_name(l.all.file(i).path()));
+    for (std::uint32_t i = 0; i < l.file.file_count(); ++i)
+        json.string(cli::file_name(l.file.file(i).path()));
     json.end();
     json.key("metadata").object(true);
-    const aka::metadata& m = l.all.metadata();
+    const aka::metadata& m = l.file.metadata();
     for (std::size_t i = 0; i < m.size(); ++i) {
         if (m.find(m[i].key()).raw().at != m[i].raw().at) continue;  // a shard repeats it
         json.key(m[i].key());
         cli::write_value(json, m[i], o.metadata ? ~std::uint64_t{0} : long_array);
     }
     json.end();
+    names.write(json);
+    std::optional<cli::sources> sources;
+    if (l.view != nullptr) {
+        cli::write_adapted(json, *l.view);
+        sources.emplace(l.file, *l.view);
+    }
     json.key("tensors").array(true);
-    for (std::size_t k = 0; k < l.which.size(); ++k) write_tensor(json, l, k);
+    for (std::size_t k = 0; k < l.which.size(); ++k)
+        write_tensor(json, l, sources ? &*sources : nullptr, k);
     json.end();
     json.key("parameters");
     l.names_only ? json.null() : json.number(l.elements);
@@ -400,23 +366,69 @@ void write_json(const listing& l, const options& o, const std::vector<cli::issue
 
 // ---- the program -------------------------------------------------------------------------------
 
-int report(const aka::error& e, const options& o) {
+int report(const aka::error& e, const options& o, exit_status status = cannot_read_or_write,
+           const cli::convention_line* names = nullptr) {
     const std::vector<cli::issue> missing =
         o.check ? cli::missing_parts(e, o.path) : std::vector<cli::issue>();
     if (o.json) {
         cli::json_writer json(stdout);
         json.object(true).key("path").string(o.path);
+        if (names != nullptr) names->write(json);
         json.key("error");
         cli::write_error(json, e);
         if (!missing.empty()) cli::write_issues(json, missing);
         json.end();
     }
-    if (missing.empty()) return cli::print_error(program, e), cannot_read_or_write;
+    if (missing.empty()) return cli::print_error(program, e), status;
     if (!o.json) cli::print_issues(missing, cli::look(o.colour));
     return answer_is_no;
 }
 
+void print(const listing& l, const options& o, const cli::convention_line& names,
+           const std::vector<cli::issue>& issues) {
+    const cli::look look(o.colour);
+    print_totals(l, o, look);
+    if (!l.file.empty()) cli::print_wrapped("names", names.text(), look);
+    if (l.view != nullptr)
+        cli::print_wrapped(
+            "as", cli::title_of(l.view->convention()) + ", " + cli::count_made(*l.view), look);
+    if (o.metadata) std::printf("\n"), print_metadata(l, look);
+    const bool folded_names = !o.globs.empty() || l.names_only;
+    const bool rows = o.long_rows || o.hash || o.no_fold || l.view != nullptr || !o.globs.empty();
+    if (!l.which.empty() && (rows || (!o.metadata && !o.check))) {
+        std::printf("\n");
+        if (o.long_rows || o.hash)
+            print_long(l, look);
+        else if (o.no_fold || folded_names)
+            print_names(l, !o.no_fold, look);
+        else
+            print_layers(l, look);
+    }
+    if (l.view != nullptr && o.globs.empty()) cli::print_ledger(*l.view, look);
+    if (o.check) std::printf("\n"), cli::print_issues(issues, look);
+}
+
+aka::result<aka::adapter> adapt(const aka::checkpoint& c, const options& o,
+                                const aka::catalog& known) {
+    const std::string_view as = o.as;
+    const aka::convention* to = known.find(as);
+    if (to != nullptr && !to->not_llama().empty())
+        return aka::error(aka::errc::unsupported)
+            .say(to->id(), " is not of the Llama family: ", to->not_llama());
+    auto view = aka::adapt(c, as, known);
+    if (view || view.error().code() != aka::errc::no_data) return view;
+    aka::error e = view.error();
+    return e.say(" (there are only names, no shards)");
+}
+
 int list(const options& o) {
+    auto known = aka::catalog::builtin();
+    if (!known) return report(known.error(), o);
+    if (!o.rules.empty())
+        if (const auto r = cli::add_rules(*known, o.rules); !r)
+            return report(
+                r.error(), o,
+                r.error().code() == aka::errc::bad_table ? bad_usage : cannot_read_or_write);
     aka::checkpoint_options how;
     how.how = o.hash ? aka::access::read : aka::access::header;
     how.names_only = true;
@@ -424,31 +436,27 @@ int list(const options& o) {
     const auto opened = aka::checkpoint::open(o.path, how);
     if (!opened) return report(opened.error(), o);
 
-    listing l(*opened, o);
+    const cli::convention_line names(*opened, *known);
+    std::optional<aka::adapter> view;
+    if (!o.as.empty()) {
+        auto adapted = adapt(*opened, o, *known);
+        if (!adapted) {
+            // A name that no table has is a mistake on the command line.
+            const aka::errc code = adapted.error().code();
+            const exit_status status = code == aka::errc::not_found       ? bad_usage
+                                       : code == aka::errc::out_of_memory ? cannot_read_or_write
+                                                                          : answer_is_no;
+            return report(adapted.error(), o, status, &names);
+        }
+        view.emplace(std::move(*adapted));
+    }
+    listing l(*opened, view ? &*view : nullptr, o.globs);
     if (o.hash && !l.names_only)
         if (const auto r = add_hashes(l); !r) return report(r.error(), o);
     std::vector<cli::issue> issues;
-    if (o.check) issues = cli::find_issues(l.all);
+    if (o.check) issues = cli::find_issues(l.file);
 
-    if (o.json) {
-        write_json(l, o, issues);
-    } else {
-        const cli::look look(o.colour);
-        print_totals(l, o, look);
-        if (o.metadata) std::printf("\n"), print_metadata(l, look);
-        const bool folded_names = !o.globs.empty() || l.names_only;
-        const bool rows = o.long_rows || o.hash || o.no_fold || !o.globs.empty();
-        if (!l.which.empty() && (rows || (!o.metadata && !o.check))) {
-            std::printf("\n");
-            if (o.long_rows || o.hash)
-                print_long(l, look);
-            else if (o.no_fold || folded_names)
-                print_names(l, !o.no_fold, look);
-            else
-                print_layers(l, look);
-        }
-        if (o.check) std::printf("\n"), cli::print_issues(issues, look);
-    }
+    o.json ? write_json(l, o, names, issues) : print(l, o, names, issues);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
         std::fprintf(stderr, "%s: cannot write to stdout\n", program);
         return cannot_read_or_write;
@@ -470,6 +478,8 @@ int main(int argc, char** argv) try {
     args.flag("metadata", o.metadata);
     args.flag("check", o.check);
     args.flag("hash", o.hash);
+    args.option("as", o.as);
+    args.option("rules", o.rules);
     args.flag("json", o.json);
     args.option("color", o.colour, {"auto", "always", "never"});
     args.flag("help", o.help, 'h');

@@ -15,10 +15,11 @@
 
 namespace cli {
 
-// What folding looks at. Types and shapes are numbers that somebody gave to distinct ones.
+// What folding looks at. Types, shapes and ways to make a tensor are numbers that somebody gave to
+// distinct ones.
 struct facts {
     std::string_view name;
-    std::uint32_t dtype = 0, shape = 0;
+    std::uint32_t dtype = 0, shape = 0, made = 0;
     std::uint64_t elements = 0, bytes = 0;
 };
 
@@ -201,7 +202,7 @@ class layer_folder {
         for (const item& i : g.items) {
             mix(std::hash<std::string_view>()(i.rest));
             mix(tensors_[i.index].shape);
-            if (types) mix(tensors_[i.index].dtype);
+            if (types) mix(std::uint64_t{tensors_[i.index].made} << 32 | tensors_[i.index].dtype);
         }
         return h;
     }
@@ -210,7 +211,7 @@ class layer_folder {
                           [&](const item& x, const item& y) {
                               const facts &s = tensors_[x.index], &t = tensors_[y.index];
                               return x.rest == y.rest && s.shape == t.shape &&
-                                     (!types || s.dtype == t.dtype);
+                                     (!types || (s.dtype == t.dtype && s.made == t.made));
                           });
     }
 
@@ -254,8 +255,8 @@ inline std::vector<name_group> fold_names(const std::vector<facts>& tensors,
         key += rest;
         const std::size_t name = names.emplace(key, by_order.size()).first->second;
         if (name == by_order.size()) by_order.emplace_back();
-        for (const std::uint32_t n : {tensors[index].dtype, tensors[index].shape})
-            (key += '\0') += std::to_string(n);
+        const facts& f = tensors[index];
+        for (const std::uint32_t n : {f.dtype, f.shape, f.made}) (key += '\0') += std::to_string(n);
         const std::size_t row = rows.emplace(key, groups.size()).first->second;
         if (row == groups.size()) {
             by_order[name].push_back(row);

@@ -350,6 +350,13 @@ class adapter_builder {
         b.file = src.file;
         b.src += src.offset;
         used_[t] = 1;
+        // Parts that already lie side by side are one: fused again they may be a view.
+        if (!pieces_.empty() && b.depth == 0) {
+            box& before = pieces_.back();
+            if (before.depth == 0 && before.file == b.file && before.src + before.run == b.src &&
+                before.dst + before.run == b.dst)
+                return before.run += b.run, status();
+        }
         return pieces_.push(b) ? status() : status(detail::no_memory());
     }
     AKA_COLD status no_blocks(std::uint32_t t) const noexcept {

@@ -78,6 +78,10 @@ struct target_choice {
             if (belongs(*c) && says(*c, id.hparams().model_type) &&
                 cannot_hold(*c, lacking) == nullptr)
                 return c;
+        // The config may not name the model, or name what wraps it; its convention knows its kin.
+        for (std::string_view type : stored->model_types())
+            for (const convention* c : known.conventions())
+                if (belongs(*c) && says(*c, type) && cannot_hold(*c, lacking) == nullptr) return c;
         best = known.find(first);
         if (best != nullptr && cannot_hold(*best, lacking) == nullptr && lacks(*best) == 0)
             return best;
@@ -114,6 +118,9 @@ struct target_choice {
             to = known.find(wanted);
         if (to == nullptr)
             return fail(errc::not_found, error::nowhere, "there is no convention ", quoted{wanted});
+        if (!to->not_llama().empty())
+            return fail(errc::unsupported, error::nowhere, "convention ", to->id(), ": ",
+                        to->not_llama());
         role lacking = role::none;
         if (cannot_hold(*to, lacking) == nullptr && lacking == role::none) return {};
         return fail(errc::unsupported, error::nowhere, "convention ", to->id(), " has no name for ",
