@@ -29,7 +29,7 @@ inline test::model_config llama_405b() {
     c.n_layer = 126, c.n_embd = 16384, c.n_head = 128, c.n_ff = 53248;
     return c;
 }
-// 92,000 tensors and a few: an expert a tensor, as in GGUF files before the experts were stacked.
+// 92,113 tensors: an expert a tensor, as Mixtral, and as GGUF files before experts were stacked.
 inline test::model_config many_experts() {
     test::model_config c = llama_8b();
     c.n_layer = 61, c.n_ff = 512, c.n_expert = 501, c.n_expert_used = 8;
@@ -103,6 +103,19 @@ inline void write_safetensors(const std::filesystem::path& path, const tensors& 
     test::st_options o;
     o.reference_order = true;
     test::write_sparse_safetensors(path, list, {{"format", "pt"}}, o);
+}
+
+/// The same with the config.json that its model has, as the only checkpoint of a folder.
+inline void write_folder(const std::filesystem::path& folder, const test::model_config& c) {
+    std::filesystem::create_directories(folder);
+    const bool moe = c.n_expert != 0;
+    test::write_file(folder / "config.json",
+                     test::hf_config_json(c, moe ? "mixtral" : "llama",
+                                          moe ? "MixtralForCausalLM" : "LlamaForCausalLM"));
+    tensors list = test::model_shapes(c).list();
+    // A buffer that older versions saved, known to hold no weights: 405B's tensor 1,138.
+    list.push_back({"model.layers.0.self_attn.rotary_emb.inv_freq", "F32", {c.head_dim / 2}, {}});
+    write_safetensors(folder / "model.safetensors", list);
 }
 
 /// The tensors of a model under their GGUF names: norms F32, the rest Q8_0.

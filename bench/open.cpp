@@ -25,26 +25,8 @@
 #include <unordered_map>
 #include <vector>
 
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
 namespace bench {
 namespace {
-
-// By default glibc decides from what was freed before whether memory goes back to the system: a
-// benchmark would depend on those that ran before it.
-void reuse_memory() {
-#if defined(__GLIBC__)
-    mallopt(M_MMAP_MAX, 0);
-    mallopt(M_TRIM_THRESHOLD, -1);
-#endif
-}
-void give_memory_back() {
-#if defined(__GLIBC__)
-    malloc_trim(0);
-#endif
-}
 
 /// A file that was written for the benchmarks, mapped and touched once.
 struct input {
@@ -57,30 +39,6 @@ struct input {
         : name(std::move(n)), path(p.string()), map(path, true) {}
     aka::byte_span bytes() const { return {map.data(), map.size()}; }
 };
-
-template <class F>
-void add(const std::string& name, F body) {
-    benchmark::RegisterBenchmark(name.c_str(), [body](benchmark::State& state) {
-        for (auto _ : state) body();
-    });
-}
-
-template <class F>
-void add_fresh(const std::string& name, F body) {
-    benchmark::RegisterBenchmark(name.c_str(), [body](benchmark::State& state) {
-        for (auto _ : state) {
-            state.PauseTiming();
-            give_memory_back();
-            state.ResumeTiming();
-            body();
-        }
-    });
-}
-
-template <class Reader>
-void must(const aka::result<Reader>& r) {
-    if (!r) throw std::runtime_error(r.error().message().c_str());
-}
 
 // ---- safetensors -------------------------------------------------------------------------------
 
@@ -266,20 +224,7 @@ void add_lookup(const input& in) {
 // ---- all together ------------------------------------------------------------------------------
 
 int run(int argc, char** argv) {
-    reuse_memory();
-    // Many short runs of all benchmarks in turns, so that a disturbance hits all alike. Options of
-    // the command line come later and win.
-    std::vector<std::string> words = {argv[0], "--benchmark_repetitions=15",
-                                      "--benchmark_min_time=0.03",
-                                      "--benchmark_enable_random_interleaving=true"};
-    words.insert(words.end(), argv + 1, argv + argc);
-    std::vector<char*> args;
-    for (std::string& word : words) args.push_back(word.data());
-    args.push_back(nullptr);
-    int count = static_cast<int>(args.size()) - 1;
-    benchmark::Initialize(&count, args.data());
-    if (benchmark::ReportUnrecognizedArguments(count, args.data())) return 2;
-
+    if (!start(argc, argv)) return 2;
     const test::temp_folder folder;
     std::deque<input> files;
     auto safetensors = [&](const char* name, const tensors& list) {

@@ -3,6 +3,7 @@
 #define AKA_ADAPT_HPP
 
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -447,10 +448,10 @@ class adapter_builder {
     }
     status keep_plan(const box* boxes, std::uint32_t n, float offset,
                      const detail::tensor_plan*& out) noexcept {
-        auto* kept = store_->names.make<box>(n);
+        auto* kept = static_cast<box*>(store_->names.allocate(n * sizeof(box), alignof(box)));
         auto* plan = store_->names.make<detail::tensor_plan>();
         if (kept == nullptr || plan == nullptr) return detail::no_memory();
-        for (std::uint32_t i = 0; i < n; ++i) kept[i] = boxes[i];
+        std::memcpy(static_cast<void*>(kept), boxes, n * sizeof(box));
         *plan = {kept, n, offset};
         return out = plan, status();
     }
@@ -581,7 +582,7 @@ class adapter_builder {
     }
     // Dense rows of a mixture of experts, and the other way round.
     bool has_other_kind(const name_row& row) const noexcept {
-        auto has = [&](role r) { return (have_ & detail::role_bit(r)) != 0; };
+        auto has = [&](role r) { return (have_ & detail::bit(r)) != 0; };
         if (row.holds(role::ffn_gate) || row.holds(role::ffn_up) || row.holds(role::ffn_down))
             return has(role::ffn_down_exps);
         return false;

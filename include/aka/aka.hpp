@@ -10,6 +10,7 @@
 #include "gguf.hpp"
 #include "hparams.hpp"
 #include "identify.hpp"
+#include "infer.hpp"
 #include "llama.hpp"
 #include "names.hpp"
 #include "safetensors.hpp"

@@ -3,6 +3,7 @@
 #ifndef AKA_INFER_PUZZLE_HPP
 #define AKA_INFER_PUZZLE_HPP
 
+#include <cstddef>
 #include <cstdint>
 
 #include "config.hpp"
@@ -67,9 +68,6 @@ inline unsigned roles_of(std::uint32_t m, width w, role* out) noexcept {
         default:
             return 0;
     }
-}
-inline std::uint64_t role_bit(role r) noexcept {
-    return std::uint64_t{1} << static_cast<unsigned>(r);
 }
 
 /// One matrix in a puzzle: sizes (0: not known) and what its words allow.

@@ -1,9 +1,10 @@
-// aka: what the words in a tensor's name say about it, in several languages and abbreviations.
+// aka: what the words in a tensor's name say about it, in several languages and abbreviations, and
+// with slips of the pen.
 #ifndef AKA_INFER_WORDS_HPP
 #define AKA_INFER_WORDS_HPP
 
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 
 #include "config.hpp"
@@ -329,6 +330,23 @@ void each_word(std::string_view s, F f) noexcept {
         f(s.substr(i, n - i), std::string_view(text, size));
         i = n;
     }
+}
+
+/// `q_a`, `kv_b`, `lora_A`: a and b alone say nothing.
+inline bool low_rank(std::uint32_t w) noexcept {
+    return (w & about::low_rank) != 0 &&
+           (w & (about::query | about::key | about::value | about::out | about::gate | about::up |
+                 about::down | about::adapter)) != 0;
+}
+/// `linear_attn`, which is a recurrent net.
+inline bool linear_attention(std::string_view name) noexcept {
+    bool yes = false, last = false;
+    each_word(name, [&](std::string_view, std::string_view w) {
+        bool a = (meaning_of(w).sure & about::attention) != 0;
+        yes = yes || (last && a);
+        last = w == "linear";
+    });
+    return yes;
 }
 
 }  // namespace detail

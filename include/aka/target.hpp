@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "identify.hpp"
+#include "role_set.hpp"
 
 AKA_BEGIN
 
@@ -27,10 +28,6 @@ struct target {
 
 namespace detail {
 
-constexpr std::uint64_t role_bit(role r) noexcept {
-    return std::uint64_t{1} << static_cast<unsigned>(r);
-}
-
 /// Chooses the convention of a target for a checkpoint that holds the roles `have`.
 struct target_choice {
     const identification& id;
@@ -45,9 +42,9 @@ struct target_choice {
         // These are computed from hyper-parameters where a convention has no place for them.
         constexpr role free[] = {role::rope_freqs, role::rope_factors_long,
                                  role::rope_factors_short};
-        for (role r : free) can |= role_bit(r);
+        for (role r : free) can |= bit(r);
         for (unsigned r = 1; r < detail::role_count; ++r) {
-            if ((have & ~can & role_bit(static_cast<role>(r))) == 0) continue;
+            if ((have & ~can & bit(static_cast<role>(r))) == 0) continue;
             lacking = static_cast<role>(r);
             return id.convention()->row_of(lacking);
         }
@@ -57,7 +54,7 @@ struct target_choice {
         std::size_t n = 0;
         for (const name_row* row : c.rows())
             if (row->is_tensor() && !row->also && !row->optional && (row->role_set & ~have) != 0 &&
-                !(row->holds(role::output) && (have & role_bit(role::output)) == 0))
+                !(row->holds(role::output) && (have & bit(role::output)) == 0))
                 ++n;
         return n;
     }

@@ -1072,7 +1072,9 @@ class coordinate_map {
     };
     slot* place(std::uint64_t k) noexcept {
         std::size_t mask = slots_.size() - 1;
-        std::size_t at = hash_end(hash_step(hash_start, k), 8) & mask;
+        // Eight experts in a row share 128 bytes: they are asked for one after the other.
+        std::uint64_t last = k >> 40 & 7, group = k ^ (last << 40);
+        std::size_t at = (hash_end(hash_step(hash_start, group), 8) ^ last) & mask;
         while (slots_[at].position != 0 && slots_[at].key != k) at = (at + 1) & mask;
         return &slots_[at];
     }
@@ -9876,14 +9878,12 @@ AKA_END
 
 #endif  // AKA_CONVENTIONS_HPP
 
-// ---- aka/table_compiler.hpp --------------------------------------------------------------------
-// aka: the text of conventions to rows. The grammar is described at `catalog` in names.hpp.
-#ifndef AKA_TABLE_COMPILER_HPP
-#define AKA_TABLE_COMPILER_HPP
+// ---- aka/role_set.hpp --------------------------------------------------------------------------
+// aka: sets of roles, as 64-bit masks. There are at most 64 roles; roles.hpp sees to that.
+#ifndef AKA_ROLE_SET_HPP
+#define AKA_ROLE_SET_HPP
 
 #include <cstdint>
-#include <cstring>
-#include <string_view>
 
 AKA_BEGIN
 namespace detail {
@@ -9896,83 +9896,139 @@ inline constexpr std::uint64_t norm_roles = bit(role::attn_norm) | bit(role::ffn
                                             bit(role::ffn_post_norm) | bit(role::attn_q_norm) |
                                             bit(role::attn_k_norm);
 
-class table_compiler {
-  public:
-    explicit table_compiler(tables& t) noexcept : t_(t) {}
+}  // namespace detail
+AKA_END
 
-    /// All or nothing.
-    status add(span<const std::string_view> texts, bool copy, std::string_view file) noexcept {
-        std::size_t conventions = t_.conventions.size(), rows = t_.rows.size();
-        status s = compile(texts, copy);
-        if (s && !index()) s = no_memory();
-        if (s) return s;
-        // shrinking cannot fail
-        if (!t_.conventions.resize(conventions) || !t_.rows.resize(rows)) return no_memory();
+#endif  // AKA_ROLE_SET_HPP
+
+// ---- aka/table_index.hpp -----------------------------------------------------------------------
+// aka: where the rows of a catalog are found: by stem, in a hash table that chains rows of one
+// stem; and which conventions use each.
+#ifndef AKA_TABLE_INDEX_HPP
+#define AKA_TABLE_INDEX_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+class table_index {
+  public:
+    explicit table_index(tables& t) noexcept : t_(t) {}
+
+    /// The first row with this stem; `next` of a row leads to the others.
+    const name_row* find(std::string_view stem) const noexcept {
+        if (t_.slots.empty()) return nullptr;
+        std::uint32_t h = hash_name(stem);
+        std::size_t mask = t_.slots.size() - 1;
+        for (std::size_t at = h & mask; t_.slots[at].row != 0; at = (at + 1) & mask)
+            if (t_.slots[at].hash == h && t_.rows[t_.slots[at].row - 1]->stem == stem)
+                return t_.rows[t_.slots[at].row - 1];
+        return nullptr;
+    }
+    bool enter(name_row& row) noexcept {
+        if (row.matches != name_row::form::regular) return true;
+        if (2 * (t_.rows.size() + 1) > t_.slots.size()) {
+            growing<row_slot> old = static_cast<growing<row_slot>&&>(t_.slots);
+            std::size_t size = 64;
+            while (size < 4 * (t_.rows.size() + 1)) size *= 2;
+            t_.slots = {};
+            if (!t_.slots.resize(size)) return false;
+            for (const row_slot& s : old)
+                if (s.row != 0) place(s);
+        }
+        std::uint32_t h = hash_name(row.stem);
+        std::size_t mask = t_.slots.size() - 1, at = h & mask;
+        for (; t_.slots[at].row != 0; at = (at + 1) & mask) {
+            if (t_.slots[at].hash != h) continue;
+            name_row* first = t_.rows[t_.slots[at].row - 1];
+            if (first->stem != row.stem) continue;
+            row.next = first->next;
+            first->next = row.number + 1;
+            return true;
+        }
+        t_.slots[at] = {row.number + 1, h};
+        return true;
+    }
+
+    /// Enters all rows again, in a table of the same size, which cannot run out.
+    bool enter_all() noexcept {
         std::size_t slots = t_.slots.size();
-        if (!t_.slots.resize(0) || !t_.slots.resize(slots)) return no_memory();
+        if (!t_.slots.resize(0) || !t_.slots.resize(slots)) return false;
         for (name_row* row : t_.rows) row->next = 0;
         for (name_row* row : t_.rows)
-            if (!enter(*row)) break;  // cannot run out: there was room for more
-        if (!index()) return no_memory();
-        error e = s.error();
-        if (!file.empty()) e.in(file);
-        return e;
+            if (!enter(*row)) break;
+        return true;
+    }
+
+    /// Which conventions use a row; and where conventions find rows.
+    bool index() noexcept {
+        if (t_.index == nullptr) return true;
+        std::uint32_t total = 0;
+        bool lists = true;
+        t_.irregular.clear();
+        t_.wild.clear();
+        for (name_row* row : t_.rows) row->used_from = row->used_to = 0;
+        for (const convention* c : t_.conventions)
+            for (const name_row* row : c->rows()) ++t_.rows[row->number]->used_to;
+        for (name_row* row : t_.rows) {
+            std::uint32_t n = row->used_to;
+            row->used_from = row->used_to = total;
+            total += n;
+            if (row->matches == name_row::form::regular) continue;
+            if (!(row->matches == name_row::form::irregular ? t_.irregular : t_.wild)
+                     .push(row->number))
+                lists = false;
+        }
+        bool ok = t_.used.resize(total);
+        for (std::size_t i = 0; ok && i < t_.conventions.size(); ++i)
+            for (const name_row* row : t_.conventions[i]->rows())
+                t_.used[t_.rows[row->number]->used_to++] = static_cast<std::uint16_t>(i);
+        *t_.index = {t_.rows.data(),      t_.slots.empty() ? nullptr : t_.slots.data(),
+                     t_.slots.size() - 1, t_.irregular.data(),
+                     t_.irregular.size(), t_.wild.data(),
+                     t_.wild.size(),      t_.used.data()};
+        return ok && lists;
     }
 
   private:
-    static constexpr std::size_t longest_pattern = 400, most_alternatives = 64;
-
-    /// The convention that is being read.
-    struct draft {
-        convention head;
-        std::string_view id;
-        std::uint64_t without = 0;
-        const char* where = nullptr;
-        bool open = false;
-    };
-
-    // ---- text
-
-    status compile(span<const std::string_view> texts, bool copy) noexcept {
-        for (std::string_view text : texts) {
-            if (copy) {
-                const char* p = t_.memory.copy(text);
-                if (p == nullptr) return no_memory();
-                text = {p, text.size()};
-            }
-            text_ = text;
-            for (std::size_t at = 0; at < text.size();) {
-                std::size_t end = text.find('\n', at);
-                if (end == std::string_view::npos) end = text.size();
-                std::string_view line = text.substr(at, end - at);
-                line = line.substr(0, line.find('#'));
-                at = end + 1;
-                while (!line.empty() && is_space(line.back())) line.remove_suffix(1);
-                while (!line.empty() && is_space(line[0])) line.remove_prefix(1);
-                if (line.empty()) continue;
-                if (status s = read_line(line); !s) return s;
-            }
-            if (status s = finish(); !s) return s;
-        }
-        return {};
+    void place(row_slot s) noexcept {
+        std::size_t mask = t_.slots.size() - 1, at = s.hash & mask;
+        while (t_.slots[at].row != 0) at = (at + 1) & mask;
+        t_.slots[at] = s;
     }
 
-    static bool is_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\r'; }
-    static std::string_view word(std::string_view& line) noexcept {
-        while (!line.empty() && is_space(line[0])) line.remove_prefix(1);
-        std::size_t n = 0;
-        while (n < line.size() && !is_space(line[n])) ++n;
-        std::string_view w = line.substr(0, n);
-        line.remove_prefix(n);
-        while (!line.empty() && is_space(line[0])) line.remove_prefix(1);
-        return w;
-    }
+    tables& t_;
+};
 
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_TABLE_INDEX_HPP
+
+// ---- aka/table_text.hpp ------------------------------------------------------------------------
+// aka: the text of tables, as lines and words; and where in it an error is. A line is what stands
+// before `#`; its words are parted by blanks.
+#ifndef AKA_TABLE_TEXT_HPP
+#define AKA_TABLE_TEXT_HPP
+
+#include <cstddef>
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+struct table_text {
+    std::string_view text;
+
+    /// An error at `where`, a place in this text, with line and column.
     template <class... A>
     AKA_COLD error bad(const char* where, const A&... parts) const noexcept {
-        auto offset = static_cast<std::size_t>(where - text_.data());
+        auto offset = static_cast<std::size_t>(where - text.data());
         std::size_t line = 1, column = 1;
-        for (char c : text_.substr(0, offset)) {
+        for (char c : text.substr(0, offset)) {
             ++column;
             if (c == '\n') ++line, column = 1;
         }
@@ -9981,541 +10037,111 @@ class table_compiler {
         return e.say(parts...);
     }
 
-    // ---- lines
+    /// Where `s` stands, or `otherwise` when it is not of this text.
+    const char* place_of(std::string_view s, const char* otherwise) const noexcept {
+        const char* p = s.data();
+        return p >= text.data() && p < text.data() + text.size() ? p : otherwise;
+    }
+};
 
-    status read_line(std::string_view line) noexcept {
-        std::string_view rest = line, first = word(rest);
-        if (first == "convention") return begin(first.data(), rest);
-        if (!now_.open)
-            return bad(first.data(), "a table begins with 'convention ID', not with ",
-                       quoted{first});
-        std::string_view after = rest;
-        if (word(after) == "=") return read_row(first, after);
-        return read_directive(first, rest);
+inline bool is_blank(char c) noexcept { return c == ' ' || c == '\t' || c == '\r'; }
+inline std::string_view without_blanks(std::string_view s) noexcept {
+    while (!s.empty() && is_blank(s.back())) s.remove_suffix(1);
+    while (!s.empty() && is_blank(s[0])) s.remove_prefix(1);
+    return s;
+}
+/// Takes the first word, and the blanks around it, from a line.
+inline std::string_view take_word(std::string_view& line) noexcept {
+    line = without_blanks(line);
+    std::size_t n = 0;
+    while (n < line.size() && !is_blank(line[n])) ++n;
+    std::string_view w = line.substr(0, n);
+    line = without_blanks(line.substr(n));
+    return w;
+}
+/// Takes the next line that says something from a text; false when there is none.
+inline bool take_line(std::string_view& text, std::string_view& line) noexcept {
+    while (!text.empty()) {
+        std::size_t end = text.find('\n');
+        line = text.substr(0, end);
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+        line = without_blanks(line.substr(0, line.find('#')));
+        if (!line.empty()) return true;
     }
+    return false;
+}
 
-    status begin(const char* where, std::string_view rest) noexcept {
-        if (status s = finish(); !s) return s;
-        now_ = {};
-        own_.clear();
-        aliases_.clear();
-        model_types_.clear();
-        each_.clear();
-        now_.where = where;
-        now_.open = true;
-        now_.id = word(rest);
-        if (now_.id.empty()) return bad(where, "a convention needs a name");
-        bool star = false;
-        for (const char& c : now_.id) {
-            bool known = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) ||
-                         c == '_' || c == '.' || c == ':' || c == '-';
-            if (c == '*' && !star)
-                star = true;
-            else if (!known)
-                return bad(&c, "the name of a convention has letters, digits and _.:- only");
-        }
-        bool unverified = false;
-        while (!rest.empty()) {
-            std::string_view w = word(rest);
-            if (w == "extends") {
-                std::string_view base = word(rest);
-                const convention* b = t_.find(base);
-                if (b == nullptr)
-                    return bad(base.empty() ? w.data() : base.data(), "unknown base ",
-                               quoted{base});
-                now_.head = *b;
-                now_.head.base_ = b;
-                now_.head.aliases_ = now_.head.model_types_ = {};
-                now_.head.title_ = {};
-            } else if (w == "unverified") {
-                unverified = true;
-            } else {
-                return bad(w.data(), "expected 'extends' or 'unverified', not ", quoted{w});
-            }
-        }
-        now_.head.unverified_ = now_.head.unverified_ || unverified;
-        return {};
-    }
+}  // namespace detail
+AKA_END
 
-    status read_directive(std::string_view what, std::string_view rest) noexcept {
-        convention& c = now_.head;
-        if (rest.empty()) return bad(what.data(), quoted{what}, " stands alone");
-        if (what == "title") return c.title_ = rest, status{};
-        if (what == "not_llama") return c.not_llama_ = rest, status{};
-        if (what == "alias") return words(rest, aliases_);
-        if (what == "model_type") return words(rest, model_types_);
-        if (what == "each") return words(rest, each_);
-        std::string_view value = word(rest);
-        const char* at = value.data();
-        if (what == "rope") {
-            c.rope_inferred_ = false;
-            if (value == "half")
-                c.rope_ = rope_order::half;
-            else if (value == "interleaved")
-                c.rope_ = rope_order::interleaved;
-            else if (value == "none")
-                c.rope_ = rope_order::none;
-            else
-                return bad(at, "rope is half, interleaved or none, not ", quoted{value});
-            if (!rest.empty()) {
-                value = word(rest);
-                if (value != "inferred") return bad(value.data(), "unknown word ", quoted{value});
-                c.rope_inferred_ = true;
-            }
-        } else if (what == "rotary") {
-            unsigned n = 0;
-            std::size_t i = 0;
-            while (i < value.size() && i < 3 && is_digit(value[i]))
-                n = n * 10 + static_cast<unsigned>(value[i++] - '0');
-            if (i == 0 || value.substr(i) != "%" || n < 1 || n > 100)
-                return bad(at, "rotary is 1% to 100%, not ", quoted{value});
-            c.rotary_percent_ = static_cast<std::uint8_t>(n);
-        } else if (what == "norm") {
-            if (value == "rms")
-                c.norm_ = norm_kind::rms;
-            else if (value == "layer")
-                c.norm_ = norm_kind::layer;
-            else if (value == "none")
-                c.norm_ = norm_kind::none;
-            else
-                return bad(at, "norm is rms, layer or none, not ", quoted{value});
-        } else if (what == "tied") {
-            if (value == "yes")
-                c.tied_ = tied_kind::yes;
-            else if (value == "no")
-                c.tied_ = tied_kind::no;
-            else if (value == "config")
-                c.tied_ = tied_kind::config;
-            else
-                return bad(at, "tied is yes, no or config, not ", quoted{value});
-        } else if (what == "norm_offset") {
-            if (value != "0" && value != "1")
-                return bad(at, "norm_offset is 0 or 1, not ", quoted{value});
-            std::uint64_t set = norm_roles;
-            if (!rest.empty()) {
-                set = 0;
-                if (status s = roles_of(rest, set); !s) return s;
-            }
-            c.norm_offset_ = value == "1" ? c.norm_offset_ | set : c.norm_offset_ & ~set;
-            return {};
-        } else if (what == "without") {
-            std::uint64_t set = 0;
-            if (status s = roles_of(value, set); !s) return s;
-            if (status s = roles_of(rest, set); !s) return s;
-            now_.without |= set;
-            return {};
-        } else {
-            return bad(what.data(), "unknown word ", quoted{what}, " (a row is PATTERN = ROLE)");
-        }
-        if (!rest.empty()) return bad(rest.data(), "unknown word ", quoted{rest});
-        return {};
-    }
+#endif  // AKA_TABLE_TEXT_HPP
 
-    status words(std::string_view rest, growing<std::string_view>& to) noexcept {
-        while (!rest.empty())
-            if (!to.push(word(rest))) return no_memory();
-        return {};
-    }
-    status roles_of(std::string_view rest, std::uint64_t& set) noexcept {
-        while (!rest.empty()) {
-            std::string_view w = word(rest);
-            role r = role_from_name(w);
-            if (r == role::none) return bad(w.data(), "unknown role ", quoted{w});
-            set |= bit(r);
-        }
-        return {};
-    }
+// ---- aka/table_overlaps.hpp --------------------------------------------------------------------
+// aka: whether two rows of one convention can spell the same name, which would then mean two
+// things.
+#ifndef AKA_TABLE_OVERLAPS_HPP
+#define AKA_TABLE_OVERLAPS_HPP
 
-    // ---- rows
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
 
-    status read_row(std::string_view pattern, std::string_view rhs) noexcept {
-        name_row row;
-        const char* where = pattern.data();
-        for (bool flag = true; flag;) {
-            flag = false;
-            for (std::string_view f : {std::string_view("optional"), std::string_view("also")}) {
-                if (rhs.size() > f.size() && rhs.substr(rhs.size() - f.size()) == f &&
-                    is_space(rhs[rhs.size() - f.size() - 1])) {
-                    (f == "also" ? row.also : row.optional) = flag = true;
-                    rhs.remove_suffix(f.size());
-                    while (!rhs.empty() && is_space(rhs.back())) rhs.remove_suffix(1);
-                }
-            }
-        }
-        if (rhs.empty()) return bad(where, "this row means nothing: a role is missing after =");
-        std::string_view rest = rhs, first = word(rest);
-        row.part = "weight";
-        role_count_ = 0;
-        axes_ = 0;
-        if (first == "drop" && rest.empty()) {
-            row.drop = true;
-        } else if (first == "other") {
-            if (rest.empty()) return bad(first.data(), "'other' needs words: other than what");
-            row.other = true;
-            row.words = rest;
-        } else if (status s = read_layout(rhs, row); !s) {
-            return s;
-        }
-        for (unsigned i = 0; i < role_count_; ++i) row.role_set |= bit(roles_[i]);
-        if (role_count_ != 0) {
-            auto* p = t_.memory.make<role>(role_count_);
-            if (p == nullptr) return no_memory();
-            std::memcpy(p, roles_, role_count_ * sizeof(role));
-            row.roles = {p, role_count_};
-        }
-        return alternatives(pattern, row);
-    }
+AKA_BEGIN
+namespace detail {
 
-    status read_layout(std::string_view rhs, name_row& row) noexcept {
-        std::string_view rest = rhs, first = word(rest);
-        if (first.size() > 5 && rest.empty() && first.substr(first.size() - 5) == ".bias") {
-            row.part = "bias";
-            first.remove_suffix(5);
-            rhs = first;
-        }
-        role r = role_from_name(first);
-        if (r != role::none && (rest.empty() || rest == "*")) {
-            roles_[role_count_++] = r;
-            row.layout = rest;
-            return {};
-        }
-        layout_ = rhs;
-        bool found = false;
-        if (status s = sequence(0, 0, found, axes_); !s) return s;
-        if (!found) return bad(rhs.data(), "no role in ", quoted{rhs});
-        row.layout = rhs;
-        return {};
-    }
+class table_overlaps {
+  public:
+    table_overlaps(tables& t, const table_index& index) noexcept : t_(t), index_(index) {}
 
-    /// Items up to a `+` or `)` of this depth; every way through has one role, no axis twice.
-    status sequence(unsigned depth, std::uint32_t before, bool& found,
-                    std::uint32_t& axes) noexcept {
-        axes = before;
-        const char* begin = layout_.data();
-        for (bool empty = true;; empty = false) {
-            while (!layout_.empty() && is_space(layout_[0])) layout_.remove_prefix(1);
-            const char* at = layout_.data();
-            char c = layout_.empty() ? '\0' : layout_[0];
-            if (c == '\0' || c == '+' || c == ')') {
-                if (c == '\0' && depth != 0)
-                    return bad(open_at_, "unbalanced: this ( is never closed");
-                if (c != '\0' && depth == 0)
-                    return bad(at, "unbalanced: '", c, "' outside of parentheses");
-                if (empty) return bad(c == '\0' ? begin : at, "nothing stands here");
-                return {};
-            }
-            if (c == ',') {
-                if (depth != 0 || empty) return bad(at, "a comma parts dimensions: not here");
-                layout_.remove_prefix(1);
-                std::string_view left = layout_;
-                if (word(left).empty()) return bad(at, "nothing follows this comma");
-                continue;
-            }
-            if (c == '(') {
-                if (found) return bad(at, "two roles in one place: one stands outside of this (");
-                if (depth == 4) return bad(at, "nested too deep");
-                std::uint32_t inside = axes, all = axes;
-                const char* was_open = open_at_;
-                open_at_ = at;
-                do {
-                    layout_.remove_prefix(1);
-                    const char* branch = layout_.data();
-                    bool role_inside = false;
-                    if (status s = sequence(depth + 1, axes, role_inside, inside); !s) return s;
-                    if (!role_inside) return bad(branch, "no role in this part");
-                    all |= inside;
-                } while (layout_[0] == '+');
-                layout_.remove_prefix(1);
-                open_at_ = was_open;
-                axes = all;
-                found = true;
-                continue;
-            }
-            std::size_t n = 0;
-            while (n < layout_.size() && !is_space(layout_[n]) &&
-                   std::string_view("(),+").find(layout_[n]) == std::string_view::npos)
-                ++n;
-            std::string_view w = layout_.substr(0, n);
-            layout_.remove_prefix(n);
-            std::uint32_t axis = 0;
-            for (unsigned i = 0; i < axis_count; ++i)
-                if (axis_names[i] == w) axis = 1u << i;
-            // `v` is the role until there is one, then the vocabulary's axis
-            if (axis != 0 && (found || role_from_name(w) == role::none)) {
-                if ((axes & axis) != 0) return bad(at, "axis ", quoted{w}, " twice");
-                axes |= axis;
-                continue;
-            }
-            role r = role_from_name(w);
-            if (r == role::none) return bad(at, "unknown role or axis ", quoted{w});
-            if (found) return bad(at, "two roles in one place: ", quoted{w});
-            for (unsigned i = 0; i < role_count_; ++i)
-                if (roles_[i] == r) return bad(at, "role ", quoted{w}, " twice");
-            if (role_count_ == most_roles) return bad(at, "too many roles in a row");
-            roles_[role_count_++] = r;
-            found = true;
-        }
-    }
-
-    /// `a|b` in a segment: a row for each.
-    status alternatives(std::string_view pattern, name_row row) noexcept {
-        if (pattern.find('|') == std::string_view::npos) return add_row(pattern, pattern, row);
-        std::size_t ways = 1;
-        for (std::size_t i = 0; i <= pattern.size();) {
-            std::size_t n = 1, j = i;
-            for (; j < pattern.size() && !is_separator(pattern[j]); ++j) n += pattern[j] == '|';
-            ways *= n;
-            i = j + 1;
-            if (ways > most_alternatives)
-                return bad(pattern.data(), "more than ", most_alternatives, " alternatives");
-        }
-        for (std::size_t way = 0; way < ways; ++way) {
-            auto* out = static_cast<char*>(t_.memory.allocate(pattern.size(), 1));
-            if (out == nullptr) return no_memory();
-            std::size_t size = 0, code = way;
-            for (std::size_t i = 0; i < pattern.size();) {
-                std::size_t n = 1, j = i;
-                for (; j < pattern.size() && !is_separator(pattern[j]); ++j) n += pattern[j] == '|';
-                std::size_t pick = code % n;
-                code /= n;
-                for (; i < j; ++i) {
-                    if (pattern[i] == '|')
-                        --pick;
-                    else if (pick == 0)
-                        out[size++] = pattern[i];
-                    if (pick == SIZE_MAX) break;
-                }
-                i = j;
-                if (i < pattern.size()) out[size++] = pattern[i++];
-            }
-            if (way != 0) row.also = true;
-            if (status s = add_row(pattern, {out, size}, row); !s) return s;
-        }
-        return {};
-    }
-
-    status add_row(std::string_view written, std::string_view pattern, name_row row) noexcept {
-        const char* where = written.data();
-        row.pattern = pattern;
-        if (pattern.size() > longest_pattern) return bad(where, "this pattern is too long");
-        row.prefix = pattern.substr(0, wrapped_prefix(pattern));
-        std::string_view core = pattern.substr(row.prefix.size());
-        std::size_t stars = core.find("**");
-        if (pattern.find('*') != std::string_view::npos) {
-            bool front = stars == 0 && row.prefix.empty();
-            std::string_view literal = front ? core.substr(2) : core.substr(0, core.size() - 2);
-            if (stars == std::string_view::npos || (!front && stars != core.size() - 2) ||
-                literal.find_first_of("*{}") != std::string_view::npos || literal.empty())
-                return bad(where, "** stands in front or at the end of a literal name");
-            if (row.is_tensor()) return bad(where, "** is for drop and other rows");
-            row.matches = front ? name_row::form::ends : name_row::form::begins;
-            row.stem = literal;
-            return keep(row);
-        }
-        if (status s = holes_of(where, core, row); !s) return s;
-        if (row.is_tensor())
-            if (status s = check_holes(where, row); !s) return s;
-        return keep(row);
-    }
-
-    /// The stem, with holes where a name has numbers, and which numbers these are.
-    status holes_of(const char* where, std::string_view core, name_row& row) noexcept {
-        auto* stem = static_cast<char*>(t_.memory.allocate(core.size() + 1, 1));
-        if (stem == nullptr) return no_memory();
-        std::size_t n = 0, segment = 0;  // where the segment begins in `stem`
-        std::uint32_t seen = 0;
-        for (std::size_t i = 0; i < core.size();) {
-            char c = core[i];
-            if (c == '}') return bad(where, "unbalanced: } without { in the pattern");
-            if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-                return bad(where, "control character in the pattern");
-            if (c != '{') {
-                // a number that is always the same
-                std::size_t end = i;
-                if (i == segment_begin(core, i))
-                    while (end < core.size() && is_digit(core[end])) ++end;
-                bool whole = end > i && (end == core.size() || is_separator(core[end])) &&
-                             (end - i == 1 || c != '0') && end - i <= 9;
-                if (whole) {
-                    if (row.holes == max_holes) return bad(where, "too many numbers in a pattern");
-                    std::uint32_t v = 0;
-                    for (; i < end; ++i) v = v * 10 + static_cast<std::uint32_t>(core[i] - '0');
-                    row.hole[row.holes] = hole_kind::fixed;
-                    row.fixed[row.holes++] = v;
-                    stem[n++] = name_hole;
-                } else {
-                    stem[n++] = c;
-                    if (is_separator(c)) segment = n;
-                    ++i;
-                }
-                continue;
-            }
-            std::size_t close = core.find('}', i);
-            if (close == std::string_view::npos)
-                return bad(where, "unbalanced: { without } in the pattern");
-            std::string_view hole = core.substr(i + 1, close - i - 1);
-            std::string_view after = core.substr(close + 1);
-            i = close + 1;
-            if (hole == "part") {
-                if (!after.empty()) return bad(where, "{part} stands at the end of a pattern");
-                if (n == 0 || (!is_separator(stem[n - 1]) && stem[n - 1] != '_'))
-                    return bad(where, "{part} stands after a separator");
-                row.has_part = true;
-                row.part = {};
-                break;
-            }
-            hole_kind kind = hole == "l"   ? hole_kind::layer
-                             : hole == "e" ? hole_kind::expert
-                                           : hole_kind::head;
-            if (hole != "l" && hole != "e" && hole != "h")
-                return bad(where, "unknown hole {", hole, "}");
-            if (row.holes == max_holes) return bad(where, "too many numbers in a pattern");
-            if ((seen >> static_cast<unsigned>(kind) & 1) != 0)
-                return bad(where, "hole {", hole, "} twice");
-            seen |= 1u << static_cast<unsigned>(kind);
-            bool whole = segment == n && (after.empty() || is_separator(after[0]));
-            bool counted =
-                after.empty() && std::string_view(stem + segment, n - segment) == weight_word;
-            if (!after.empty() && (is_digit(after[0]) || after[0] == '{'))
-                return bad(where, "a number runs into another");
-            if (!whole && !counted) row.matches = name_row::form::irregular;
-            row.hole[row.holes++] = kind;
-            stem[n++] = name_hole;
-        }
-        if (n == 0) return bad(where, "this pattern is empty");
-        stem[n] = 0;
-        row.stem = {stem, n};
-        return {};
-    }
-    static std::size_t segment_begin(std::string_view s, std::size_t i) noexcept {
-        while (i > 0 && !is_separator(s[i - 1])) --i;
-        return i;
-    }
-
-    status check_holes(const char* where, const name_row& row) noexcept {
-        bool layer = false, expert = false;
-        for (unsigned i = 0; i < row.holes; ++i) {
-            layer = layer || row.hole[i] == hole_kind::layer;
-            expert = expert || row.hole[i] == hole_kind::expert;
-        }
-        constexpr auto e_axis = std::uint32_t{1} << static_cast<unsigned>(axis::e);
-        bool own_layout = !row.layout.empty() && row.layout != "*";
-        for (role r : row.roles) {
-            if (info(r).layered && !layer)
-                return bad(where, "missing hole {l}: ", name(r), " is one a layer");
-            if (!info(r).layered && layer)
-                return bad(where, "hole {l}, but ", name(r), " is one for the whole model");
-            if (expert && !is_expert(r))
-                return bad(where, "hole {e}, but ", name(r), " is no expert's");
-            if (is_expert(r) && !expert && own_layout && (axes_ & e_axis) == 0)
-                return bad(where, "missing hole {e}, or axis e in the layout, for ", name(r));
-        }
-        if (expert && (axes_ & e_axis) != 0)
-            return bad(where, "hole {e} and axis e: an expert is either a tensor or a slice");
-        return {};
-    }
-
-    status keep(const name_row& row) noexcept {
-        auto* p = t_.memory.make<name_row>();
-        if (p == nullptr) return no_memory();
-        *p = row;
-        p->number = static_cast<std::uint32_t>(t_.rows.size());
-        if (!t_.rows.push(p) || !own_.push(p) || !enter(*p)) return no_memory();
-        return {};
-    }
-
-    // ---- a convention's end
-
-    status finish() noexcept {
-        if (!now_.open) return {};
-        now_.open = false;
-        std::uint64_t replaced = now_.without, held = 0;
-        for (const name_row* row : own_) replaced |= row->also ? 0 : row->role_set;
-        std::size_t kept = 0;
-        const convention* base = now_.head.base_;
-        if (base != nullptr) {
-            std::uint64_t there = 0;
-            for (const name_row* row : base->rows()) {
-                there |= row->role_set;
-                if ((row->role_set & replaced) != 0) continue;
-                held |= row->also ? 0 : row->role_set;
-                ++kept;
-            }
-            if ((now_.without & ~there) != 0)
-                return bad(now_.where, "'without' a role that the base has not");
-        } else if (now_.without != 0) {
-            return bad(now_.where, "'without' in a convention that has no base");
-        }
-        auto** rows = t_.memory.make<const name_row*>(kept + own_.size() + 1);
-        if (rows == nullptr) return no_memory();
-        std::size_t n = 0;
-        if (base != nullptr)
-            for (const name_row* row : base->rows())
-                if ((row->role_set & replaced) == 0) rows[n++] = row;
-        for (const name_row* row : own_) {
-            if (!row->also && (row->role_set & held) != 0)
-                return bad(where_of(*row), "a role twice: another row holds ",
-                           first_role(row->role_set & held), " (mark one 'also')");
-            held |= row->also ? 0 : row->role_set;
-            rows[n++] = row;
-        }
-        now_.head.rows_ = rows;
-        now_.head.row_count_ = n;
-        if (status s = overlaps(); !s) return s;
-        return publish();
-    }
-    static std::string_view first_role(std::uint64_t set) noexcept {
-        for (unsigned i = 0; i < role_count; ++i)
-            if ((set >> i & 1) != 0) return role_table[i].name;
-        return {};
-    }
-    /// Where a row of this text stands; alternatives are spelled elsewhere.
-    const char* where_of(const name_row& row) const noexcept {
-        const char* p = row.pattern.data();
-        return p >= text_.data() && p < text_.data() + text_.size() ? p : now_.where;
-    }
-
-    status overlaps() noexcept {
+    /// Compares the `own` rows of a convention with `all` of them. Errors are said at the later of
+    /// two rows, or at `where` when it does not stand in this text.
+    status check(span<const name_row* const> all, span<const name_row* const> own,
+                 const table_text& text, const char* where) noexcept {
         if (!marks_.resize(t_.rows.size())) return no_memory();
         ++mark_;
-        for (const name_row* row : now_.head.rows()) marks_[row->number] = mark_;
-        for (const name_row* row : own_) {
-            const name_row* twin = nullptr;
-            auto look = [&](std::string_view stem, bool has_part) {
-                for (const name_row* o = chain(stem); o != nullptr;
-                     o = o->next == 0 ? nullptr : t_.rows[o->next - 1])
-                    if (o != row && o->has_part == has_part && marks_[o->number] == mark_ &&
-                        (o->prefix == row->prefix || o->role_set != row->role_set) &&
-                        same_numbers(*o, *row))
-                        twin = o;
-            };
-            if (row->matches == name_row::form::regular) {
-                look(row->stem, row->has_part);
-                if (!row->has_part)
-                    each_part(row->stem,
-                              [&](std::string_view rest, std::string_view) { look(rest, true); });
-            }
-            for (const name_row* o : now_.head.rows()) {
-                if (row->matches == name_row::form::regular &&
-                    o->matches != name_row::form::irregular)
-                    continue;
-                bool wild = row->matches != name_row::form::irregular &&
-                            row->matches != name_row::form::regular;
-                if (o == row) continue;
-                if (wild ? o->matches == row->matches && o->stem == row->stem
-                         : o->matches != name_row::form::begins &&
-                               o->matches != name_row::form::ends && meet(o->pattern, row->pattern))
-                    twin = o;
-            }
+        for (const name_row* row : all) marks_[row->number] = mark_;
+        for (const name_row* row : own) {
+            const name_row* twin = twin_of(row, all);
             if (twin == nullptr) continue;
-            // said at the later of the two
-            const char *a = where_of(*row), *b = where_of(*twin);
+            const char* a = text.place_of(row->pattern, where);
+            const char* b = text.place_of(twin->pattern, where);
             bool mine = false;
-            for (const name_row* o : own_) mine = mine || o == twin;
-            return bad(mine && b > a ? b : a, "overlap: ", quoted{row->pattern}, " and ",
-                       quoted{twin->pattern}, " can spell one name");
+            for (const name_row* o : own) mine = mine || o == twin;
+            return text.bad(mine && b > a ? b : a, "overlap: ", quoted{row->pattern}, " and ",
+                            quoted{twin->pattern}, " can spell one name");
         }
         return {};
+    }
+
+  private:
+    const name_row* twin_of(const name_row* row, span<const name_row* const> all) const noexcept {
+        const name_row* twin = nullptr;
+        auto look = [&](std::string_view stem, bool has_part) {
+            for (const name_row* o = index_.find(stem); o != nullptr;
+                 o = o->next == 0 ? nullptr : t_.rows[o->next - 1])
+                if (o != row && o->has_part == has_part && marks_[o->number] == mark_ &&
+                    (o->prefix == row->prefix || o->role_set != row->role_set) &&
+                    same_numbers(*o, *row))
+                    twin = o;
+        };
+        if (row->matches == name_row::form::regular) {
+            look(row->stem, row->has_part);
+            if (!row->has_part)
+                each_part(row->stem,
+                          [&](std::string_view rest, std::string_view) { look(rest, true); });
+        }
+        for (const name_row* o : all) {
+            if (row->matches == name_row::form::regular && o->matches != name_row::form::irregular)
+                continue;
+            bool wild = row->matches != name_row::form::irregular &&
+                        row->matches != name_row::form::regular;
+            if (o == row) continue;
+            if (wild ? o->matches == row->matches && o->stem == row->stem
+                     : o->matches != name_row::form::begins && o->matches != name_row::form::ends &&
+                           meet(o->pattern, row->pattern))
+                twin = o;
+        }
+        return twin;
     }
     static bool same_numbers(const name_row& a, const name_row& b) noexcept {
         for (unsigned i = 0; i < a.holes; ++i)
@@ -10559,10 +10185,654 @@ class table_compiler {
         }
     }
 
+    tables& t_;
+    const table_index& index_;
+    growing<std::uint32_t> marks_;
+    std::uint32_t mark_ = 0;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_TABLE_OVERLAPS_HPP
+
+// ---- aka/table_layout.hpp ----------------------------------------------------------------------
+// aka: the syntax of a layout in a row, `(q kv g s i + k kv s i + v kv d) x`: which roles and axes
+// it names, and what is wrong with it. What it means is layout.hpp's business.
+#ifndef AKA_TABLE_LAYOUT_HPP
+#define AKA_TABLE_LAYOUT_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+struct row_layout {
+    static constexpr unsigned most_roles = 8;
+
+    role roles[most_roles] = {};
+    unsigned count = 0;
+    std::uint32_t axes = 0;  // a set of 1 << axis
+};
+
+/// Reads one layout into a `row_layout` that is empty.
+class layout_syntax {
+  public:
+    layout_syntax(const table_text& text, std::string_view layout, row_layout& out) noexcept
+        : text_(text), rest_(layout), out_(out) {}
+
+    status read() noexcept {
+        std::string_view whole = rest_;
+        bool found = false;
+        if (status s = sequence(0, 0, found, out_.axes); !s) return s;
+        if (!found) return text_.bad(whole.data(), "no role in ", quoted{whole});
+        return {};
+    }
+
+  private:
+    /// Items up to a `+` or `)` of this depth; every way through has one role, no axis twice.
+    status sequence(unsigned depth, std::uint32_t before, bool& found,
+                    std::uint32_t& axes) noexcept {
+        axes = before;
+        const char* begin = rest_.data();
+        for (bool empty = true;; empty = false) {
+            while (!rest_.empty() && is_blank(rest_[0])) rest_.remove_prefix(1);
+            const char* at = rest_.data();
+            char c = rest_.empty() ? '\0' : rest_[0];
+            if (c == '\0' || c == '+' || c == ')') {
+                if (c == '\0' && depth != 0)
+                    return text_.bad(open_at_, "unbalanced: this ( is never closed");
+                if (c != '\0' && depth == 0)
+                    return text_.bad(at, "unbalanced: '", c, "' outside of parentheses");
+                if (empty) return text_.bad(c == '\0' ? begin : at, "nothing stands here");
+                return {};
+            }
+            if (c == ',') {
+                if (depth != 0 || empty) return text_.bad(at, "a comma parts dimensions: not here");
+                rest_.remove_prefix(1);
+                std::string_view left = rest_;
+                if (take_word(left).empty()) return text_.bad(at, "nothing follows this comma");
+                continue;
+            }
+            if (c == '(') {
+                if (found)
+                    return text_.bad(at, "two roles in one place: one stands outside of this (");
+                if (depth == 4) return text_.bad(at, "nested too deep");
+                std::uint32_t inside = axes, all = axes;
+                const char* was_open = open_at_;
+                open_at_ = at;
+                do {
+                    rest_.remove_prefix(1);
+                    const char* branch = rest_.data();
+                    bool role_inside = false;
+                    if (status s = sequence(depth + 1, axes, role_inside, inside); !s) return s;
+                    if (!role_inside) return text_.bad(branch, "no role in this part");
+                    all |= inside;
+                } while (rest_[0] == '+');
+                rest_.remove_prefix(1);
+                open_at_ = was_open;
+                axes = all;
+                found = true;
+                continue;
+            }
+            std::size_t n = 0;
+            while (n < rest_.size() && !is_blank(rest_[n]) &&
+                   std::string_view("(),+").find(rest_[n]) == std::string_view::npos)
+                ++n;
+            std::string_view w = rest_.substr(0, n);
+            rest_.remove_prefix(n);
+            std::uint32_t axis = 0;
+            for (unsigned i = 0; i < axis_count; ++i)
+                if (axis_names[i] == w) axis = 1u << i;
+            // `v` is the role until there is one, then the vocabulary's axis
+            if (axis != 0 && (found || role_from_name(w) == role::none)) {
+                if ((axes & axis) != 0) return text_.bad(at, "axis ", quoted{w}, " twice");
+                axes |= axis;
+                continue;
+            }
+            role r = role_from_name(w);
+            if (r == role::none) return text_.bad(at, "unknown role or axis ", quoted{w});
+            if (found) return text_.bad(at, "two roles in one place: ", quoted{w});
+            for (unsigned i = 0; i < out_.count; ++i)
+                if (out_.roles[i] == r) return text_.bad(at, "role ", quoted{w}, " twice");
+            if (out_.count == row_layout::most_roles)
+                return text_.bad(at, "too many roles in a row");
+            out_.roles[out_.count++] = r;
+            found = true;
+        }
+    }
+
+    const table_text& text_;
+    std::string_view rest_;
+    row_layout& out_;
+    const char* open_at_ = nullptr;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_TABLE_LAYOUT_HPP
+
+// ---- aka/table_rows.hpp ------------------------------------------------------------------------
+// aka: one row of a table, `PATTERN = roles and layout`: alternatives become rows of their own,
+// and a pattern becomes a stem with holes, by which names find it.
+#ifndef AKA_TABLE_ROWS_HPP
+#define AKA_TABLE_ROWS_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+class row_reader {
+  public:
+    /// Rows go into `t`, its index and `own`.
+    row_reader(tables& t, table_index& index, const table_text& text,
+               growing<const name_row*>& own) noexcept
+        : t_(t), index_(index), text_(text), own_(own) {}
+
+    /// A row of the convention that is being read: PATTERN = RHS [optional] [also].
+    status read(std::string_view pattern, std::string_view rhs) noexcept {
+        name_row row;
+        const char* where = pattern.data();
+        for (bool flag = true; flag;) {
+            flag = false;
+            for (std::string_view f : {std::string_view("optional"), std::string_view("also")}) {
+                if (rhs.size() > f.size() && rhs.substr(rhs.size() - f.size()) == f &&
+                    is_blank(rhs[rhs.size() - f.size() - 1])) {
+                    (f == "also" ? row.also : row.optional) = flag = true;
+                    rhs.remove_suffix(f.size());
+                    while (!rhs.empty() && is_blank(rhs.back())) rhs.remove_suffix(1);
+                }
+            }
+        }
+        if (rhs.empty())
+            return text_.bad(where, "this row means nothing: a role is missing after =");
+        std::string_view rest = rhs, first = take_word(rest);
+        row.part = "weight";
+        layout_ = {};
+        if (first == "drop" && rest.empty()) {
+            row.drop = true;
+        } else if (first == "other") {
+            if (rest.empty())
+                return text_.bad(first.data(), "'other' needs words: other than what");
+            row.other = true;
+            row.words = rest;
+        } else if (status s = read_layout(rhs, row); !s) {
+            return s;
+        }
+        for (unsigned i = 0; i < layout_.count; ++i) row.role_set |= bit(layout_.roles[i]);
+        if (layout_.count != 0) {
+            auto* p = t_.memory.make<role>(layout_.count);
+            if (p == nullptr) return no_memory();
+            std::memcpy(p, layout_.roles, layout_.count * sizeof(role));
+            row.roles = {p, layout_.count};
+        }
+        return alternatives(pattern, row);
+    }
+
+  private:
+    static constexpr std::size_t longest_pattern = 400, most_alternatives = 64;
+
+    status read_layout(std::string_view rhs, name_row& row) noexcept {
+        std::string_view rest = rhs, first = take_word(rest);
+        if (first.size() > 5 && rest.empty() && first.substr(first.size() - 5) == ".bias") {
+            row.part = "bias";
+            first.remove_suffix(5);
+            rhs = first;
+        }
+        role r = role_from_name(first);
+        if (r != role::none && (rest.empty() || rest == "*")) {
+            layout_.roles[layout_.count++] = r;
+            row.layout = rest;
+            return {};
+        }
+        if (status s = layout_syntax(text_, rhs, layout_).read(); !s) return s;
+        row.layout = rhs;
+        return {};
+    }
+
+    /// `a|b` in a segment: a row for each.
+    status alternatives(std::string_view pattern, name_row row) noexcept {
+        if (pattern.find('|') == std::string_view::npos) return add_row(pattern, pattern, row);
+        std::size_t ways = 1;
+        for (std::size_t i = 0; i <= pattern.size();) {
+            std::size_t n = 1, j = i;
+            for (; j < pattern.size() && !is_separator(pattern[j]); ++j) n += pattern[j] == '|';
+            ways *= n;
+            i = j + 1;
+            if (ways > most_alternatives)
+                return text_.bad(pattern.data(), "more than ", most_alternatives, " alternatives");
+        }
+        for (std::size_t way = 0; way < ways; ++way) {
+            auto* out = static_cast<char*>(t_.memory.allocate(pattern.size(), 1));
+            if (out == nullptr) return no_memory();
+            std::size_t size = 0, code = way;
+            for (std::size_t i = 0; i < pattern.size();) {
+                std::size_t n = 1, j = i;
+                for (; j < pattern.size() && !is_separator(pattern[j]); ++j) n += pattern[j] == '|';
+                std::size_t pick = code % n;
+                code /= n;
+                for (; i < j; ++i) {
+                    if (pattern[i] == '|')
+                        --pick;
+                    else if (pick == 0)
+                        out[size++] = pattern[i];
+                    if (pick == SIZE_MAX) break;
+                }
+                i = j;
+                if (i < pattern.size()) out[size++] = pattern[i++];
+            }
+            if (way != 0) row.also = true;
+            if (status s = add_row(pattern, {out, size}, row); !s) return s;
+        }
+        return {};
+    }
+
+    status add_row(std::string_view written, std::string_view pattern, name_row row) noexcept {
+        const char* where = written.data();
+        row.pattern = pattern;
+        if (pattern.size() > longest_pattern) return text_.bad(where, "this pattern is too long");
+        row.prefix = pattern.substr(0, wrapped_prefix(pattern));
+        std::string_view core = pattern.substr(row.prefix.size());
+        std::size_t stars = core.find("**");
+        if (pattern.find('*') != std::string_view::npos) {
+            bool front = stars == 0 && row.prefix.empty();
+            std::string_view literal = front ? core.substr(2) : core.substr(0, core.size() - 2);
+            if (stars == std::string_view::npos || (!front && stars != core.size() - 2) ||
+                literal.find_first_of("*{}") != std::string_view::npos || literal.empty())
+                return text_.bad(where, "** stands in front or at the end of a literal name");
+            if (row.is_tensor()) return text_.bad(where, "** is for drop and other rows");
+            row.matches = front ? name_row::form::ends : name_row::form::begins;
+            row.stem = literal;
+            return keep(row);
+        }
+        if (status s = holes_of(where, core, row); !s) return s;
+        if (row.is_tensor())
+            if (status s = check_holes(where, row); !s) return s;
+        return keep(row);
+    }
+
+    /// The stem, with holes where a name has numbers, and which numbers these are.
+    status holes_of(const char* where, std::string_view core, name_row& row) noexcept {
+        auto* stem = static_cast<char*>(t_.memory.allocate(core.size() + 1, 1));
+        if (stem == nullptr) return no_memory();
+        std::size_t n = 0, segment = 0;  // where the segment begins in `stem`
+        std::uint32_t seen = 0;
+        for (std::size_t i = 0; i < core.size();) {
+            char c = core[i];
+            if (c == '}') return text_.bad(where, "unbalanced: } without { in the pattern");
+            if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+                return text_.bad(where, "control character in the pattern");
+            if (c != '{') {
+                // a number that is always the same
+                std::size_t end = i;
+                if (i == segment_begin(core, i))
+                    while (end < core.size() && is_digit(core[end])) ++end;
+                bool whole = end > i && (end == core.size() || is_separator(core[end])) &&
+                             (end - i == 1 || c != '0') && end - i <= 9;
+                if (whole) {
+                    if (row.holes == max_holes)
+                        return text_.bad(where, "too many numbers in a pattern");
+                    std::uint32_t v = 0;
+                    for (; i < end; ++i) v = v * 10 + static_cast<std::uint32_t>(core[i] - '0');
+                    row.hole[row.holes] = hole_kind::fixed;
+                    row.fixed[row.holes++] = v;
+                    stem[n++] = name_hole;
+                } else {
+                    stem[n++] = c;
+                    if (is_separator(c)) segment = n;
+                    ++i;
+                }
+                continue;
+            }
+            std::size_t close = core.find('}', i);
+            if (close == std::string_view::npos)
+                return text_.bad(where, "unbalanced: { without } in the pattern");
+            std::string_view hole = core.substr(i + 1, close - i - 1);
+            std::string_view after = core.substr(close + 1);
+            i = close + 1;
+            if (hole == "part") {
+                if (!after.empty())
+                    return text_.bad(where, "{part} stands at the end of a pattern");
+                if (n == 0 || (!is_separator(stem[n - 1]) && stem[n - 1] != '_'))
+                    return text_.bad(where, "{part} stands after a separator");
+                row.has_part = true;
+                row.part = {};
+                break;
+            }
+            hole_kind kind = hole == "l"   ? hole_kind::layer
+                             : hole == "e" ? hole_kind::expert
+                                           : hole_kind::head;
+            if (hole != "l" && hole != "e" && hole != "h")
+                return text_.bad(where, "unknown hole {", hole, "}");
+            if (row.holes == max_holes) return text_.bad(where, "too many numbers in a pattern");
+            if ((seen >> static_cast<unsigned>(kind) & 1) != 0)
+                return text_.bad(where, "hole {", hole, "} twice");
+            seen |= 1u << static_cast<unsigned>(kind);
+            bool whole = segment == n && (after.empty() || is_separator(after[0]));
+            bool counted =
+                after.empty() && std::string_view(stem + segment, n - segment) == weight_word;
+            if (!after.empty() && (is_digit(after[0]) || after[0] == '{'))
+                return text_.bad(where, "a number runs into another");
+            if (!whole && !counted) row.matches = name_row::form::irregular;
+            row.hole[row.holes++] = kind;
+            stem[n++] = name_hole;
+        }
+        if (n == 0) return text_.bad(where, "this pattern is empty");
+        stem[n] = 0;
+        row.stem = {stem, n};
+        return {};
+    }
+    static std::size_t segment_begin(std::string_view s, std::size_t i) noexcept {
+        while (i > 0 && !is_separator(s[i - 1])) --i;
+        return i;
+    }
+
+    status check_holes(const char* where, const name_row& row) noexcept {
+        bool layer = false, expert = false;
+        for (unsigned i = 0; i < row.holes; ++i) {
+            layer = layer || row.hole[i] == hole_kind::layer;
+            expert = expert || row.hole[i] == hole_kind::expert;
+        }
+        constexpr auto e_axis = std::uint32_t{1} << static_cast<unsigned>(axis::e);
+        bool own_layout = !row.layout.empty() && row.layout != "*";
+        for (role r : row.roles) {
+            if (info(r).layered && !layer)
+                return text_.bad(where, "missing hole {l}: ", name(r), " is one a layer");
+            if (!info(r).layered && layer)
+                return text_.bad(where, "hole {l}, but ", name(r), " is one for the whole model");
+            if (expert && !is_expert(r))
+                return text_.bad(where, "hole {e}, but ", name(r), " is no expert's");
+            if (is_expert(r) && !expert && own_layout && (layout_.axes & e_axis) == 0)
+                return text_.bad(where, "missing hole {e}, or axis e in the layout, for ", name(r));
+        }
+        if (expert && (layout_.axes & e_axis) != 0)
+            return text_.bad(where, "hole {e} and axis e: an expert is either a tensor or a slice");
+        return {};
+    }
+
+    status keep(const name_row& row) noexcept {
+        auto* p = t_.memory.make<name_row>();
+        if (p == nullptr) return no_memory();
+        *p = row;
+        p->number = static_cast<std::uint32_t>(t_.rows.size());
+        if (!t_.rows.push(p) || !own_.push(p) || !index_.enter(*p)) return no_memory();
+        return {};
+    }
+
+    tables& t_;
+    table_index& index_;
+    const table_text& text_;
+    growing<const name_row*>& own_;
+    row_layout layout_;  // of the row that is being read
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_TABLE_ROWS_HPP
+
+// ---- aka/table_compiler.hpp --------------------------------------------------------------------
+// aka: the text of conventions to conventions: what each says of itself, and what it takes from its
+// base. The grammar is described at `catalog` in names.hpp.
+#ifndef AKA_TABLE_COMPILER_HPP
+#define AKA_TABLE_COMPILER_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+class table_compiler {
+  public:
+    explicit table_compiler(tables& t) noexcept : t_(t) {}
+    table_compiler(const table_compiler&) = delete;
+    table_compiler& operator=(const table_compiler&) = delete;
+
+    /// All or nothing.
+    status add(span<const std::string_view> texts, bool copy, std::string_view file) noexcept {
+        std::size_t conventions = t_.conventions.size(), rows = t_.rows.size();
+        status s = compile(texts, copy);
+        if (s && !index_.index()) s = no_memory();
+        if (s) return s;
+        // shrinking cannot fail
+        if (!t_.conventions.resize(conventions) || !t_.rows.resize(rows)) return no_memory();
+        if (!index_.enter_all() || !index_.index()) return no_memory();
+        error e = s.error();
+        if (!file.empty()) e.in(file);
+        return e;
+    }
+
+  private:
+    /// The convention that is being read.
+    struct draft {
+        convention head;
+        std::string_view id;
+        std::uint64_t without = 0;
+        const char* where = nullptr;
+        bool open = false;
+    };
+
+    status compile(span<const std::string_view> texts, bool copy) noexcept {
+        for (std::string_view text : texts) {
+            if (copy) {
+                const char* p = t_.memory.copy(text);
+                if (p == nullptr) return no_memory();
+                text = {p, text.size()};
+            }
+            text_ = {text};
+            for (std::string_view line; take_line(text, line);)
+                if (status s = read_line(line); !s) return s;
+            if (status s = finish(); !s) return s;
+        }
+        return {};
+    }
+
+    status read_line(std::string_view line) noexcept {
+        std::string_view rest = line, first = take_word(rest);
+        if (first == "convention") return begin(first.data(), rest);
+        if (!now_.open)
+            return text_.bad(first.data(), "a table begins with 'convention ID', not with ",
+                             quoted{first});
+        std::string_view after = rest;
+        if (take_word(after) == "=") return rows_.read(first, after);
+        return read_directive(first, rest);
+    }
+
+    status begin(const char* where, std::string_view rest) noexcept {
+        if (status s = finish(); !s) return s;
+        now_ = {};
+        own_.clear();
+        aliases_.clear();
+        model_types_.clear();
+        each_.clear();
+        now_.where = where;
+        now_.open = true;
+        now_.id = take_word(rest);
+        if (now_.id.empty()) return text_.bad(where, "a convention needs a name");
+        bool star = false;
+        for (const char& c : now_.id) {
+            bool known = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) ||
+                         c == '_' || c == '.' || c == ':' || c == '-';
+            if (c == '*' && !star)
+                star = true;
+            else if (!known)
+                return text_.bad(&c, "the name of a convention has letters, digits and _.:- only");
+        }
+        bool unverified = false;
+        while (!rest.empty()) {
+            std::string_view w = take_word(rest);
+            if (w == "extends") {
+                std::string_view base = take_word(rest);
+                const convention* b = t_.find(base);
+                if (b == nullptr)
+                    return text_.bad(base.empty() ? w.data() : base.data(), "unknown base ",
+                                     quoted{base});
+                now_.head = *b;
+                now_.head.base_ = b;
+                now_.head.aliases_ = now_.head.model_types_ = {};
+                now_.head.title_ = {};
+            } else if (w == "unverified") {
+                unverified = true;
+            } else {
+                return text_.bad(w.data(), "expected 'extends' or 'unverified', not ", quoted{w});
+            }
+        }
+        now_.head.unverified_ = now_.head.unverified_ || unverified;
+        return {};
+    }
+
+    status read_directive(std::string_view what, std::string_view rest) noexcept {
+        convention& c = now_.head;
+        if (rest.empty()) return text_.bad(what.data(), quoted{what}, " stands alone");
+        if (what == "title") return c.title_ = rest, status{};
+        if (what == "not_llama") return c.not_llama_ = rest, status{};
+        if (what == "alias") return words(rest, aliases_);
+        if (what == "model_type") return words(rest, model_types_);
+        if (what == "each") return words(rest, each_);
+        std::string_view value = take_word(rest);
+        const char* at = value.data();
+        if (what == "rope") {
+            c.rope_inferred_ = false;
+            if (value == "half")
+                c.rope_ = rope_order::half;
+            else if (value == "interleaved")
+                c.rope_ = rope_order::interleaved;
+            else if (value == "none")
+                c.rope_ = rope_order::none;
+            else
+                return text_.bad(at, "rope is half, interleaved or none, not ", quoted{value});
+            if (!rest.empty()) {
+                value = take_word(rest);
+                if (value != "inferred")
+                    return text_.bad(value.data(), "unknown word ", quoted{value});
+                c.rope_inferred_ = true;
+            }
+        } else if (what == "rotary") {
+            unsigned n = 0;
+            std::size_t i = 0;
+            while (i < value.size() && i < 3 && is_digit(value[i]))
+                n = n * 10 + static_cast<unsigned>(value[i++] - '0');
+            if (i == 0 || value.substr(i) != "%" || n < 1 || n > 100)
+                return text_.bad(at, "rotary is 1% to 100%, not ", quoted{value});
+            c.rotary_percent_ = static_cast<std::uint8_t>(n);
+        } else if (what == "norm") {
+            if (value == "rms")
+                c.norm_ = norm_kind::rms;
+            else if (value == "layer")
+                c.norm_ = norm_kind::layer;
+            else if (value == "none")
+                c.norm_ = norm_kind::none;
+            else
+                return text_.bad(at, "norm is rms, layer or none, not ", quoted{value});
+        } else if (what == "tied") {
+            if (value == "yes")
+                c.tied_ = tied_kind::yes;
+            else if (value == "no")
+                c.tied_ = tied_kind::no;
+            else if (value == "config")
+                c.tied_ = tied_kind::config;
+            else
+                return text_.bad(at, "tied is yes, no or config, not ", quoted{value});
+        } else if (what == "norm_offset") {
+            if (value != "0" && value != "1")
+                return text_.bad(at, "norm_offset is 0 or 1, not ", quoted{value});
+            std::uint64_t set = norm_roles;
+            if (!rest.empty()) {
+                set = 0;
+                if (status s = roles_of(rest, set); !s) return s;
+            }
+            c.norm_offset_ = value == "1" ? c.norm_offset_ | set : c.norm_offset_ & ~set;
+            return {};
+        } else if (what == "without") {
+            std::uint64_t set = 0;
+            if (status s = roles_of(value, set); !s) return s;
+            if (status s = roles_of(rest, set); !s) return s;
+            now_.without |= set;
+            return {};
+        } else {
+            return text_.bad(what.data(), "unknown word ", quoted{what},
+                             " (a row is PATTERN = ROLE)");
+        }
+        if (!rest.empty()) return text_.bad(rest.data(), "unknown word ", quoted{rest});
+        return {};
+    }
+
+    static status words(std::string_view rest, growing<std::string_view>& to) noexcept {
+        while (!rest.empty())
+            if (!to.push(take_word(rest))) return no_memory();
+        return {};
+    }
+    status roles_of(std::string_view rest, std::uint64_t& set) noexcept {
+        while (!rest.empty()) {
+            std::string_view w = take_word(rest);
+            role r = role_from_name(w);
+            if (r == role::none) return text_.bad(w.data(), "unknown role ", quoted{w});
+            set |= bit(r);
+        }
+        return {};
+    }
+
+    status finish() noexcept {
+        if (!now_.open) return {};
+        now_.open = false;
+        std::uint64_t replaced = now_.without, held = 0;
+        for (const name_row* row : own_) replaced |= row->also ? 0 : row->role_set;
+        std::size_t kept = 0;
+        const convention* base = now_.head.base_;
+        if (base != nullptr) {
+            std::uint64_t there = 0;
+            for (const name_row* row : base->rows()) {
+                there |= row->role_set;
+                if ((row->role_set & replaced) != 0) continue;
+                held |= row->also ? 0 : row->role_set;
+                ++kept;
+            }
+            if ((now_.without & ~there) != 0)
+                return text_.bad(now_.where, "'without' a role that the base has not");
+        } else if (now_.without != 0) {
+            return text_.bad(now_.where, "'without' in a convention that has no base");
+        }
+        auto** rows = t_.memory.make<const name_row*>(kept + own_.size() + 1);
+        if (rows == nullptr) return no_memory();
+        std::size_t n = 0;
+        if (base != nullptr)
+            for (const name_row* row : base->rows())
+                if ((row->role_set & replaced) == 0) rows[n++] = row;
+        for (const name_row* row : own_) {
+            if (!row->also && (row->role_set & held) != 0)
+                return text_.bad(text_.place_of(row->pattern, now_.where),
+                                 "a role twice: another row holds ",
+                                 first_role(row->role_set & held), " (mark one 'also')");
+            held |= row->also ? 0 : row->role_set;
+            rows[n++] = row;
+        }
+        now_.head.rows_ = rows;
+        now_.head.row_count_ = n;
+        if (status s =
+                overlaps_.check(now_.head.rows(), {own_.data(), own_.size()}, text_, now_.where);
+            !s)
+            return s;
+        return publish();
+    }
+    static std::string_view first_role(std::uint64_t set) noexcept {
+        for (unsigned i = 0; i < role_count; ++i)
+            if ((set >> i & 1) != 0) return role_table[i].name;
+        return {};
+    }
     status publish() noexcept {
         std::size_t star = now_.id.find('*');
         if ((star != std::string_view::npos) != !each_.empty())
-            return bad(now_.where, "a * in the name of a convention and 'each' go together");
+            return text_.bad(now_.where, "a * in the name of a convention and 'each' go together");
         if (each_.empty()) return publish_one(now_.id, model_types_);
         for (std::string_view each : each_) {
             auto* id = static_cast<char*>(t_.memory.allocate(now_.id.size() + each.size(), 1));
@@ -10580,11 +10850,11 @@ class table_compiler {
     }
     status publish_one(std::string_view id, const growing<std::string_view>& types) noexcept {
         if (t_.find(id) != nullptr)
-            return bad(now_.where, "there is a convention ", quoted{id}, " already");
+            return text_.bad(now_.where, "there is a convention ", quoted{id}, " already");
         for (std::string_view a : aliases_)
             if (t_.find(a) != nullptr)
-                return bad(a.data(), "there is a convention ", quoted{a}, " already");
-        if (t_.conventions.size() == 0xffff) return bad(now_.where, "too many conventions");
+                return text_.bad(a.data(), "there is a convention ", quoted{a}, " already");
+        if (t_.conventions.size() == 0xffff) return text_.bad(now_.where, "too many conventions");
         auto* c =
             static_cast<convention*>(t_.memory.allocate(sizeof(convention), alignof(convention)));
         if (c == nullptr) return no_memory();
@@ -10610,93 +10880,14 @@ class table_compiler {
         return true;
     }
 
-    // ---- finding rows
-
-    const name_row* chain(std::string_view stem) const noexcept {
-        if (t_.slots.empty()) return nullptr;
-        std::uint32_t h = hash_name(stem);
-        std::size_t mask = t_.slots.size() - 1;
-        for (std::size_t at = h & mask; t_.slots[at].row != 0; at = (at + 1) & mask)
-            if (t_.slots[at].hash == h && t_.rows[t_.slots[at].row - 1]->stem == stem)
-                return t_.rows[t_.slots[at].row - 1];
-        return nullptr;
-    }
-    bool enter(name_row& row) noexcept {
-        if (row.matches != name_row::form::regular) return true;
-        if (2 * (t_.rows.size() + 1) > t_.slots.size()) {
-            growing<row_slot> old = static_cast<growing<row_slot>&&>(t_.slots);
-            std::size_t size = 64;
-            while (size < 4 * (t_.rows.size() + 1)) size *= 2;
-            t_.slots = {};
-            if (!t_.slots.resize(size)) return false;
-            for (const row_slot& s : old)
-                if (s.row != 0) place(s);
-        }
-        std::uint32_t h = hash_name(row.stem);
-        std::size_t mask = t_.slots.size() - 1, at = h & mask;
-        for (; t_.slots[at].row != 0; at = (at + 1) & mask) {
-            if (t_.slots[at].hash != h) continue;
-            name_row* first = t_.rows[t_.slots[at].row - 1];
-            if (first->stem != row.stem) continue;
-            row.next = first->next;
-            first->next = row.number + 1;
-            return true;
-        }
-        t_.slots[at] = {row.number + 1, h};
-        return true;
-    }
-    void place(row_slot s) noexcept {
-        std::size_t mask = t_.slots.size() - 1, at = s.hash & mask;
-        while (t_.slots[at].row != 0) at = (at + 1) & mask;
-        t_.slots[at] = s;
-    }
-
-    /// Which conventions use a row; and where conventions find rows.
-    bool index() noexcept {
-        if (t_.index == nullptr) return true;
-        std::uint32_t total = 0;
-        bool lists = true;
-        t_.irregular.clear();
-        t_.wild.clear();
-        for (name_row* row : t_.rows) row->used_from = row->used_to = 0;
-        for (const convention* c : t_.conventions)
-            for (const name_row* row : c->rows()) ++t_.rows[row->number]->used_to;
-        for (name_row* row : t_.rows) {
-            std::uint32_t n = row->used_to;
-            row->used_from = row->used_to = total;
-            total += n;
-            if (row->matches == name_row::form::regular) continue;
-            if (!(row->matches == name_row::form::irregular ? t_.irregular : t_.wild)
-                     .push(row->number))
-                lists = false;
-        }
-        bool ok = t_.used.resize(total);
-        for (const convention* c : t_.conventions)
-            for (const name_row* row : c->rows())
-                if (ok)
-                    t_.used[t_.rows[row->number]->used_to++] =
-                        static_cast<std::uint16_t>(c->number_);
-        *t_.index = {t_.rows.data(),      t_.slots.empty() ? nullptr : t_.slots.data(),
-                     t_.slots.size() - 1, t_.irregular.data(),
-                     t_.irregular.size(), t_.wild.data(),
-                     t_.wild.size(),      t_.used.data()};
-        return ok && lists;
-    }
-
-    static constexpr unsigned most_roles = 8;
-
     tables& t_;
-    std::string_view text_;
+    table_index index_{t_};
+    table_overlaps overlaps_{t_, index_};
+    table_text text_;
     draft now_;
-    growing<const name_row*> own_;
+    growing<const name_row*> own_;  // its own rows
+    row_reader rows_{t_, index_, text_, own_};
     growing<std::string_view> aliases_, model_types_, each_;
-    growing<std::uint32_t> marks_;
-    std::uint32_t mark_ = 0;
-    std::string_view layout_;  // what is left of the one being read
-    const char* open_at_ = nullptr;
-    role roles_[most_roles] = {};
-    unsigned role_count_ = 0;
-    std::uint32_t axes_ = 0;
 };
 
 }  // namespace detail
@@ -11323,10 +11514,6 @@ struct target {
 
 namespace detail {
 
-constexpr std::uint64_t role_bit(role r) noexcept {
-    return std::uint64_t{1} << static_cast<unsigned>(r);
-}
-
 /// Chooses the convention of a target for a checkpoint that holds the roles `have`.
 struct target_choice {
     const identification& id;
@@ -11341,9 +11528,9 @@ struct target_choice {
         // These are computed from hyper-parameters where a convention has no place for them.
         constexpr role free[] = {role::rope_freqs, role::rope_factors_long,
                                  role::rope_factors_short};
-        for (role r : free) can |= role_bit(r);
+        for (role r : free) can |= bit(r);
         for (unsigned r = 1; r < detail::role_count; ++r) {
-            if ((have & ~can & role_bit(static_cast<role>(r))) == 0) continue;
+            if ((have & ~can & bit(static_cast<role>(r))) == 0) continue;
             lacking = static_cast<role>(r);
             return id.convention()->row_of(lacking);
         }
@@ -11353,7 +11540,7 @@ struct target_choice {
         std::size_t n = 0;
         for (const name_row* row : c.rows())
             if (row->is_tensor() && !row->also && !row->optional && (row->role_set & ~have) != 0 &&
-                !(row->holds(role::output) && (have & role_bit(role::output)) == 0))
+                !(row->holds(role::output) && (have & bit(role::output)) == 0))
                 ++n;
         return n;
     }
@@ -11374,6 +11561,10 @@ struct target_choice {
             if (belongs(*c) && says(*c, id.hparams().model_type) &&
                 cannot_hold(*c, lacking) == nullptr)
                 return c;
+        // The config may not name the model, or name what wraps it; its convention knows its kin.
+        for (std::string_view type : stored->model_types())
+            for (const convention* c : known.conventions())
+                if (belongs(*c) && says(*c, type) && cannot_hold(*c, lacking) == nullptr) return c;
         best = known.find(first);
         if (best != nullptr && cannot_hold(*best, lacking) == nullptr && lacks(*best) == 0)
             return best;
@@ -11410,6 +11601,9 @@ struct target_choice {
             to = known.find(wanted);
         if (to == nullptr)
             return fail(errc::not_found, error::nowhere, "there is no convention ", quoted{wanted});
+        if (!to->not_llama().empty())
+            return fail(errc::unsupported, error::nowhere, "convention ", to->id(), ": ",
+                        to->not_llama());
         role lacking = role::none;
         if (cannot_hold(*to, lacking) == nullptr && lacking == role::none) return {};
         return fail(errc::unsupported, error::nowhere, "convention ", to->id(), " has no name for ",
@@ -11738,6 +11932,7 @@ AKA_END
 #define AKA_ADAPT_HPP
 
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -12082,6 +12277,13 @@ class adapter_builder {
         b.file = src.file;
         b.src += src.offset;
         used_[t] = 1;
+        // Parts that already lie side by side are one: fused again they may be a view.
+        if (!pieces_.empty() && b.depth == 0) {
+            box& before = pieces_.back();
+            if (before.depth == 0 && before.file == b.file && before.src + before.run == b.src &&
+                before.dst + before.run == b.dst)
+                return before.run += b.run, status();
+        }
         return pieces_.push(b) ? status() : status(detail::no_memory());
     }
     AKA_COLD status no_blocks(std::uint32_t t) const noexcept {
@@ -12172,10 +12374,10 @@ class adapter_builder {
     }
     status keep_plan(const box* boxes, std::uint32_t n, float offset,
                      const detail::tensor_plan*& out) noexcept {
-        auto* kept = store_->names.make<box>(n);
+        auto* kept = static_cast<box*>(store_->names.allocate(n * sizeof(box), alignof(box)));
         auto* plan = store_->names.make<detail::tensor_plan>();
         if (kept == nullptr || plan == nullptr) return detail::no_memory();
-        for (std::uint32_t i = 0; i < n; ++i) kept[i] = boxes[i];
+        std::memcpy(static_cast<void*>(kept), boxes, n * sizeof(box));
         *plan = {kept, n, offset};
         return out = plan, status();
     }
@@ -12306,7 +12508,7 @@ class adapter_builder {
     }
     // Dense rows of a mixture of experts, and the other way round.
     bool has_other_kind(const name_row& row) const noexcept {
-        auto has = [&](role r) { return (have_ & detail::role_bit(r)) != 0; };
+        auto has = [&](role r) { return (have_ & detail::bit(r)) != 0; };
         if (row.holds(role::ffn_gate) || row.holds(role::ffn_up) || row.holds(role::ffn_down))
             return has(role::ffn_down_exps);
         return false;
@@ -12390,6 +12592,2469 @@ inline result<adapter> adapt(const checkpoint& source, std::string_view conventi
 AKA_END
 
 #endif  // AKA_ADAPT_HPP
+
+// ---- aka/infer_puzzle.hpp ----------------------------------------------------------------------
+// aka: which matrix of a block is which, from sizes and what words allow: all ways to put them
+// into their places. What is the same in every way is certain.
+#ifndef AKA_INFER_PUZZLE_HPP
+#define AKA_INFER_PUZZLE_HPP
+
+#include <cstddef>
+#include <cstdint>
+
+AKA_BEGIN
+namespace detail {
+
+/// What a matrix of a layer may be; a set.
+namespace matrix {
+enum : std::uint32_t {
+    q = 1,
+    k = 2,
+    v = 4,
+    o = 8,
+    qkv = 16,
+    kv = 32,
+    gate = 64,
+    up = 128,
+    down = 256,
+    gate_up = 512,
+    router = 1024,
+};
+inline constexpr unsigned count = 11;
+inline constexpr std::uint32_t of_attention = q | k | v | o | qkv | kv;
+inline constexpr std::uint32_t of_feed_forward = gate | up | down | gate_up;
+inline constexpr std::uint32_t all = (1u << count) - 1;
+}  // namespace matrix
+
+/// Which of the three feed-forwards.
+enum class width : std::uint8_t { dense, experts, shared };
+
+inline unsigned roles_of(std::uint32_t m, width w, role* out) noexcept {
+    constexpr role gates[] = {role::ffn_gate, role::ffn_gate_exps, role::ffn_gate_shexp};
+    constexpr role ups[] = {role::ffn_up, role::ffn_up_exps, role::ffn_up_shexp};
+    constexpr role downs[] = {role::ffn_down, role::ffn_down_exps, role::ffn_down_shexp};
+    auto i = static_cast<unsigned>(w);
+    switch (m) {
+        case matrix::q:
+            return out[0] = role::attn_q, 1;
+        case matrix::k:
+            return out[0] = role::attn_k, 1;
+        case matrix::v:
+            return out[0] = role::attn_v, 1;
+        case matrix::o:
+            return out[0] = role::attn_output, 1;
+        case matrix::qkv:
+            return out[0] = role::attn_q, out[1] = role::attn_k, out[2] = role::attn_v, 3;
+        case matrix::kv:
+            return out[0] = role::attn_k, out[1] = role::attn_v, 2;
+        case matrix::gate:
+            return out[0] = gates[i], 1;
+        case matrix::up:
+            return out[0] = ups[i], 1;
+        case matrix::down:
+            return out[0] = downs[i], 1;
+        case matrix::gate_up:
+            return out[0] = gates[i], out[1] = ups[i], 2;
+        case matrix::router:
+            return out[0] = role::ffn_gate_inp, 1;
+        default:
+            return 0;
+    }
+}
+
+/// One matrix in a puzzle: sizes (0: not known) and what its words allow.
+struct puzzle_piece {
+    std::uint64_t rows = 0, columns = 0;
+    std::uint32_t allowed = matrix::all;
+    std::uint32_t found = 0;        // over all solutions
+    std::uint8_t found_turned = 0;  // 1: as usual, 2: transposed
+};
+/// What is known of the sizes; 0: nothing.
+struct puzzle_sizes {
+    std::uint64_t x = 0, q = 0, k = 0, f = 0, e = 0;
+};
+
+/// Puts matrices into the places that a block has, in every way that shapes and words allow. What
+/// is the same in every way is certain.
+class puzzle {
+  public:
+    puzzle(span<puzzle_piece> pieces, const puzzle_sizes& sizes) noexcept
+        : pieces_(pieces), known_(sizes) {}
+
+    /// `sets`: the places, a set of matrices each. False: there is no way at all, or too many.
+    bool solve(span<const std::uint32_t> sets) noexcept {
+        steps_ = 0;
+        solved_ = false;
+        bool sized = false;
+        for (puzzle_piece& p : pieces_) {
+            p.found = 0;
+            p.found_turned = 0;
+            sized = sized || p.rows != 0;
+        }
+        for (std::uint32_t set : sets) {
+            if (bits(set) != pieces_.size()) continue;
+            for (int turned = 0; turned < (sized ? 2 : 1); ++turned) {
+                turned_ = turned != 0;
+                if (!place(0, set, known_, 0)) return false;
+            }
+        }
+        return solved_;
+    }
+    static unsigned bits(std::uint32_t set) noexcept {
+        unsigned n = 0;
+        for (; set != 0; set &= set - 1) ++n;
+        return n;
+    }
+
+  private:
+    static bool fit(std::uint64_t& known, std::uint64_t n) noexcept {
+        if (known == 0) known = n;
+        return known == n;
+    }
+    // `fused`: the rows of a fused qkv, judged when the rest stands.
+    bool fits(std::uint32_t m, const puzzle_piece& p, puzzle_sizes& s,
+              std::uint64_t& fused) const noexcept {
+        if (p.rows == 0) return true;
+        std::uint64_t r = turned_ ? p.columns : p.rows, c = turned_ ? p.rows : p.columns;
+        switch (m) {
+            case matrix::q:
+                return fit(s.x, c) && fit(s.q, r);
+            case matrix::k:
+            case matrix::v:
+                return fit(s.x, c) && fit(s.k, r);
+            case matrix::o:
+                return fit(s.x, r) && fit(s.q, c);
+            case matrix::qkv:
+                return fused = r, fit(s.x, c);
+            case matrix::kv:
+                return r % 2 == 0 && fit(s.x, c) && fit(s.k, r / 2);
+            case matrix::gate:
+            case matrix::up:
+                return fit(s.x, c) && fit(s.f, r);
+            case matrix::down:
+                return fit(s.x, r) && fit(s.f, c);
+            case matrix::gate_up:
+                return r % 2 == 0 && fit(s.x, c) && fit(s.f, r / 2);
+            case matrix::router:
+                return fit(s.x, c) && fit(s.e, r);
+            default:
+                return false;
+        }
+    }
+    bool good(puzzle_sizes s, std::uint64_t fused) const noexcept {
+        if (fused != 0 && s.q != 0) {
+            if (fused <= s.q || (fused - s.q) % 2 != 0 || !fit(s.k, (fused - s.q) / 2))
+                return false;
+        }
+        return s.q == 0 || s.k == 0 || (s.k <= s.q && s.q % s.k == 0);
+    }
+    // False: too many steps.
+    bool place(std::size_t at, std::uint32_t left, const puzzle_sizes& sizes,
+               std::uint64_t fused) noexcept {
+        if (++steps_ > most_steps) return false;
+        if (at == pieces_.size()) {
+            if (!good(sizes, fused)) return true;
+            solved_ = true;
+            for (std::size_t i = 0; i < at; ++i) {
+                pieces_[i].found |= now_[i];
+                pieces_[i].found_turned |= turned_ ? std::uint8_t{2} : std::uint8_t{1};
+            }
+            return true;
+        }
+        for (std::uint32_t m = 1; m <= left; m <<= 1) {
+            if ((left & m & pieces_[at].allowed) == 0) continue;
+            puzzle_sizes s = sizes;
+            std::uint64_t f = fused;
+            if (!fits(m, pieces_[at], s, f)) continue;
+            now_[at] = m;
+            if (!place(at + 1, left & ~m, s, f)) return false;
+        }
+        return true;
+    }
+
+    static constexpr std::size_t most_steps = 400000;
+    span<puzzle_piece> pieces_;
+    puzzle_sizes known_;
+    std::uint32_t now_[16] = {};
+    std::size_t steps_ = 0;
+    bool turned_ = false, solved_ = false;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_INFER_PUZZLE_HPP
+
+// ---- aka/infer_words.hpp -----------------------------------------------------------------------
+// aka: what the words in a tensor's name say about it, in several languages and abbreviations, and
+// with slips of the pen.
+#ifndef AKA_INFER_WORDS_HPP
+#define AKA_INFER_WORDS_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+/// What a word may be about; a set.
+namespace about {
+enum : std::uint32_t {
+    query = 1u << 0,
+    key = 1u << 1,
+    value = 1u << 2,
+    out = 1u << 3,
+    gate = 1u << 4,
+    up = 1u << 5,
+    down = 1u << 6,
+    attention = 1u << 7,
+    feed_forward = 1u << 8,
+    norm = 1u << 9,
+    expert = 1u << 10,
+    shared = 1u << 11,
+    router = 1u << 12,
+    embedding = 1u << 13,
+    head = 1u << 14,
+    final = 1u << 15,
+    before = 1u << 16,
+    after = 1u << 17,
+    bias = 1u << 18,
+    weight = 1u << 19,
+    tower = 1u << 20,     // vision, audio, draft heads
+    position = 1u << 21,  // learned positions, token types
+    rotary = 1u << 22,
+    recurrent = 1u << 23,  // Mamba, linear attention, convolutions
+    low_rank = 1u << 24,   // LoRA and MLA
+    layer = 1u << 25,
+    plain = 1u << 26,  // known to say nothing
+    side = 1u << 27,   // scales and masks that stand beside weights
+    linear = 1u << 28,
+    dense_word = 1u << 29,  // fc: what it is depends on whom one asks
+    adapter = 1u << 30,     // LoRA and its like
+};
+}  // namespace about
+
+struct known_word {
+    std::string_view text;
+    std::uint32_t about;
+};
+
+// clang-format off
+inline constexpr known_word word_table[] = {
+    {"query", about::query}, {"queries", about::query}, {"qry", about::query},
+    {"key", about::key}, {"keys", about::key},
+    {"value", about::value}, {"values", about::value}, {"val", about::value}, {"vals", about::value},
+    {"output", about::out}, {"out", about::out}, {"outputs", about::out}, {"merge", about::out},
+    {"gate", about::gate}, {"gated", about::gate}, {"gating", about::gate}, {"gates", about::gate},
+    {"up", about::up}, {"expand", about::up}, {"widen", about::up}, {"grow", about::up}, {"upward", about::up},
+    {"down", about::down}, {"contract", about::down}, {"shrink", about::down}, {"reduce", about::down},
+    {"narrow", about::down}, {"downward", about::down}, {"squeeze", about::down},
+    {"attention", about::attention}, {"attn", about::attention}, {"att", about::attention},
+    {"mha", about::attention}, {"gqa", about::attention}, {"mqa", about::attention},
+    {"sa", about::attention}, {"mixer", about::attention}, {"selfattn", about::attention},
+    {"self", about::plain}, {"multi", about::plain}, {"multihead", about::attention},
+    {"mlp", about::feed_forward}, {"ffn", about::feed_forward}, {"ff", about::feed_forward}, {"ffw", about::feed_forward},
+    {"feedforward", about::feed_forward}, {"feed", about::feed_forward}, {"forward", about::feed_forward}, {"fwd", about::feed_forward},
+    {"swiglu", about::feed_forward}, {"glu", about::feed_forward}, {"geglu", about::feed_forward},
+    {"norm", about::norm}, {"ln", about::norm}, {"rms", about::norm}, {"rmsnorm", about::norm},
+    {"layernorm", about::norm}, {"normalization", about::norm}, {"normalisation", about::norm},
+    {"normalize", about::norm}, {"norms", about::norm}, {"nrm", about::norm},
+    {"expert", about::expert}, {"experts", about::expert}, {"exp", about::expert}, {"exps", about::expert},
+    {"moe", about::expert}, {"specialist", about::expert}, {"specialists", about::expert},
+    {"shared", about::shared}, {"shexp", about::shared | about::expert}, {"common", about::shared}, {"always", about::shared},
+    {"router", about::router}, {"route", about::router}, {"routing", about::router},
+    {"dispatch", about::router}, {"selector", about::router}, {"chooser", about::router},
+    {"embed", about::embedding}, {"embedding", about::embedding}, {"embeddings", about::embedding}, {"emb", about::embedding},
+    {"embd", about::embedding}, {"wte", about::embedding}, {"tok", about::embedding}, {"token", about::embedding},
+    {"tokens", about::embedding}, {"vocab", about::embedding}, {"vocabulary", about::embedding}, {"word", about::embedding},
+    {"words", about::embedding}, {"embedder", about::embedding}, {"lexicon", about::embedding}, {"lookup", about::embedding},
+    {"head", about::head}, {"unembed", about::head}, {"unembedding", about::head}, {"logits", about::head}, {"logit", about::head},
+    {"classifier", about::head}, {"decode", about::head}, {"predict", about::head}, {"prediction", about::head}, {"lm", about::plain},
+    {"final", about::final}, {"last", about::final}, {"end", about::final}, {"closing", about::final}, {"top", about::final},
+    {"pre", about::before}, {"input", about::before}, {"in", about::before}, {"before", about::before}, {"entry", about::before},
+    {"first", about::before}, {"incoming", about::before},
+    {"post", about::after}, {"after", about::after}, {"second", about::after},
+    {"bias", about::bias}, {"biases", about::bias}, {"beta", about::bias}, {"shift", about::bias},
+    {"weight", about::weight}, {"weights", about::weight}, {"kernel", about::weight}, {"gamma", about::weight}, {"wt", about::weight},
+    {"wgt", about::weight}, {"param", about::weight}, {"parameter", about::weight}, {"matrix", about::weight}, {"mat", about::weight},
+    {"tensor", about::weight}, {"scale", about::weight}, {"w", about::weight}, {"b", about::bias | about::low_rank},
+    {"vision", about::tower}, {"visual", about::tower}, {"vit", about::tower}, {"image", about::tower}, {"img", about::tower},
+    {"clip", about::tower}, {"siglip", about::tower}, {"audio", about::tower}, {"speech", about::tower}, {"whisper", about::tower},
+    {"sam", about::tower}, {"video", about::tower}, {"mtp", about::tower}, {"draft", about::tower}, {"medusa", about::tower},
+    {"eagle", about::tower}, {"nextn", about::tower}, {"projector", about::tower}, {"resampler", about::tower}, {"connector", about::tower},
+    {"patch", about::tower}, {"cross", about::tower}, {"pooler", about::tower},
+    {"pos", about::position}, {"position", about::position}, {"positions", about::position}, {"positional", about::position},
+    {"wpe", about::position}, {"segment", about::position}, {"type", about::position},
+    {"rope", about::rotary}, {"rotary", about::rotary}, {"freq", about::rotary}, {"freqs", about::rotary}, {"cos", about::rotary}, {"sin", about::rotary},
+    {"ssm", about::recurrent}, {"mamba", about::recurrent}, {"conv", about::recurrent}, {"rnn", about::recurrent},
+    {"rwkv", about::recurrent}, {"recurrent", about::recurrent}, {"delta", about::recurrent}, {"dt", about::recurrent},
+    {"lora", about::low_rank | about::adapter}, {"rank", about::low_rank}, {"latent", about::low_rank}, {"a", about::low_rank}, {"compress", about::low_rank},
+    {"compressed", about::low_rank}, {"adapter", about::low_rank | about::adapter},
+    {"layer", about::layer}, {"layers", about::layer}, {"block", about::layer}, {"blocks", about::layer}, {"blk", about::layer},
+    {"decoder", about::layer}, {"h", about::layer}, {"stage", about::layer}, {"stack", about::layer}, {"level", about::layer},
+    {"mask", about::side}, {"masked", about::side}, {"inv", about::rotary}, {"cache", about::side}, {"sinks", about::side}, {"sink", about::side},
+    {"scales", about::side}, {"zeros", about::side}, {"qweight", about::side}, {"qzeros", about::side}, {"absmax", about::side},
+    {"linear", about::linear}, {"lin", about::linear}, {"fc", about::dense_word},
+    {"proj", about::plain}, {"projection", about::plain}, {"prj", about::plain}, {"dense", about::plain}, {"model", about::plain},
+    {"transformer", about::plain}, {"heads", about::plain}, {"to", about::plain}, {"of", about::plain}, {"the", about::plain},
+    {"for", about::plain}, {"module", about::plain}, {"sub", about::plain}, {"sublayer", about::plain}, {"core", about::plain},
+    {"main", about::plain}, {"net", about::plain}, {"network", about::plain}, {"vec", about::plain}, {"pack", about::plain},
+    {"packed", about::plain}, {"fused", about::plain}, {"encoder", about::plain}, {"root", about::plain}, {"table", about::plain},
+    {"c", about::plain}, {"residual", about::plain}, {"mul", about::plain}, {"matmul", about::plain}, {"trunk", about::plain}, {"state", about::plain},
+    {"causal", about::plain}, {"lang", about::plain}, {"language", about::plain}, {"text", about::plain}, {"params", about::plain},
+    // German
+    {"abfrage", about::query}, {"anfrage", about::query}, {"schluessel", about::key}, {"wert", about::value}, {"werte", about::value},
+    {"ausgabe", about::out}, {"ausgang", about::out}, {"eingabe", about::before}, {"eingang", about::before}, {"vor", about::before}, {"nach", about::after},
+    {"tor", about::gate}, {"gatter", about::gate}, {"hoch", about::up}, {"aufwaerts", about::up}, {"runter", about::down}, {"abwaerts", about::down},
+    {"aufmerksamkeit", about::attention}, {"normierung", about::norm}, {"schicht", about::layer}, {"einbettung", about::embedding},
+    {"kopf", about::head}, {"ende", about::final}, {"experte", about::expert}, {"experten", about::expert}, {"gewicht", about::weight},
+    // French
+    {"requete", about::query}, {"cle", about::key}, {"clef", about::key}, {"valeur", about::value}, {"sortie", about::out}, {"entree", about::before},
+    {"porte", about::gate}, {"montee", about::up}, {"haut", about::up}, {"descente", about::down}, {"bas", about::down}, {"avant", about::before},
+    {"apres", about::after}, {"couche", about::layer}, {"tete", about::head}, {"plongement", about::embedding}, {"poids", about::weight}, {"norme", about::norm},
+    {"expertes", about::expert}, {"biais", about::bias},
+    // Spanish, Portuguese, Italian
+    {"consulta", about::query}, {"clave", about::key}, {"llave", about::key}, {"chave", about::key}, {"chiave", about::key}, {"valor", about::value},
+    {"valore", about::value}, {"salida", about::out}, {"saida", about::out}, {"uscita", about::out}, {"entrada", about::before}, {"compuerta", about::gate},
+    {"puerta", about::gate}, {"porta", about::gate}, {"subida", about::up}, {"arriba", about::up}, {"bajada", about::down}, {"abajo", about::down},
+    {"atencion", about::attention}, {"atencao", about::attention}, {"attenzione", about::attention}, {"norma", about::norm}, {"capa", about::layer},
+    {"camada", about::layer}, {"cabeza", about::head}, {"peso", about::weight}, {"sesgo", about::bias}, {"experto", about::expert},
+    // Chinese in Pinyin, Russian in Latin letters
+    {"chaxun", about::query}, {"jian", about::key}, {"zhi", about::value}, {"shuchu", about::out}, {"shuru", about::before}, {"men", about::gate},
+    {"shang", about::up}, {"xia", about::down}, {"zhuyili", about::attention}, {"guiyi", about::norm}, {"guiyihua", about::norm}, {"qianru", about::embedding},
+    {"ceng", about::layer}, {"qian", about::before}, {"hou", about::after}, {"quanzhong", about::weight}, {"zhuanjia", about::expert},
+    {"zapros", about::query}, {"klyuch", about::key}, {"znachenie", about::value}, {"vyhod", about::out}, {"vhod", about::before}, {"vnimanie", about::attention},
+    {"vorota", about::gate}, {"vverh", about::up}, {"vniz", about::down}, {"sloy", about::layer},
+};
+// Spelled out, to be recognised from abbreviations and slips.
+inline constexpr known_word long_words[] = {
+    {"query", about::query}, {"key", about::key}, {"value", about::value}, {"output", about::out}, {"gate", about::gate},
+    {"down", about::down}, {"attention", about::attention}, {"feedforward", about::feed_forward}, {"norm", about::norm},
+    {"normalization", about::norm}, {"layernorm", about::norm}, {"expert", about::expert}, {"shared", about::shared}, {"router", about::router},
+    {"embedding", about::embedding}, {"vocabulary", about::embedding}, {"token", about::embedding}, {"head", about::head}, {"final", about::final},
+    {"weight", about::weight}, {"bias", about::bias}, {"layer", about::layer}, {"block", about::layer}, {"projection", about::plain},
+    {"linear", about::linear}, {"matrix", about::weight}, {"expand", about::up}, {"contract", about::down}, {"input", about::before},
+    {"model", about::plain}, {"decoder", about::layer}, {"transformer", about::plain}, {"position", about::position}, {"kernel", about::weight},
+};
+// clang-format on
+
+inline std::uint32_t find_word(std::string_view s) noexcept {
+    for (const known_word& w : word_table)
+        if (w.text == s) return w.about;
+    return 0;
+}
+inline constexpr std::uint32_t says_nothing = about::plain | about::weight | about::linear;
+
+/// A single letter, which means something only beside its fellows (q, k and v; g, u and d).
+inline std::uint32_t find_letter(char c) noexcept {
+    switch (c) {
+        case 'q':
+            return about::query;
+        case 'k':
+            return about::key;
+        case 'v':
+            return about::value;
+        case 'o':
+            return about::out;
+        case 'g':
+            return about::gate;
+        case 'u':
+            return about::up;
+        case 'd':
+            return about::down;
+        default:
+            return 0;
+    }
+}
+
+/// Words that run together: `querymat`, `wqkv`, `attnorm`. `letters`: which single letters count
+/// in it.
+struct split_word {
+    std::uint32_t about = 0, letters = 0;
+    unsigned pieces = ~0u;
+};
+inline split_word split_run(std::string_view s) noexcept {
+    constexpr std::size_t longest = 28;
+    split_word best[longest + 1];
+    best[0].pieces = 0;
+    if (s.size() > longest) return {};
+    for (std::size_t end = 1; end <= s.size(); ++end) {
+        for (std::size_t from = 0; from < end; ++from) {
+            if (best[from].pieces == ~0u) continue;
+            std::string_view piece = s.substr(from, end - from);
+            split_word next = best[from];
+            std::uint32_t is = 0;
+            unsigned cost = 2;
+            if (piece.size() == 1) {
+                char c = piece[0];
+                std::uint32_t letter =
+                    c == 'q' || c == 'k' || c == 'v' || c == 'o' ? find_letter(c) : 0;
+                if (letter == 0 && c != 'w' && !(c == 'p' && from != 0)) continue;
+                next.letters |= letter;
+                is = letter != 0 ? letter : std::uint32_t{about::plain};
+                cost = 3;
+            } else {
+                is = find_word(piece);
+                if (is == 0) continue;
+            }
+            next.about |= is;
+            next.pieces += cost;
+            if (next.pieces < best[end].pieces) best[end] = next;
+        }
+    }
+    split_word& r = best[s.size()];
+    if (r.pieces > 9) return {};
+    // Letters count beside words that say nothing, or as q, k, v together.
+    constexpr std::uint32_t qkv = about::query | about::key | about::value;
+    std::uint32_t rest = r.about & ~r.letters & ~says_nothing & ~about::attention;
+    bool together = r.letters == qkv || r.letters == (about::key | about::value);
+    bool one = (r.letters & (r.letters - 1)) == 0;
+    if (r.letters != 0 && (rest != 0 || (!one && !together))) return {};
+    return r;
+}
+
+/// `ky` of `key`: the same first letter, the others in order.
+inline bool abbreviates(std::string_view s, std::string_view word) noexcept {
+    if (s.size() < 2 || s.size() >= word.size() || s[0] != word[0]) return false;
+    if (s.size() == 2 && word.size() > 6) return false;
+    std::size_t at = 0;
+    for (char c : word) at += at < s.size() && s[at] == c ? 1 : 0;
+    return at == s.size();
+}
+/// One letter too many, too few or other, or two exchanged.
+inline bool slips(std::string_view s, std::string_view word) noexcept {
+    if (word.size() < 5 || s.size() < 4 || s[0] != word[0]) return false;
+    std::size_t a = 0, most = s.size() < word.size() ? s.size() : word.size(), b = 0;
+    while (a < most && s[a] == word[a]) ++a;
+    while (b < most - a && s[s.size() - 1 - b] == word[word.size() - 1 - b]) ++b;
+    std::size_t left = s.size() - a - b, right = word.size() - a - b;
+    if (left <= 1 && right <= 1) return true;
+    return left == 2 && right == 2 && s[a] == word[a + 1] && s[a + 1] == word[a];
+}
+
+struct word_meaning {
+    std::uint32_t sure = 0;     ///< the word itself
+    std::uint32_t likely = 0;   ///< from an abbreviation or a slip
+    std::uint32_t letters = 0;  ///< of `sure`, what single letters say
+};
+
+/// One word of a name, in lower case.
+inline word_meaning meaning_of(std::string_view s) noexcept {
+    word_meaning m;
+    if (s.size() == 1) {
+        m.letters = m.sure = find_letter(s[0]);
+        if (m.sure == 0) m.sure = find_word(s);
+        return m;
+    }
+    m.sure = find_word(s);
+    if (m.sure == 0 && s.size() > 4 && s.back() == 's')
+        m.sure = find_word(s.substr(0, s.size() - 1));
+    if (m.sure != 0) return m;
+    split_word run = split_run(s);
+    if (run.pieces != ~0u) {
+        m.sure = run.about;
+        m.letters = run.letters;
+        return m;
+    }
+    std::uint32_t found = 0;
+    bool two = false;
+    auto add = [&](std::uint32_t a) {
+        two = two || (found != 0 && found != a);
+        found = a;
+    };
+    for (const known_word& w : long_words)
+        if (slips(s, w.text)) add(w.about);
+    if (found == 0)
+        for (const known_word& w : long_words)
+            if (abbreviates(s, w.text)) add(w.about);
+    if (found == 0 && s.size() >= 5) {
+        // A word that begins with one of ours, or holds a long one.
+        for (const known_word& w : long_words)
+            if (w.text.size() >= (s.substr(0, w.text.size()) == w.text ? 4u : 5u) &&
+                s.find(w.text) != std::string_view::npos)
+                add(w.about);
+    }
+    if (!two) m.likely = found;
+    return m;
+}
+
+/// Calls `f(word, in_lower_case)` for the words of a name: letters between separators, digits and
+/// changes of case; a number is a word, too. Holes, `{l}`, are none.
+template <class F>
+void each_word(std::string_view s, F f) noexcept {
+    auto lower = [](char c) { return c >= 'a' && c <= 'z'; };
+    auto upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+    auto digit = [](char c) { return c >= '0' && c <= '9'; };
+    for (std::size_t i = 0; i < s.size();) {
+        if (s[i] == '{') {
+            while (i < s.size() && s[i] != '}') ++i;
+            continue;
+        }
+        std::size_t n = i + 1;
+        if (digit(s[i])) {
+            while (n < s.size() && digit(s[n])) ++n;
+        } else if (lower(s[i])) {
+            while (n < s.size() && lower(s[n])) ++n;
+        } else if (upper(s[i])) {
+            while (n < s.size() && upper(s[n])) ++n;
+            if (n < s.size() && lower(s[n])) {
+                // `LMHead`: the last capital begins the next word, unless it is the only one.
+                if (n - i > 1)
+                    --n;
+                else
+                    while (n < s.size() && lower(s[n])) ++n;
+            }
+        } else {
+            ++i;
+            continue;
+        }
+        char text[32];
+        std::size_t size = n - i < sizeof text ? n - i : sizeof text;
+        for (std::size_t k = 0; k < size; ++k)
+            text[k] = upper(s[i + k]) ? static_cast<char>(s[i + k] - 'A' + 'a') : s[i + k];
+        f(s.substr(i, n - i), std::string_view(text, size));
+        i = n;
+    }
+}
+
+/// `q_a`, `kv_b`, `lora_A`: a and b alone say nothing.
+inline bool low_rank(std::uint32_t w) noexcept {
+    return (w & about::low_rank) != 0 &&
+           (w & (about::query | about::key | about::value | about::out | about::gate | about::up |
+                 about::down | about::adapter)) != 0;
+}
+/// `linear_attn`, which is a recurrent net.
+inline bool linear_attention(std::string_view name) noexcept {
+    bool yes = false, last = false;
+    each_word(name, [&](std::string_view, std::string_view w) {
+        bool a = (meaning_of(w).sure & about::attention) != 0;
+        yes = yes || (last && a);
+        last = w == "linear";
+    });
+    return yes;
+}
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_INFER_WORDS_HPP
+
+// ---- aka/text_writer.hpp -----------------------------------------------------------------------
+// aka: text that grows, for tables that are printed. It remembers when there was no memory, so that
+// one look at the end is enough.
+#ifndef AKA_TEXT_WRITER_HPP
+#define AKA_TEXT_WRITER_HPP
+
+#include <cstdint>
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+class text_writer {
+  public:
+    text_writer& operator<<(std::string_view s) noexcept {
+        ok_ = text_.append(s.data(), s.size()) && ok_;
+        return *this;
+    }
+    text_writer& operator<<(std::uint64_t n) noexcept {
+        fixed_text<24> t;
+        t << n;
+        return *this << t.view();
+    }
+    bool ok() const noexcept { return ok_; }
+    std::string_view view() const noexcept { return {text_.data(), text_.size()}; }
+    void clear() noexcept { text_.clear(); }
+
+  private:
+    growing<char> text_;
+    bool ok_ = true;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_TEXT_WRITER_HPP
+
+// ---- aka/infer_layers.hpp ----------------------------------------------------------------------
+// aka: names to patterns: which number in a name counts the layers, and which the experts, seen
+// from what repeats. Names that differ in these two only are one pattern.
+#ifndef AKA_INFER_LAYERS_HPP
+#define AKA_INFER_LAYERS_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+/// No such index, or number.
+inline constexpr std::uint32_t nothing = ~std::uint32_t{0};
+
+/// Names that differ in layer and expert only.
+struct name_pattern {
+    std::string_view text;
+    aka::shape shape;
+    bool mixed = false, layered = false, expert = false, tower = false;
+    std::uint64_t tensors = 0;
+    std::uint32_t low = nothing, high = 0;  // layers
+};
+
+/// For each text the first that is the same. False: there is no memory.
+inline bool first_of_equals(const growing<std::string_view>& texts,
+                            growing<std::uint32_t>& first) noexcept {
+    auto text = [&](std::size_t i) { return texts[i]; };
+    name_index index;
+    if (index.build(
+            texts.size(), text, [&](std::size_t i) { return hash_name(texts[i]); },
+            [](std::uint32_t earlier, std::uint32_t) { return earlier; }) !=
+        name_index::outcome::ok)
+        return false;
+    if (!first.resize(texts.size())) return false;
+    for (std::size_t i = 0; i < texts.size(); ++i) first[i] = index.find(texts[i], text);
+    return true;
+}
+
+class name_layers {
+  public:
+    /// `h` may be null. Texts of patterns go into `memory`.
+    name_layers(const hparams* h, arena& memory) noexcept : h_(h), memory_(memory) {}
+
+    /// False: there is no memory.
+    template <class Name, class Shape>
+    bool read(std::size_t n, Name name, Shape shape, growing<name_pattern>& patterns) noexcept {
+        names_ = n;
+        if (!fold(name, shape)) return false;
+        find_layers();
+        return make_patterns(shape, patterns);
+    }
+    std::uint64_t n_layer() const noexcept { return n_layer_; }
+    std::uint64_t n_expert() const noexcept { return n_expert_; }
+
+  private:
+    static constexpr std::size_t most_skeletons = 2000;
+    static constexpr unsigned most_numbers = 6;
+    static constexpr char hole = '\x01';
+
+    // A name with every number taken out.
+    struct skeleton {
+        std::string_view text;
+        std::uint32_t numbers = 0, members = 0, first = nothing, last = nothing;
+        std::uint32_t low[most_numbers] = {}, high[most_numbers] = {}, distinct[most_numbers] = {};
+        bool from_zero[most_numbers] = {};  // 0, 1, 2, ... without gaps
+        bool even[most_numbers] = {true, true, true, true, true, true};  // the same shapes for each
+        int layer = -1, expert = -1;                                     // which number it is
+        bool tower = false;
+    };
+    struct member {
+        std::uint32_t skeleton = nothing, next = nothing;
+        std::uint32_t number[most_numbers] = {};
+    };
+
+    // Names to skeletons, and what is known of each number.
+    template <class Name, class Shape>
+    bool fold(Name name, Shape shape) noexcept {
+        if (names_ >= nothing / 4 || !members_.resize(names_)) return false;
+        growing<std::string_view> texts;
+        if (!texts.resize(names_)) return false;
+        for (std::size_t i = 0; i < names_; ++i) {
+            std::string_view s = name(i);
+            auto* out = static_cast<char*>(memory_.allocate(s.size() + 1, 1));
+            if (out == nullptr) return false;
+            std::size_t n = 0;
+            unsigned holes = 0;
+            members_[i] = {};
+            for (std::size_t at = 0; at < s.size();) {
+                std::size_t end = at;
+                std::uint32_t v = 0;
+                while (end < s.size() && is_digit(s[end]) && end - at < 9)
+                    v = v * 10 + static_cast<std::uint32_t>(s[end++] - '0');
+                bool number = end > at && holes < most_numbers &&
+                              (end == s.size() || !is_digit(s[end])) &&
+                              (end - at == 1 || s[at] != '0');
+                if (number) {
+                    members_[i].number[holes++] = v;
+                    out[n++] = hole;
+                    at = end;
+                    continue;
+                }
+                do out[n++] = s[at++];
+                while (at < end);
+            }
+            texts[i] = {out, n};
+        }
+        growing<std::uint32_t> firsts;
+        if (!first_of_equals(texts, firsts)) return false;
+        for (std::uint32_t i = 0; i < names_; ++i) {
+            std::uint32_t first = firsts[i];
+            if (first == i) {
+                skeleton s;
+                s.text = texts[i];
+                for (char c : s.text) s.numbers += c == hole ? 1 : 0;
+                s.first = i;
+                for (std::uint32_t& low : s.low) low = nothing;
+                members_[i].skeleton = static_cast<std::uint32_t>(skeletons_.size());
+                if (!skeletons_.push(s)) return false;
+            } else {
+                members_[i].skeleton = members_[first].skeleton;
+                members_[skeletons_[members_[i].skeleton].last].next = i;
+            }
+            skeleton& s = skeletons_[members_[i].skeleton];
+            s.last = i;
+            ++s.members;
+            for (unsigned k = 0; k < s.numbers && k < most_numbers; ++k) {
+                std::uint32_t v = members_[i].number[k];
+                if (v < s.low[k]) s.low[k] = v;
+                if (v > s.high[k]) s.high[k] = v;
+            }
+        }
+        growing<std::uint64_t> seen;
+        for (skeleton& s : skeletons_) {
+            for (char c : s.text) s.tower = s.tower || (c > 0 && c < ' ' && c != hole);
+            if (s.numbers > most_numbers) s.numbers = most_numbers;
+            each_word(s.text, [&](std::string_view, std::string_view w) {
+                s.tower = s.tower || (find_word(w) & about::tower) != 0;
+            });
+            for (unsigned k = 0; k < s.numbers; ++k) {
+                if (s.high[k] > 4 * std::uint64_t{s.members} + 8) continue;
+                seen.clear();
+                if (!seen.resize(std::size_t{s.high[k]} + 1)) return false;
+                for (std::uint32_t i = s.first; i != nothing; i = members_[i].next) {
+                    std::uint64_t& c = seen[members_[i].number[k]];
+                    s.distinct[k] += c == 0 ? 1 : 0;
+                    // Which shapes there are, roughly.
+                    std::uint64_t h = 0;
+                    aka::shape dims = shape(i);
+                    for (std::uint64_t d : dims) h = hash_step(h, d + 1);
+                    c |= std::uint64_t{1} << (h >> 40 & 63);
+                }
+                s.from_zero[k] = s.low[k] == 0 && s.distinct[k] == s.high[k] + 1;
+                for (std::uint64_t c : seen)
+                    s.even[k] = s.even[k] && (c == 0 || c == seen[s.low[k]]);
+            }
+        }
+        return true;
+    }
+
+    // Text in front of a skeleton's number.
+    static std::string_view front_of(const skeleton& s, unsigned k) noexcept {
+        for (std::size_t i = 0; i < s.text.size(); ++i)
+            if (s.text[i] == hole && k-- == 0) return s.text.substr(0, i);
+        return s.text;
+    }
+    static std::uint32_t words_of(std::string_view s) noexcept {
+        std::uint32_t all = 0;
+        each_word(s, [&](std::string_view, std::string_view w) {
+            word_meaning m = meaning_of(w);
+            all |= m.sure | m.likely;
+        });
+        return all;
+    }
+    unsigned fellows(std::string_view front, unsigned k) const noexcept {
+        unsigned n = 0;
+        for (const skeleton& s : skeletons_) n += k < s.numbers && front_of(s, k) == front ? 1 : 0;
+        return n;
+    }
+
+    // Which number is the layer's, and which the expert's.
+    void find_layers() noexcept {
+        if (skeletons_.size() > most_skeletons) return;
+        // How many layers: the count that most kinds of names have.
+        std::uint64_t layers = h_ != nullptr ? h_->n_layer : 0;
+        std::uint32_t best = 0;
+        bool said = false;
+        for (const skeleton& s : skeletons_)
+            for (unsigned k = 0; k < s.numbers; ++k)
+                said = said || (layers != 0 && s.from_zero[k] && s.distinct[k] == layers);
+        if (!said) {
+            layers = 0;
+            for (const skeleton& a : skeletons_) {
+                for (unsigned k = 0; k < a.numbers; ++k) {
+                    std::uint32_t n = a.distinct[k], with = 0;
+                    if (!a.from_zero[k] || !a.even[k] || n < 2 || a.tower || n == layers) continue;
+                    for (const skeleton& s : skeletons_) {
+                        bool any = false;
+                        for (unsigned j = 0; j < s.numbers; ++j)
+                            any = any ||
+                                  (s.from_zero[j] && s.even[j] && s.distinct[j] == n && !s.tower);
+                        with += any ? 1 : 0;
+                    }
+                    if (with > best || (with == best && n > layers)) best = with, layers = n;
+                }
+            }
+            if (several_towers(layers)) layers = 0;
+        }
+        n_layer_ = layers;
+        if (layers == 0) return;
+        for (skeleton& s : skeletons_) {
+            unsigned most = 0;
+            bool tie = false;
+            for (unsigned k = 0; k < s.numbers; ++k) {
+                if (!s.from_zero[k] || s.distinct[k] != layers) continue;
+                std::string_view front = front_of(s, k);
+                // Of several numbers that could be it: the one that more names have so, or whose
+                // words say so.
+                unsigned n = 2 * fellows(front, k) + 1;
+                std::uint32_t w = last_words(front);
+                if ((w & about::layer) != 0) n += 1000;
+                if ((w & about::expert) != 0) n = 1;
+                tie = n == most || (tie && n < most);
+                if (n > most) most = n, s.layer = static_cast<int>(k);
+            }
+            if (tie) s.layer = -1, s.tower = true;
+        }
+        // Names that not every layer has.
+        for (skeleton& s : skeletons_) {
+            if (s.layer >= 0) continue;
+            for (unsigned k = 0; k < s.numbers && s.layer < 0; ++k) {
+                if (s.high[k] >= layers || s.distinct[k] == 0) continue;
+                std::string_view front = front_of(s, k);
+                for (const skeleton& o : skeletons_)
+                    if (o.layer >= 0 && &o != &s && o.from_zero[o.layer] &&
+                        o.distinct[o.layer] == layers &&
+                        front_of(o, static_cast<unsigned>(o.layer)) == front) {
+                        s.layer = static_cast<int>(k);
+                        break;
+                    }
+                if (s.layer < 0 && s.numbers == 1 && s.high[k] + 1 == layers && s.distinct[k] > 1 &&
+                    2 * std::uint64_t{s.distinct[k]} >= layers)
+                    s.layer = static_cast<int>(k);
+            }
+        }
+        for (skeleton& s : skeletons_) {
+            if (s.layer < 0) {
+                // Repeated, but not so often: another tower.
+                for (unsigned k = 0; k < s.numbers; ++k)
+                    s.tower = s.tower || s.distinct[k] > 4 ||
+                              (s.from_zero[k] && s.distinct[k] > 1 &&
+                               (last_words(front_of(s, k)) & about::layer) != 0);
+                continue;
+            }
+            for (unsigned k = 0; k < s.numbers && s.expert < 0; ++k) {
+                if (static_cast<int>(k) == s.layer || !s.from_zero[k] || !s.even[k] ||
+                    s.distinct[k] < 2)
+                    continue;
+                std::string_view front = front_of(s, k);
+                bool said_so = (words_of(s.text) & (about::expert)) != 0 ||
+                               (h_ != nullptr && h_->n_expert == s.distinct[k]);
+                if (said_so || (s.distinct[k] >= 4 && fellows(front, k) >= 2))
+                    s.expert = static_cast<int>(k);
+            }
+        }
+    }
+    // Whether names that have no such number have another one as often as a whole model does.
+    bool several_towers(std::uint64_t layers) const noexcept {
+        auto counts = [](const skeleton& s, unsigned k, std::uint64_t n) {
+            return s.from_zero[k] && s.even[k] && s.distinct[k] == n && !s.tower;
+        };
+        auto has_count = [&](const skeleton& s, std::uint64_t n) {
+            bool any = false;
+            for (unsigned k = 0; k < s.numbers; ++k) any = any || counts(s, k, n);
+            return any;
+        };
+        for (const skeleton& a : skeletons_) {
+            for (unsigned k = 0; k < a.numbers; ++k) {
+                std::uint32_t n = a.distinct[k], with = 0;
+                if (n < 3 || n == layers || !counts(a, k, n)) continue;
+                for (const skeleton& s : skeletons_)
+                    with += has_count(s, n) && !has_count(s, layers) ? 1 : 0;
+                if (with >= 5) return true;
+            }
+        }
+        return false;
+    }
+    static std::uint32_t last_words(std::string_view front) noexcept {
+        std::uint32_t last = 0;
+        each_word(front, [&](std::string_view, std::string_view w) {
+            word_meaning m = meaning_of(w);
+            last = m.sure | m.likely;
+        });
+        return last;
+    }
+
+    template <class Shape>
+    bool make_patterns(Shape shape, growing<name_pattern>& patterns) noexcept {
+        growing<std::string_view> texts;
+        if (!texts.resize(names_)) return false;
+        text_writer t;
+        for (std::uint32_t i = 0; i < names_; ++i) {
+            const skeleton& s = skeletons_[members_[i].skeleton];
+            t.clear();
+            unsigned k = 0;
+            for (char c : s.text) {
+                if (c != hole || k >= s.numbers) {
+                    t << std::string_view(&c, 1);
+                    continue;
+                }
+                if (static_cast<int>(k) == s.layer)
+                    t << "{l}";
+                else if (static_cast<int>(k) == s.expert)
+                    t << "{e}";
+                else
+                    t << std::uint64_t{members_[i].number[k]};
+                ++k;
+            }
+            const char* copy = t.ok() ? memory_.copy(t.view()) : nullptr;
+            if (copy == nullptr) return false;
+            texts[i] = {copy, t.view().size()};
+        }
+        growing<std::uint32_t> firsts;
+        if (!first_of_equals(texts, firsts)) return false;
+        growing<std::uint32_t> at;
+        if (!at.resize(names_)) return false;
+        for (std::uint32_t i = 0; i < names_; ++i) {
+            const skeleton& s = skeletons_[members_[i].skeleton];
+            std::uint32_t first = firsts[i];
+            if (first == i) {
+                name_pattern p;
+                p.text = texts[i];
+                p.shape = shape(i);
+                p.layered = s.layer >= 0;
+                p.expert = s.expert >= 0;
+                p.tower = s.tower;
+                at[i] = static_cast<std::uint32_t>(patterns.size());
+                if (!patterns.push(p)) return false;
+            }
+            name_pattern& p = patterns[at[first]];
+            ++p.tensors;
+            if (p.shape != shape(i)) p.mixed = true;
+            if (s.layer >= 0) {
+                std::uint32_t l = members_[i].number[s.layer];
+                if (l < p.low) p.low = l;
+                if (l > p.high) p.high = l;
+            }
+            if (s.expert >= 0 && members_[i].number[s.expert] >= n_expert_)
+                n_expert_ = members_[i].number[s.expert] + std::uint64_t{1};
+        }
+        return true;
+    }
+
+    const hparams* h_;
+    arena& memory_;
+    std::size_t names_ = 0;
+    growing<member> members_;
+    growing<skeleton> skeletons_;
+    std::uint64_t n_layer_ = 0, n_expert_ = 0;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_INFER_LAYERS_HPP
+
+// ---- aka/inference.hpp -------------------------------------------------------------------------
+// aka: what is found out about names that no convention knows: each pattern's role, or why it is
+// open, and what that rests on. `infer` in infer.hpp makes it.
+#ifndef AKA_INFERENCE_HPP
+#define AKA_INFERENCE_HPP
+
+#include <cstdint>
+#include <string_view>
+
+AKA_BEGIN
+
+namespace detail {
+class infer_report;
+}
+
+/// A name, and its shape where that is known (rank 0: it is not).
+struct named_shape {
+    std::string_view name;
+    aka::shape shape;
+};
+
+/// What an assignment rests on; a set.
+enum class evidence : std::uint8_t { none = 0, shape = 1, word = 2, elimination = 4 };
+constexpr bool has(evidence set, evidence e) noexcept {
+    return (static_cast<unsigned>(set) & static_cast<unsigned>(e)) != 0;
+}
+
+/// The order of a fused tensor cannot be seen: q, k and v (or gate and up) one after the other, or
+/// group by group (row by row). Who knows can say it.
+enum class fused_order : std::uint8_t { unsaid, parts, groups };
+struct infer_options {
+    fused_order qkv = fused_order::unsaid, gate_up = fused_order::unsaid;
+};
+
+/// What was found out about the tensors of one name pattern.
+struct inferred_row {
+    static constexpr unsigned most_roles = 3;
+
+    std::string_view pattern;       ///< `net.{l}.mix.qry.{part}`
+    std::string_view bias_pattern;  ///< where a bias is spelled otherwise than by {part}
+    std::uint64_t tensors = 0;
+    aka::shape shape;  ///< of the weight in the first layer; rank 0: not known, or layers differ
+    role roles[most_roles] = {};
+    std::uint8_t role_count = 0;  ///< 0: open; more than one: fused
+    evidence by = evidence::none;
+    std::string_view words;  ///< those of the name that say something
+    std::string_view facts;  ///< what the shape says
+    /// In the grammar of conventions; empty: as the role has it. Where `order_open`, the first of
+    /// two ways, and `other_layout` the second: neither is in the table, both are beside it.
+    std::string_view layout, other_layout;
+    bool order_open = false;
+    bool drop = false;             ///< holds no weights
+    bool bias = false;             ///< a bias of these roles, under a name of its own
+    std::uint64_t candidates = 0;  ///< where open: the roles it may have, a set of `1 << role`
+    std::string_view why;          ///< where open: why
+
+    bool assigned() const noexcept { return role_count != 0; }
+    bool ambiguous() const noexcept { return role_count == 0 && candidates != 0; }
+    bool may_be(role r) const noexcept { return (candidates >> static_cast<unsigned>(r) & 1) != 0; }
+};
+
+/// What `infer` found. Views in it live as long as it does; `shape`s of more than eight sizes as
+/// long as the list.
+class inference {
+  public:
+    /// In the order in which the patterns first occur.
+    span<const inferred_row> rows() const noexcept AKA_LIFETIMEBOUND {
+        return {rows_.data(), rows_.size()};
+    }
+    /// Text in the grammar of conventions, for `catalog::add`, for printing and correcting: what
+    /// is assigned as rows, what is open as comments that name the candidates.
+    std::string_view table() const noexcept AKA_LIFETIMEBOUND { return table_; }
+    static constexpr std::string_view id = "inferred";
+
+    /// Whether everything that a Llama-like model needs is assigned.
+    bool complete() const noexcept { return complete_; }
+    std::uint64_t open() const noexcept { return open_; }
+
+    std::uint64_t n_layer() const noexcept { return n_layer_; }
+    std::uint64_t n_expert() const noexcept { return n_expert_; }
+    std::uint64_t n_embd() const noexcept { return n_embd_; }
+    /// Never from names or shapes: `unknown` unless the hyper-parameters say it.
+    rope_order rope() const noexcept { return rope_; }
+
+    const inferred_row* find(role r) const noexcept AKA_LIFETIMEBOUND {
+        for (const inferred_row& row : rows_)
+            for (unsigned i = 0; i < row.role_count; ++i)
+                if (row.roles[i] == r && !row.bias) return &row;
+        return nullptr;
+    }
+
+  private:
+    friend class detail::infer_report;
+
+    detail::arena text_;
+    detail::growing<inferred_row> rows_;
+    std::string_view table_;
+    std::uint64_t n_layer_ = 0, n_expert_ = 0, n_embd_ = 0, open_ = 0;
+    rope_order rope_ = rope_order::unknown;
+    bool complete_ = false;
+};
+
+AKA_END
+
+#endif  // AKA_INFERENCE_HPP
+
+// ---- aka/infer_units.hpp -----------------------------------------------------------------------
+// aka: patterns to units, a weight with its bias and other parts, and what the words in a unit's
+// name say. The stages that follow give each unit its role.
+#ifndef AKA_INFER_UNITS_HPP
+#define AKA_INFER_UNITS_HPP
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+// What a role rests on: a set, as in `evidence`.
+inline constexpr auto by_shape = static_cast<unsigned>(evidence::shape);
+inline constexpr auto by_word = static_cast<unsigned>(evidence::word);
+inline constexpr auto by_elimination = static_cast<unsigned>(evidence::elimination);
+
+/// A weight with its bias and other parts.
+struct name_unit {
+    std::string_view stem;  // pattern without what the part is called
+    std::uint32_t weight = nothing, bias = nothing;
+    std::uint32_t tensors = 0;
+    bool has_part = false, side = false;  // side: quantisers' parts, so shapes mean less
+    std::uint32_t sure = 0, likely = 0, letters = 0;
+    std::uint32_t number = nothing;  // the last that is no hole
+    bool layered = false, expert = false, tower = false;
+    aka::shape shape;
+    std::uint32_t low = nothing, high = 0;
+
+    role roles[inferred_row::most_roles] = {};
+    std::uint8_t role_count = 0;
+    std::uint32_t is = 0;  // one of `matrix`; 0: none, or not known
+    width wide = width::dense;
+    bool turned = false, is_bias = false, drop = false;
+    unsigned by = 0;
+    std::uint64_t candidates = 0;
+    const char* why = nullptr;
+
+    std::uint32_t words() const noexcept { return sure | likely; }
+    bool in_layer() const noexcept { return layered && !tower; }
+    void give(role r, unsigned on) noexcept {
+        roles[0] = r;
+        role_count = 1;
+        by = on;
+        candidates = 0;
+        why = nullptr;
+    }
+    void leave_open(std::uint32_t found, width w) noexcept {
+        for (std::uint32_t m = 1; m < matrix::all; m <<= 1) {
+            role r[3];
+            if ((found & m) == 0) continue;
+            unsigned c = roles_of(m, w, r);
+            for (unsigned i = 0; i < c; ++i) candidates |= bit(r[i]);
+        }
+        constexpr std::uint32_t of_matrices = about::query | about::key | about::value |
+                                              about::out | about::gate | about::up | about::down;
+        if (shape.rank() == 0 && found != 0 && (words() & of_matrices) == 0)
+            candidates |= bit(role::attn_norm) | bit(role::ffn_norm) | bit(role::attn_post_norm) |
+                          bit(role::ffn_post_norm) | bit(role::attn_q_norm) |
+                          bit(role::attn_k_norm);
+        why = found == 0 ? "words and shapes say nothing, or contradict each other"
+                         : "neither words nor shapes decide";
+    }
+    void take(std::uint32_t m, width w, bool is_turned, unsigned on) noexcept {
+        is = m;
+        wide = w;
+        turned = is_turned;
+        role_count = static_cast<std::uint8_t>(roles_of(m, w, roles));
+        by = on;
+        candidates = 0;
+        why = nullptr;
+    }
+};
+
+/// All that is known of a list of names, from stage to stage.
+struct unknown_names {
+    const hparams* h = nullptr;
+    infer_options options;
+    arena memory;
+    growing<name_pattern> patterns;
+    growing<name_unit> units;
+    puzzle_sizes sizes;
+    std::uint64_t n_layer = 0, n_expert = 0, n_embd = 0;
+
+    std::string_view name_of(const name_unit& u) const noexcept {
+        if (u.weight != nothing) return patterns[u.weight].text;
+        if (u.bias != nothing) return patterns[u.bias].text;
+        return u.stem;
+    }
+};
+
+/// Makes units from patterns. False: there is no memory.
+class unit_maker {
+  public:
+    explicit unit_maker(unknown_names& in) noexcept : in_(in) {}
+    bool run() noexcept { return make() && read_words(); }
+
+  private:
+    // The name without its last word, when that says this.
+    static std::string_view cut_word(std::string_view s, std::uint32_t what) noexcept {
+        std::string_view last;
+        std::uint32_t is = 0;
+        each_word(s, [&](std::string_view w, std::string_view lower) {
+            last = w;
+            is = find_word(lower);
+        });
+        if (last.empty() || last.data() + last.size() != s.data() + s.size() || (is & what) == 0 ||
+            last.size() == s.size())
+            return {};
+        return s.substr(0, s.size() - last.size());
+    }
+    bool make() noexcept {
+        growing<std::string_view> stems;
+        if (!stems.resize(in_.patterns.size())) return false;
+        enum kind : char { weight, bias, side };
+        growing<char> kinds, parts;
+        if (!kinds.resize(in_.patterns.size()) || !parts.resize(in_.patterns.size())) return false;
+        for (std::uint32_t i = 0; i < in_.patterns.size(); ++i) {
+            std::string_view s = in_.patterns[i].text, rest, part;
+            each_part(s, [&](std::string_view r, std::string_view p) {
+                bool plain = p == "weight" || p == "bias";
+                bool sure = find_part(p)->kind != part_kind::block_scale || p != "scale";
+                if (sure && (part.empty() || (part != "weight" && part != "bias") || !plain)) {
+                    if (part == "weight" && p == "q_weight") return;
+                    rest = r;
+                    part = p;
+                }
+            });
+            kinds[i] = weight;
+            stems[i] = s;
+            if (!part.empty()) {
+                stems[i] = rest;
+                parts[i] = 1;
+                kinds[i] = part == "weight" ? weight : part == "bias" ? bias : side;
+                continue;
+            }
+            // What has two dimensions is no bias, whatever it is called: `proj_b`.
+            bool matrix = in_.patterns[i].shape.rank() > 1;
+            std::string_view cut = matrix ? std::string_view() : cut_word(s, about::bias);
+            if (!cut.empty()) {
+                kinds[i] = bias;
+            } else {
+                cut = cut_word(s, about::weight);
+            }
+            // `kernel` is what is left of the name: the weight of what stands before it.
+            if (!cut.empty() && !is_letter(cut.back())) stems[i] = cut;
+        }
+        growing<std::uint32_t> firsts;
+        if (!first_of_equals(stems, firsts)) return false;
+        growing<std::uint32_t> at;
+        if (!at.resize(in_.patterns.size())) return false;
+        for (std::uint32_t i = 0; i < in_.patterns.size(); ++i) {
+            std::uint32_t first = firsts[i];
+            bool own = first == i;
+            std::uint32_t to = own ? nothing : at[first];
+            // Two weights on one stem are two things.
+            if (!own && kinds[i] == weight && in_.units[to].weight != nothing) own = true;
+            if (!own && kinds[i] == bias && in_.units[to].bias != nothing) own = true;
+            const name_pattern& p = in_.patterns[i];
+            if (own) {
+                name_unit u;
+                u.stem = stems[i];
+                u.has_part = parts[i] != 0;
+                u.layered = p.layered;
+                u.expert = p.expert;
+                u.tower = p.tower;
+                to = static_cast<std::uint32_t>(in_.units.size());
+                if (first == i) at[i] = to;
+                if (!in_.units.push(u)) return false;
+            }
+            name_unit& u = in_.units[to];
+            u.tensors += static_cast<std::uint32_t>(p.tensors);
+            if (kinds[i] != side && parts[i] == 0) u.has_part = false;
+            if (p.low < u.low) u.low = p.low;
+            if (p.high > u.high) u.high = p.high;
+            if (kinds[i] == weight) u.weight = i;
+            if (kinds[i] == bias) u.bias = i;
+            if (kinds[i] == side) u.side = true;
+        }
+        for (name_unit& u : in_.units) {
+            if (u.weight == nothing && u.side) {
+                // qweight and its like: a weight whose shape says nothing here
+            } else if (u.weight == nothing && u.bias != nothing) {
+                u.is_bias = true;
+                u.shape = in_.patterns[u.bias].shape;
+            } else if (u.weight != nothing && !u.side && !in_.patterns[u.weight].mixed) {
+                u.shape = in_.patterns[u.weight].shape;
+            }
+        }
+        return true;
+    }
+    static bool is_letter(char c) noexcept {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    }
+
+    // What the words say. Words that every layer's name has say nothing.
+    bool read_words() noexcept {
+        constexpr unsigned most = 16;
+        struct common {
+            char text[32];
+            std::uint8_t size;
+        } all[2][most];
+        unsigned left[2] = {}, seen[2] = {};
+        for (const name_unit& u : in_.units) {
+            if (u.tower) continue;
+            unsigned where = u.layered ? 1 : 0, kept = 0;
+            if (seen[where]++ == 0) {
+                each_word(in_.name_of(u), [&](std::string_view, std::string_view w) {
+                    if (left[where] == most) return;
+                    common& c = all[where][left[where]++];
+                    std::memcpy(c.text, w.data(), w.size());
+                    c.size = static_cast<std::uint8_t>(w.size());
+                });
+                continue;
+            }
+            for (unsigned i = 0; i < left[where]; ++i) {
+                bool there = false;
+                const common& c = all[where][i];
+                each_word(in_.name_of(u), [&](std::string_view, std::string_view w) {
+                    there = there || w == std::string_view(c.text, c.size);
+                });
+                if (there) all[where][kept++] = c;
+            }
+            left[where] = kept;
+        }
+        for (unsigned where = 0; where < 2; ++where)
+            if (seen[where] < 3) left[where] = 0;
+        std::uint32_t single = 0;
+        bool labels = false;
+        for (name_unit& u : in_.units) {
+            std::string_view n = in_.name_of(u);
+            // The word that says "weight" is not part of the name proper.
+            if (u.weight != nothing && n.size() > u.stem.size()) n = u.stem;
+            unsigned where = u.layered ? 1 : 0;
+            each_word(n, [&](std::string_view, std::string_view w) {
+                for (unsigned i = 0; i < left[where]; ++i)
+                    if (w == std::string_view(all[where][i].text, all[where][i].size)) return;
+                if (is_digit(w[0])) {
+                    u.number = 0;
+                    for (char c : w.substr(0, 8))
+                        u.number = u.number * 10 + static_cast<std::uint32_t>(c - '0');
+                    return;
+                }
+                word_meaning m = meaning_of(w);
+                u.sure |= m.sure & ~m.letters;
+                u.letters |= m.letters;
+                u.likely |= m.likely;
+            });
+            if (u.letters != 0 && u.layered && !u.tower) single |= u.letters;
+            // a, b, c, ...: labels, and then q, k and v are labels, too.
+            unsigned count = 0;
+            bool label = false;
+            each_word(n, [&](std::string_view, std::string_view w) {
+                for (unsigned i = 0; i < left[where]; ++i)
+                    if (w == std::string_view(all[where][i].text, all[where][i].size)) return;
+                ++count;
+                label = w.size() == 1 && find_letter(w[0]) == 0 && w[0] != 'n' && w[0] != 'w';
+            });
+            labels = labels || (count == 1 && label && u.layered && !u.tower);
+        }
+        if (labels) single = 0;
+        // Letters mean something beside their fellows: q, k and v; g, u and d.
+        constexpr std::uint32_t qkv = about::query | about::key | about::value;
+        constexpr std::uint32_t gud = about::gate | about::up | about::down;
+        std::uint32_t valid = 0;
+        if ((single & qkv) == qkv) valid |= qkv | about::out;
+        if ((single & gud) == gud) valid |= gud;
+        for (name_unit& u : in_.units) u.sure |= u.letters & valid;
+        return true;
+    }
+
+    unknown_names& in_;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_INFER_UNITS_HPP
+
+// ---- aka/infer_doubts.hpp ----------------------------------------------------------------------
+// aka: second thoughts when all roles are given: what contradicts another name, or what its
+// fellows make doubtful, is open again.
+#ifndef AKA_INFER_DOUBTS_HPP
+#define AKA_INFER_DOUBTS_HPP
+
+#include <cstdint>
+
+AKA_BEGIN
+namespace detail {
+
+class doubt_stage {
+  public:
+    explicit doubt_stage(unknown_names& in) noexcept : in_(in) {}
+    void run() noexcept {
+        for (int pass = 0; pass < 2; ++pass) {
+            std::uint64_t once[2] = {}, twice[2] = {};
+            for (const name_unit& u : in_.units) {
+                int b = u.is_bias ? 1 : 0;
+                for (unsigned i = 0; i < u.role_count; ++i) {
+                    twice[b] |= once[b] & bit(u.roles[i]);
+                    once[b] |= bit(u.roles[i]);
+                }
+            }
+            for (name_unit& u : in_.units) {
+                bool clash = false;
+                std::uint64_t set = 0;
+                for (unsigned i = 0; i < u.role_count; ++i) {
+                    set |= bit(u.roles[i]);
+                    clash = clash || (twice[u.is_bias ? 1 : 0] & bit(u.roles[i])) != 0;
+                }
+                if (!clash) continue;
+                u.role_count = 0;
+                u.is = 0;
+                u.candidates = set;
+                u.why = "another name looks like the same role";
+            }
+        }
+        // Hybrid models (Qwen3-Next) put a gate into q; only shapes could show that.
+        bool hybrid = false;
+        for (const name_unit& u : in_.units)
+            hybrid = hybrid || (u.in_layer() &&
+                                ((u.sure & about::recurrent) != 0 || linear_attention(u.stem)));
+        for (name_unit& u : in_.units)
+            if (hybrid && u.is == matrix::q && u.shape.rank() == 0) {
+                u.role_count = 0;
+                u.is = 0;
+                u.candidates = bit(role::attn_q) | bit(role::attn_q_gate);
+                u.why = "beside linear attention q may hold a gate, and there are no shapes";
+            }
+        // A dense feed-forward in the layers that have experts is something else: a shared expert.
+        std::uint32_t from = nothing, to = 0;
+        for (const name_unit& u : in_.units)
+            if (u.role_count != 0 && u.wide == width::experts && u.is != 0) {
+                if (u.low < from) from = u.low;
+                if (u.high > to) to = u.high;
+            }
+        for (name_unit& u : in_.units) {
+            if (u.role_count == 0 || u.wide != width::dense ||
+                (u.is & matrix::of_feed_forward) == 0 || from == nothing || u.low > to ||
+                u.high < from)
+                continue;
+            u.leave_open(u.is, width::dense);
+            for (role r : {role::ffn_gate_shexp, role::ffn_up_shexp, role::ffn_down_shexp})
+                u.candidates |= bit(r);
+            u.role_count = 0;
+            u.is = 0;
+            u.why = "beside experts: a dense feed-forward, or a shared expert";
+        }
+    }
+
+  private:
+    unknown_names& in_;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_INFER_DOUBTS_HPP
+
+// ---- aka/infer_matrices.hpp --------------------------------------------------------------------
+// aka: which matrix of a layer is which: the puzzle of sizes, with what the words in the names
+// allow. Biases whose names stand alone follow their matrices.
+#ifndef AKA_INFER_MATRICES_HPP
+#define AKA_INFER_MATRICES_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+class matrix_stage {
+  public:
+    explicit matrix_stage(unknown_names& in) noexcept : in_(in) {}
+    void run() noexcept {
+        assign_matrices();
+        assign_biases();
+    }
+
+  private:
+    enum class group : std::uint8_t { none, main, experts, shared };
+
+    static std::uint32_t allowed(std::uint32_t w, group g, bool experts) noexcept {
+        bool q = (w & about::query) != 0, k = (w & about::key) != 0, v = (w & about::value) != 0;
+        bool o = (w & about::out) != 0, gate = (w & about::gate) != 0, up = (w & about::up) != 0,
+             down = (w & about::down) != 0;
+        bool a = (w & about::attention) != 0, f = (w & about::feed_forward) != 0;
+        if (a && f) a = f = false;
+        if (g != group::main) {
+            if (gate && up) return matrix::gate_up;
+            if (gate) return matrix::gate;
+            if (up) return matrix::up;
+            if (down || o) return matrix::down;
+            return matrix::of_feed_forward;
+        }
+        if ((w & about::router) != 0) return matrix::router;
+        std::uint32_t m = matrix::all;
+        if (!f && (q || k || v)) {
+            m = 0;
+            if (gate || up || down) return 0;
+            if (k && v)
+                m = q ? matrix::qkv : matrix::kv;
+            else if (q + k + v == 1)
+                m = q ? matrix::q : k ? matrix::k : matrix::v;
+        } else if (!a && (gate || up || down)) {
+            if (gate && up)
+                m = matrix::gate_up;
+            else if (gate && !down)
+                m = experts ? std::uint32_t{matrix::gate | matrix::router} : matrix::gate;
+            else if (up != down)
+                m = up ? matrix::up : matrix::down;
+            else
+                m = 0;
+        } else if (o) {
+            m = matrix::o | matrix::down;
+        }
+        if (a) m &= matrix::of_attention;
+        if (f) m &= matrix::of_feed_forward | matrix::router;
+        if (!experts) m &= ~matrix::router;
+        return m;
+    }
+
+    group group_of(const name_unit& u) const noexcept {
+        if (!u.in_layer() || u.is_bias || u.drop || u.role_count != 0) return group::none;
+        std::uint32_t w = u.words();
+        if ((w & (about::recurrent | about::position | about::tower)) != 0) return group::none;
+        if ((w & about::rotary) != 0 && u.shape.rank() < 2) return group::none;
+        if ((u.sure & about::side) != 0) return group::none;
+        if (linear_attention(u.stem)) return group::none;
+        std::uint32_t rank = u.shape.rank();
+        if (rank == 1 || rank > 3) return group::none;
+        if (rank == 0 && (w & about::norm) != 0) return group::none;
+        if (rank == 3 || u.expert) return rank == 3 && u.expert ? group::none : group::experts;
+        if ((w & about::shared) != 0 && (w & about::router) == 0) return group::shared;
+        if ((w & about::expert) != 0 && (w & about::router) == 0 && rank == 0 &&
+            (w & about::gate) == 0 && (w & (about::up | about::down | about::out)) != 0)
+            return group::experts;
+        return group::main;
+    }
+
+    void assign_matrices() noexcept {
+        constexpr std::uint32_t split = matrix::q | matrix::k | matrix::v | matrix::o;
+        constexpr std::uint32_t attention[] = {split, matrix::qkv | matrix::o,
+                                               matrix::q | matrix::kv | matrix::o};
+        constexpr std::uint32_t forward[] = {matrix::gate | matrix::up | matrix::down,
+                                             matrix::gate_up | matrix::down,
+                                             matrix::up | matrix::down};
+        bool experts = false;
+        for (const name_unit& u : in_.units) experts = experts || group_of(u) == group::experts;
+        std::uint32_t sets[32];
+        unsigned n = 0;
+        for (std::uint32_t a : attention) {
+            for (std::uint32_t f : forward) {
+                sets[n++] = a | f;
+                if (experts) sets[n++] = a | f | matrix::router;
+            }
+            if (experts) sets[n++] = a, sets[n++] = a | matrix::router;
+        }
+        solve(group::experts, width::experts, forward, experts);
+        solve(group::shared, width::shared, forward, experts);
+        solve(group::main, width::dense, {sets, n}, experts);
+    }
+
+    void solve(group g, width wide, span<const std::uint32_t> sets, bool experts) noexcept {
+        constexpr unsigned most = 16;
+        name_unit* list[most];
+        unsigned n = 0;
+        bool too_many = false;
+        for (name_unit& u : in_.units) {
+            if (group_of(u) != g) continue;
+            if (n == most)
+                too_many = true;
+            else
+                list[n++] = &u;
+        }
+        if (n == 0) return;
+        if (too_many) {
+            for (name_unit& u : in_.units)
+                if (group_of(u) == g) u.why = "too many matrices in a layer";
+            return;
+        }
+        puzzle_sizes sizes = in_.sizes;
+        if (g != group::main) sizes.q = sizes.k = 0;
+        puzzle_piece blank[most], piece[most];
+        std::uint32_t sure[most], likely[most];
+        bool odd = false;
+        for (unsigned i = 0; i < n; ++i) {
+            const name_unit& u = *list[i];
+            std::uint32_t r = u.shape.rank();
+            if (r >= 2) {
+                blank[i].rows = u.shape[r - 2];
+                blank[i].columns = u.shape[r - 1];
+            }
+            if (!experts) blank[i].allowed &= ~std::uint32_t{matrix::router};
+            sure[i] = allowed(u.sure, g, experts) & blank[i].allowed;
+            likely[i] = allowed(u.words(), g, experts) & blank[i].allowed;
+            if (low_rank(u.words())) sure[i] = likely[i] = 0, odd = true;
+            if ((u.sure & about::dense_word) != 0) odd_fc(list, n, i, sure, likely);
+            piece[i] = blank[i];
+        }
+        numbered_w(list, n, likely);
+        // Shapes alone, and then with the words.
+        puzzle alone({blank, n}, sizes), told({piece, n}, sizes);
+        bool shapes = !odd && alone.solve(sets);
+        if (!shapes)
+            for (unsigned i = 0; i < n; ++i) blank[i].found = matrix::all;
+        auto with = [&](const std::uint32_t* words) {
+            for (unsigned i = 0; i < n; ++i) piece[i].allowed = words[i];
+            return told.solve(sets);
+        };
+        const std::uint32_t* words = likely;
+        bool whole = !odd && with(likely);
+        if (!whole && !odd) words = sure, whole = with(sure);
+        // Without shapes a name that says nothing may be a norm: only where these are known can it
+        // be the matrix that is left.
+        bool norms = false;
+        for (const name_unit& u : in_.units)
+            norms = norms || (u.in_layer() && u.role_count == 1 && u.roles[0] == role::ffn_norm);
+        if (whole) {
+            for (unsigned i = 0; i < n; ++i) {
+                name_unit& u = *list[i];
+                bool one = puzzle::bits(piece[i].found) == 1 && piece[i].found_turned != 3;
+                if (!one || (blank[i].rows == 0 && !norms && words[i] == piece_all(experts, g))) {
+                    u.leave_open(piece[i].found, wide);
+                    continue;
+                }
+                unsigned by = 0;
+                if (puzzle::bits(words[i]) == 1) by |= by_word;
+                if (puzzle::bits(blank[i].found) == 1) by |= by_shape;
+                if (by == 0) {
+                    by = by_elimination;
+                    if (words[i] != piece_all(experts, g)) by |= by_word;
+                    if (blank[i].rows != 0) by |= by_shape;
+                }
+                u.take(piece[i].found, wide, piece[i].found_turned == 2, by);
+            }
+            return;
+        }
+        // The layer does not look like a whole block: only what the words themselves say.
+        for (unsigned i = 0; i < n; ++i) {
+            name_unit& u = *list[i];
+            std::uint32_t m = sure[i];
+            bool one = puzzle::bits(m) == 1;
+            for (unsigned j = 0; j < n; ++j) one = one && (j == i || sure[j] != m);
+            if (one && blank[i].rows != 0) {
+                puzzle_piece p = blank[i];
+                p.allowed = m;
+                puzzle_sizes s = sizes;
+                one = in_.sizes.x != 0 && puzzle({&p, 1}, s).solve({&m, 1}) && p.found_turned == 1;
+            }
+            // In a layer that is no whole block, the words of q, k, v and o are too little.
+            if (one && shapes_known(list, n)) one = false;
+            if (one)
+                u.take(m, wide, false, by_word);
+            else
+                u.leave_open(m == piece_all(experts, g) ? 0 : m, wide);
+            if (u.role_count == 0 && u.why == nullptr)
+                u.why = "the layer is no block that is known";
+        }
+    }
+    static bool shapes_known(name_unit* const* list, unsigned n) noexcept {
+        bool all = true;
+        for (unsigned i = 0; i < n; ++i) all = all && list[i]->shape.rank() != 0;
+        return all && n > 0;
+    }
+    static std::uint32_t piece_all(bool experts, group g) noexcept {
+        if (g != group::main) return matrix::of_feed_forward;
+        return experts ? matrix::all : matrix::all & ~std::uint32_t{matrix::router};
+    }
+    // Meta's w1, w2, w3: gate, down, up. Only all three together.
+    static void numbered_w(name_unit* const* list, unsigned n, std::uint32_t* likely) noexcept {
+        for (unsigned i = 0; i < n; ++i) {
+            unsigned at[4] = {~0u, ~0u, ~0u, ~0u};
+            for (unsigned j = 0; j < n; ++j) {
+                std::string_view a = list[i]->stem, b = list[j]->stem;
+                if (a.size() != b.size()) continue;
+                std::size_t d = a.size();
+                unsigned differ = 0;
+                for (std::size_t k = 0; k < a.size(); ++k)
+                    if (a[k] != b[k]) d = k, ++differ;
+                if (i == j) {
+                    for (std::size_t k = 1; k < a.size(); ++k)
+                        if (a[k] == '1' && (a[k - 1] == 'w' || a[k - 1] == 'W')) d = k, differ = 1;
+                }
+                if (differ != 1 || d == 0 || (b[d - 1] != 'w' && b[d - 1] != 'W')) continue;
+                if (b[d] >= '1' && b[d] <= '3') at[b[d] - '0'] = j;
+            }
+            if (at[1] != i || at[2] == ~0u || at[3] == ~0u) continue;
+            likely[at[1]] &= matrix::gate;
+            likely[at[2]] &= matrix::down;
+            likely[at[3]] &= matrix::up;
+        }
+    }
+    // `fc` beside `gate`: in one spelling that is the gate, and `gate` is up.
+    static void odd_fc(name_unit* const* list, unsigned n, unsigned fc, std::uint32_t* sure,
+                       std::uint32_t* likely) noexcept {
+        std::uint32_t w = list[fc]->words();
+        if ((w & (about::gate | about::up | about::down)) != 0) return;
+        for (unsigned i = 0; i < n; ++i) {
+            std::uint32_t s = list[i]->words();
+            if ((s & about::up) != 0) return;
+        }
+        for (unsigned i = 0; i < fc; ++i)
+            if ((list[i]->words() & about::gate) != 0)
+                sure[i] |= matrix::up, likely[i] |= matrix::up;
+        for (unsigned i = fc + 1; i < n; ++i)
+            if ((list[i]->words() & about::gate) != 0) list[i]->likely |= about::up;
+    }
+
+    // Biases whose names stand alone: `bq`.
+    void assign_biases() noexcept {
+        for (name_unit& u : in_.units) {
+            if (!u.in_layer() || u.role_count != 0 || u.drop || u.expert || u.shape.rank() > 1)
+                continue;
+            if (!u.is_bias && (u.words() & about::bias) == 0) continue;
+            if ((u.words() & (about::norm | about::side | about::recurrent)) != 0) continue;
+            std::uint32_t m =
+                allowed(u.sure & ~std::uint32_t{about::bias | about::low_rank}, group::main, false);
+            if (puzzle::bits(m) != 1) continue;
+            name_unit* owner = nullptr;
+            unsigned owners = 0;
+            for (name_unit& o : in_.units)
+                if (&o != &u && o.is == m && o.wide == width::dense && o.role_count != 0)
+                    owner = &o, ++owners;
+            if (owners != 1 || owner->bias != nothing) continue;
+            if (u.shape.rank() == 1 && owner->shape.rank() == 2 &&
+                owner->shape[owner->turned ? 1 : 0] != u.shape[0])
+                continue;
+            u.take(m, width::dense, false, by_word | (u.shape.rank() == 1 ? by_shape : 0));
+            u.is_bias = true;
+        }
+    }
+
+    unknown_names& in_;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_INFER_MATRICES_HPP
+
+// ---- aka/infer_model.hpp -----------------------------------------------------------------------
+// aka: the width of the model, and what stands outside of its layers: what reads words, what writes
+// them, and the last norm.
+#ifndef AKA_INFER_MODEL_HPP
+#define AKA_INFER_MODEL_HPP
+
+#include <cstdint>
+
+AKA_BEGIN
+namespace detail {
+
+class model_stage {
+  public:
+    explicit model_stage(unknown_names& in) noexcept : in_(in) {}
+    void run() noexcept {
+        find_sizes();
+        assign_model();
+    }
+
+  private:
+    void find_sizes() noexcept {
+        if (in_.h != nullptr) {
+            in_.sizes.x = in_.h->n_embd;
+            in_.sizes.q = in_.h->layers_differ() ? 0 : in_.h->n_head * in_.h->head_dim;
+            in_.sizes.k = in_.h->layers_differ() ? 0 : in_.h->n_head_kv * in_.h->head_dim;
+            if (in_.h->kv_lora_rank != 0) in_.sizes.q = in_.sizes.k = 0;
+        }
+        if (in_.sizes.x == 0) {
+            // The width that most matrices of a layer have on one side.
+            unsigned best = 0;
+            for (const name_unit& u : in_.units) {
+                if (!u.in_layer() || u.shape.rank() < 2) continue;
+                for (unsigned side = 1; side <= 2; ++side) {
+                    std::uint64_t n = u.shape[u.shape.rank() - side];
+                    unsigned with = 0;
+                    for (const name_unit& o : in_.units) {
+                        if (!o.in_layer()) continue;
+                        std::uint32_t r = o.shape.rank();
+                        if (r >= 2 && (o.shape[r - 1] == n || o.shape[r - 2] == n)) with += 2;
+                        if (r == 1 && o.shape[0] == n) with += 1;
+                    }
+                    if (with > best) best = with, in_.sizes.x = n;
+                }
+            }
+        }
+        in_.n_embd = in_.sizes.x;
+        // A config that contradicts the shapes is not believed here; identify reports that.
+        if (in_.sizes.x != 0) {
+            bool any = false, fits = false;
+            for (const name_unit& u : in_.units) {
+                if (!u.in_layer() || u.shape.rank() < 2) continue;
+                any = true;
+                fits = fits || u.shape[u.shape.rank() - 1] == in_.sizes.x ||
+                       u.shape[u.shape.rank() - 2] == in_.sizes.x;
+            }
+            if (any && !fits) in_.sizes = {};
+        }
+        if (in_.h != nullptr && in_.h->n_expert != 0 && in_.n_expert == 0)
+            in_.n_expert = in_.h->n_expert;
+        if (in_.n_expert == 0)
+            for (const name_unit& u : in_.units)
+                if (u.in_layer() && u.shape.rank() == 3) in_.n_expert = u.shape[0];
+        in_.sizes.e = in_.n_expert;
+    }
+
+    void assign_model() noexcept {
+        name_unit *embd = nullptr, *head = nullptr, *norm = nullptr;
+        unsigned embds = 0, heads = 0, norms = 0, matrices = 0, vectors = 0;
+        std::uint64_t v = in_.h != nullptr ? in_.h->n_vocab : 0;
+        auto candidate = [&](const name_unit& u) {
+            return !u.layered && !u.tower && !u.is_bias && !u.expert &&
+                   (u.words() &
+                    (about::position | about::rotary | about::side | about::low_rank)) == 0;
+        };
+        auto matrix_like = [&](const name_unit& u) {
+            if (u.shape.rank() == 0) return (u.words() & about::norm) == 0;
+            return u.shape.rank() == 2 &&
+                   (in_.sizes.x == 0 || u.shape[1] == in_.sizes.x || u.shape[0] == in_.sizes.x);
+        };
+        auto vector_like = [&](const name_unit& u) {
+            if (u.shape.rank() == 0) return (u.words() & about::norm) != 0;
+            return u.shape.rank() == 1 && (in_.sizes.x == 0 || u.shape[0] == in_.sizes.x);
+        };
+        // Where the widest matrices differ in size, only the ones with the vocabulary's count.
+        for (const name_unit& u : in_.units) {
+            if (!candidate(u) || u.shape.rank() != 2 || v != 0 || !matrix_like(u)) continue;
+            std::uint64_t n = u.shape[1] == in_.sizes.x ? u.shape[0] : u.shape[1];
+            if (n > rows_) rows_ = n;
+        }
+        auto wide = [&](const name_unit& u) {
+            if (u.shape.rank() != 2) return u.side || u.shape.rank() == 0;
+            std::uint64_t n = u.shape[1] == in_.sizes.x ? u.shape[0] : u.shape[1];
+            return n >= rows_ && n > 0;
+        };
+        for (name_unit& u : in_.units) {
+            if (!candidate(u)) continue;
+            if (matrix_like(u) && wide(u)) {
+                ++matrices;
+                bool is_head =
+                    (u.words() & about::head) != 0 ||
+                    ((u.words() & (about::out | about::final)) != 0 &&
+                     (u.words() & (about::embedding | about::before | about::norm)) == 0);
+                bool is_embd = !is_head && (u.words() & (about::embedding | about::before)) != 0 &&
+                               (u.words() & about::norm) == 0;
+                if (is_embd) embd = &u, ++embds;
+                if (is_head) head = &u, ++heads;
+            } else if (vector_like(u)) {
+                ++vectors;
+                bool first = (u.words() & (about::embedding | about::before)) != 0;
+                if (!first) norm = &u, ++norms;
+            }
+        }
+        auto others = [&](role one, role two, const char* why) {
+            for (name_unit& u : in_.units)
+                if (candidate(u) && matrix_like(u) && wide(u) && u.role_count == 0) {
+                    u.candidates = bit(one) | bit(two);
+                    if (u.shape.rank() == 0) u.candidates |= bit(role::output_norm);
+                    u.why = why;
+                }
+        };
+        // `embed_in` and `embed_out`: both of words, and one says which way.
+        if (embds == 2 && heads == 0 && matrices == 2) {
+            unsigned outs = 0;
+            for (name_unit& u : in_.units) {
+                if (!candidate(u) || !matrix_like(u) || !wide(u)) continue;
+                if ((u.words() & (about::out | about::final)) != 0 &&
+                    (u.words() & about::before) == 0)
+                    head = &u, ++outs;
+                else
+                    embd = &u;
+            }
+            if (outs == 1) embds = heads = 1;
+        }
+        if (embds == 1) embd->give(role::token_embd, by_word);
+        if (heads == 1) head->give(role::output, by_word);
+        bool sized = false;
+        for (const name_unit& u : in_.units) sized = sized || (candidate(u) && u.shape.rank() == 2);
+        if (matrices == 1 && embds == 0 && heads == 0 && sized) {
+            for (name_unit& u : in_.units)
+                if (candidate(u) && matrix_like(u) && wide(u))
+                    u.give(role::token_embd, by_shape | by_elimination);
+        } else if (matrices == 2 && sized && (embds == 1) != (heads == 1) && embds + heads == 1) {
+            for (name_unit& u : in_.units)
+                if (candidate(u) && matrix_like(u) && wide(u) && u.role_count == 0)
+                    u.give(embds == 1 ? role::output : role::token_embd, by_shape | by_elimination);
+        } else {
+            others(role::token_embd, role::output,
+                   "the names do not say which reads and which writes words");
+        }
+        for (name_unit& u : in_.units) {
+            if (u.role_count == 0 || u.shape.rank() != 2 ||
+                (u.roles[0] != role::token_embd && u.roles[0] != role::output))
+                continue;
+            if (in_.sizes.x == 0) {
+                // No layer was found: which side is the vocabulary's cannot be seen.
+                u.candidates = bit(u.roles[0]);
+                u.role_count = 0;
+                u.why = "how wide the model is, is not known";
+                continue;
+            }
+            u.by |= by_shape;
+            u.turned = u.shape[0] == in_.sizes.x && u.shape[1] != in_.sizes.x;
+        }
+        if (norms == 1 && vectors == 1 &&
+            (norm->shape.rank() == 1 || (norm->words() & about::norm) != 0))
+            norm->give(role::output_norm, (norm->shape.rank() == 1 ? by_shape : 0) |
+                                              ((norm->words() & about::norm) != 0 ? by_word : 0) |
+                                              by_elimination);
+        else
+            for (name_unit& u : in_.units) {
+                if (!candidate(u) || !vector_like(u)) continue;
+                bool last =
+                    (u.words() & (about::final | about::out | about::head | about::after)) != 0 &&
+                    (u.words() & about::norm) != 0;
+                if (norms == 1 && &u == norm && (u.words() & about::norm) != 0) last = true;
+                if (last)
+                    u.give(role::output_norm, by_word);
+                else if (u.role_count == 0)
+                    u.candidates = bit(role::output_norm), u.why = "one of several";
+            }
+        for (name_unit& u : in_.units)
+            if (!u.tower && (u.sure & about::rotary) != 0 && u.shape.rank() < 2 &&
+                (u.sure & (about::query | about::key | about::norm)) == 0)
+                u.drop = true;
+    }
+
+    unknown_names& in_;
+    std::uint64_t rows_ = 0;  // the vocabulary, as far as sizes tell
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_INFER_MODEL_HPP
+
+// ---- aka/infer_norms.hpp -----------------------------------------------------------------------
+// aka: which norm of a layer is which: before or after, attention's or the feed-forward's, or of q
+// and k.
+#ifndef AKA_INFER_NORMS_HPP
+#define AKA_INFER_NORMS_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+class norm_stage {
+  public:
+    explicit norm_stage(unknown_names& in) noexcept : in_(in) {}
+    void run() noexcept {
+        constexpr unsigned most = 8;
+        name_unit* list[most];
+        unsigned n = 0;
+        bool too_many = false;
+        for (name_unit& u : in_.units) {
+            if (!u.in_layer() || u.is_bias || u.drop || u.expert) continue;
+            std::uint32_t w = u.words();
+            if ((w & (about::recurrent | about::side)) != 0 || low_rank(w)) continue;
+            bool vector = u.shape.rank() == 1;
+            if (u.shape.rank() > 1 && (u.shape.rank() > 2 || (w & about::norm) == 0)) continue;
+            if (u.shape.rank() == 0 && (w & about::norm) == 0) continue;
+            bool q = (w & about::query) != 0, k = (w & about::key) != 0;
+            if ((q != k) && (w & about::norm) != 0 && (w & about::value) == 0) {
+                u.candidates = bit(role::attn_q_norm) | bit(role::attn_k_norm);
+                u.give(q ? role::attn_q_norm : role::attn_k_norm,
+                       by_word | (vector ? by_shape : 0));
+                continue;
+            }
+            if (u.shape.rank() > 1) continue;
+            if (vector && (u.shape[0] != in_.sizes.x || in_.sizes.x == 0)) {
+                if (patterns_with_norm(u))
+                    u.candidates = bit(role::attn_q_norm) | bit(role::attn_k_norm);
+                u.why = "neither as wide as the model nor named";
+                continue;
+            }
+            if (vector && (w & (about::bias | about::query | about::key | about::value)) != 0 &&
+                (w & about::norm) == 0)
+                continue;
+            if (n == most)
+                too_many = true;
+            else
+                list[n++] = &u;
+        }
+        if (n == 0 || too_many) return;
+        enum side : unsigned { unsaid, before, after };
+        struct facts {
+            bool attention, feed_forward, pre, post;
+        } f[most];
+        for (unsigned i = 0; i < n; ++i) {
+            std::uint32_t w = list[i]->words();
+            f[i] = {(w & (about::attention)) != 0, (w & (about::feed_forward | about::expert)) != 0,
+                    (w & about::before) != 0, (w & (about::after | about::out)) != 0};
+        }
+        role given[most] = {};
+        if (n == 1) {
+            // One norm a layer, as in Cohere's parallel blocks, when its name says so.
+            bool said = (list[0]->words() & about::norm) != 0 && (f[0].pre || f[0].attention);
+            if (said && !f[0].post && !f[0].feed_forward) given[0] = role::attn_norm;
+        } else if (n == 2) {
+            given[0] = of_two(f[0].attention, f[0].feed_forward, f[0].pre, f[0].post);
+            given[1] = of_two(f[1].attention, f[1].feed_forward, f[1].pre, f[1].post);
+            bool both_post = f[0].post && f[1].post;
+            if (both_post) {
+                for (unsigned i = 0; i < 2; ++i)
+                    given[i] = f[i].attention == f[i].feed_forward ? role::none
+                               : f[i].attention                    ? role::attn_post_norm
+                                                                   : role::ffn_post_norm;
+            } else if (given[0] == role::none && given[1] == role::none) {
+                number_two(list, given);
+            } else if (given[0] == role::none || given[1] == role::none) {
+                unsigned open = given[0] == role::none ? 0 : 1, known = 1 - open;
+                // What stands after attention says nothing about the other one: that may stand
+                // after the feed-forward.
+                bool safe =
+                    !f[known].post && (f[known].pre || f[known].attention || f[known].feed_forward);
+                if (safe && !f[open].post) {
+                    given[open] =
+                        given[known] == role::attn_norm ? role::ffn_norm : role::attn_norm;
+                    list[open]->by |= by_elimination;
+                } else {
+                    given[known] = role::none;
+                }
+            }
+        } else if (n == 4) {
+            for (unsigned i = 0; i < n; ++i) {
+                bool a = f[i].attention, ff = f[i].feed_forward;
+                if (f[i].pre && !f[i].post && !ff) given[i] = role::attn_norm;
+                if (f[i].pre && !f[i].post && ff && !a) given[i] = role::ffn_norm;
+                if (f[i].post && !f[i].pre && a && !ff) given[i] = role::attn_post_norm;
+                if (f[i].post && !f[i].pre && ff && !a) given[i] = role::ffn_post_norm;
+            }
+        }
+        bool all = true, twice = false;
+        for (unsigned i = 0; i < n; ++i) {
+            all = all && given[i] != role::none;
+            for (unsigned j = 0; j < i; ++j)
+                twice = twice || (given[i] == given[j] && given[i] != role::none);
+        }
+        for (unsigned i = 0; i < n; ++i) {
+            name_unit& u = *list[i];
+            unsigned by = u.by | (u.shape.rank() == 1 ? by_shape : 0) |
+                          ((u.by & by_elimination) == 0 ? by_word : 0);
+            u.by = 0;
+            if (all && !twice) {
+                u.give(given[i], by);
+                continue;
+            }
+            u.why = "the names do not say which norm it is";
+            u.candidates = bit(role::attn_norm) | bit(role::ffn_norm);
+            if (n > 2) u.candidates |= bit(role::attn_post_norm) | bit(role::ffn_post_norm);
+        }
+    }
+
+  private:
+    static bool patterns_with_norm(const name_unit& u) noexcept {
+        return (u.words() & about::norm) != 0;
+    }
+    static role of_two(bool attention, bool feed_forward, bool pre, bool post) noexcept {
+        if (pre && post) return role::none;
+        if (attention && feed_forward) return role::none;
+        if (post) return role::ffn_norm;  // after attention, or after what comes first
+        if (feed_forward) return role::ffn_norm;
+        if (attention || pre) return role::attn_norm;
+        return role::none;
+    }
+    static void number_two(name_unit* const* list, role* given) noexcept {
+        std::uint32_t a = list[0]->number, b = list[1]->number;
+        if (a == nothing || b == nothing || (a != b + 1 && b != a + 1)) return;
+        for (unsigned i = 0; i < 2; ++i)
+            if ((list[i]->words() & about::norm) == 0) return;
+        std::string_view x = list[0]->stem, y = list[1]->stem;
+        if (x.size() != y.size()) return;
+        unsigned differ = 0;
+        for (std::size_t i = 0; i < x.size(); ++i) differ += x[i] != y[i] ? 1 : 0;
+        if (differ != 1) return;
+        given[a < b ? 0 : 1] = role::attn_norm;
+        given[a < b ? 1 : 0] = role::ffn_norm;
+    }
+
+    unknown_names& in_;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_INFER_NORMS_HPP
+
+// ---- aka/infer_table.hpp -----------------------------------------------------------------------
+// aka: an inference as a table in the grammar of conventions: what is assigned as rows, each with
+// what it rests on; what is open as comments.
+#ifndef AKA_INFER_TABLE_HPP
+#define AKA_INFER_TABLE_HPP
+
+#include <cstddef>
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+class infer_table {
+  public:
+    /// `out` holds all but the table; its rows are in the order of the units.
+    infer_table(const unknown_names& in, const inference& out) noexcept : in_(in), out_(out) {}
+
+    void print(text_writer& t) const noexcept {
+        t << "convention " << inference::id << " unverified\n";
+        if (out_.rope() == rope_order::unknown)
+            t << "  rope half inferred  # unknown: names and shapes cannot say it; half is usual\n";
+        else
+            t << "  rope " << name(out_.rope()) << "\n";
+        bool layer_norm = false, norms = false, output = false, embd = false;
+        for (std::size_t i = 0; i < in_.units.size(); ++i) {
+            const name_unit& u = in_.units[i];
+            if (u.role_count == 1 && is_norm(u.roles[0]))
+                norms = true, layer_norm = layer_norm || u.bias != nothing;
+            output = output || (u.role_count == 1 && u.roles[0] == role::output);
+            embd = embd || (u.role_count == 1 && u.roles[0] == role::token_embd);
+        }
+        if (in_.h != nullptr && in_.h->norm_kind != hparams::norm::unsaid)
+            t << "  norm " << (in_.h->norm_kind == hparams::norm::rms ? "rms" : "layer") << "\n";
+        else if (norms && layer_norm)
+            t << "  norm layer\n";
+        if (embd && !output) {
+            bool maybe = false;
+            for (const name_unit& u : in_.units)
+                maybe = maybe || (u.candidates & bit(role::output)) != 0;
+            if (!maybe) t << "  tied yes\n";
+        }
+        std::size_t longest = 0;
+        for (const inferred_row& r : out_.rows())
+            if (r.pattern.size() > longest && r.pattern.size() < 72) longest = r.pattern.size();
+        for (std::size_t i = 0; i < in_.units.size(); ++i) {
+            const name_unit& u = in_.units[i];
+            const inferred_row& r = out_.rows()[i];
+            std::size_t pad = longest > r.pattern.size() ? longest - r.pattern.size() : 0;
+            bool can = can_spell(u);
+            if (r.drop && can) {
+                t << "  " << r.pattern;
+                spaces(t, pad);
+                t << " = drop\n";
+                continue;
+            }
+            auto line = [&](const char* lead, std::string_view names, std::string_view layout,
+                            const char* tail) {
+                t << lead << names;
+                spaces(t, pad);
+                t << " = ";
+                if (layout.empty())
+                    t << name(u.roles[0]);
+                else
+                    t << layout;
+                t << tail;
+            };
+            if (r.role_count == 0 || !can) {
+                t << "  # ";
+                safe(t, r.pattern);
+                spaces(t, pad);
+                if (r.role_count != 0) {
+                    t << " = " << name(r.roles[0]) << " (the grammar cannot hold this name)\n";
+                    continue;
+                }
+                t << " = ?";
+                for (unsigned k = 0; k < role_count; ++k)
+                    if ((r.candidates >> k & 1) != 0) t << " " << name(static_cast<role>(k));
+                t << "  (" << (r.why.empty() ? std::string_view("nothing known") : r.why) << ")\n";
+                continue;
+            }
+            bool part = r.pattern.size() > 6 && r.pattern.substr(r.pattern.size() - 6) == "{part}";
+            if (r.order_open) {
+                t << "  # which rows are whose cannot be seen; one of\n";
+                line("  # ", r.pattern, r.layout, "\n");
+                line("  # ", r.pattern, r.other_layout, "\n");
+                continue;
+            }
+            if (u.is_bias && !part) {
+                if (u.role_count == 1) {
+                    line("  ", r.pattern, {}, ".bias also\n");
+                } else {
+                    line("  # the grammar has no bias of fused roles: ", r.pattern, r.layout, "\n");
+                }
+                continue;
+            }
+            line("  ", r.pattern, r.layout, "");
+            if (part && u.is_bias) t << " also";
+            t << "  # ";
+            bool any = false;
+            auto by = [&](unsigned e, const char* what, std::string_view more) {
+                if ((u.by & e) == 0) return;
+                t << (any ? ", " : "") << what;
+                if (!more.empty()) t << " " << more;
+                any = true;
+            };
+            by(by_word, "word", r.words);
+            by(by_shape, "shape", {});
+            by(by_elimination, "elimination", {});
+            t << "\n";
+            if (!part && u.bias != nothing && u.weight != nothing) {
+                if (u.role_count == 1)
+                    line("  ", in_.patterns[u.bias].text, {}, ".bias also\n");
+                else
+                    line("  # the grammar has no bias of fused roles: ", in_.patterns[u.bias].text,
+                         r.layout, "\n");
+            }
+        }
+    }
+
+  private:
+    // Whether the grammar can hold these names.
+    bool can_spell(const name_unit& u) const noexcept {
+        std::string_view s = in_.name_of(u);
+        for (std::size_t i = 0; i < s.size(); ++i) {
+            if (static_cast<unsigned char>(s[i]) <= ' ' || s[i] == '#' || s[i] == '|' ||
+                s[i] == '*' || s[i] == '=' || static_cast<unsigned char>(s[i]) >= 0x7f)
+                return false;
+            if (s[i] == '}' && i + 1 < s.size() && (is_digit(s[i + 1]) || s[i + 1] == '{'))
+                return false;
+        }
+        return s.size() < 200;
+    }
+    static void spaces(text_writer& t, std::size_t n) noexcept {
+        while (n-- > 0) t << " ";
+    }
+    // Names are a stranger's: no control characters.
+    static void safe(text_writer& t, std::string_view s) noexcept {
+        for (char c : s)
+            t << ((static_cast<unsigned char>(c) < ' ' || c == 0x7f) ? std::string_view("?")
+                                                                     : std::string_view(&c, 1));
+    }
+    static bool is_norm(role r) noexcept {
+        return r == role::attn_norm || r == role::ffn_norm || r == role::output_norm ||
+               r == role::attn_post_norm || r == role::ffn_post_norm;
+    }
+
+    const unknown_names& in_;
+    const inference& out_;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_INFER_TABLE_HPP
+
+// ---- aka/infer_report.hpp ----------------------------------------------------------------------
+// aka: the units and what they got, as an inference: names, evidence, layouts, what is open, and
+// whether it is all that a Llama-like model needs.
+#ifndef AKA_INFER_REPORT_HPP
+#define AKA_INFER_REPORT_HPP
+
+#include <cstdint>
+#include <cstring>
+#include <initializer_list>
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+class infer_report {
+  public:
+    infer_report(const unknown_names& in, inference& out) noexcept : in_(in), out_(out) {}
+
+    /// False: there is no memory.
+    bool run() noexcept {
+        out_.n_layer_ = in_.n_layer;
+        out_.n_expert_ = in_.n_expert;
+        out_.n_embd_ = in_.n_embd;
+        if (!report()) return false;
+        text_writer t;
+        infer_table(in_, out_).print(t);
+        return t.ok() && keep(out_.table_, t.view());
+    }
+
+  private:
+    bool report() noexcept {
+        text_writer t;
+        std::uint64_t have = 0;
+        for (const name_unit& u : in_.units) {
+            inferred_row r;
+            t.clear();
+            spell(u, t);
+            if (!t.ok() || !keep(r.pattern, t.view())) return false;
+            bool own_bias = u.bias != nothing && u.weight != nothing && !u.has_part;
+            if (own_bias && !keep(r.bias_pattern, in_.patterns[u.bias].text)) return false;
+            r.tensors = u.tensors;
+            if (u.shape.rank() <= shape::inline_rank) r.shape = u.shape;
+            std::memcpy(r.roles, u.roles, sizeof r.roles);
+            r.role_count = u.role_count;
+            r.by = static_cast<evidence>(u.by);
+            r.candidates = u.candidates;
+            r.drop = u.drop;
+            r.bias = u.is_bias && u.role_count != 0;
+            if (u.why != nullptr && u.role_count == 0) r.why = u.why;
+            if (u.tower && u.role_count == 0) r.why = "of something else, or not in every layer";
+            t.clear();
+            each_word(u.stem, [&](std::string_view w, std::string_view lower) {
+                word_meaning m = meaning_of(lower);
+                if (((m.sure | m.likely) & ~says_nothing & ~about::layer) == 0) return;
+                if (!t.view().empty()) t << " ";
+                t << w;
+            });
+            if (!t.ok() || !keep(r.words, t.view())) return false;
+            t.clear();
+            if (u.shape.rank() != 0) {
+                t << "[";
+                for (std::uint32_t i = 0; i < u.shape.rank() && i < 8; ++i)
+                    t << (i == 0 ? "" : ", ") << u.shape[i];
+                t << "]" << (in_.sizes.x != 0 ? ", width " : "");
+                if (in_.sizes.x != 0) t << in_.sizes.x;
+                if (u.turned) t << ", transposed";
+            }
+            if (!t.ok() || !keep(r.facts, t.view())) return false;
+            if (u.role_count != 0) {
+                int way = 0;
+                r.order_open = order_open(u, way);
+                r.layout = layout_of(u, way);
+                if (r.order_open) r.other_layout = layout_of(u, 1);
+                if (!r.order_open && !u.is_bias)
+                    for (unsigned i = 0; i < u.role_count; ++i) have |= bit(u.roles[i]);
+            }
+            if (u.role_count == 0 && !u.drop) ++out_.open_;
+            if (!out_.rows_.push(r)) return false;
+        }
+        if (in_.h != nullptr) {
+            if (in_.h->alibi == hparams::answer::yes) out_.rope_ = rope_order::none;
+            if (in_.h->rope_rows == hparams::row_order::half_split) out_.rope_ = rope_order::half;
+            if (in_.h->rope_rows == hparams::row_order::interleaved)
+                out_.rope_ = rope_order::interleaved;
+        }
+        auto all = [&](std::initializer_list<role> roles) {
+            for (role r : roles)
+                if ((have & bit(r)) == 0) return false;
+            return true;
+        };
+        out_.complete_ =
+            all({role::token_embd, role::attn_q, role::attn_k, role::attn_v, role::attn_output}) &&
+            (all({role::ffn_gate, role::ffn_up, role::ffn_down}) ||
+             all({role::ffn_gate_exps, role::ffn_up_exps, role::ffn_down_exps}));
+        return true;
+    }
+    // A pattern in the grammar. Only parts behind . / _ can be {part}.
+    void spell(const name_unit& u, text_writer& t) const noexcept {
+        if (u.has_part && !u.stem.empty() && (is_separator(u.stem.back()) || u.stem.back() == '_'))
+            t << u.stem << "{part}";
+        else
+            t << in_.name_of(u);
+    }
+    // In the grammar; of a fused tensor the first or the second way.
+    static std::string_view layout_of(const name_unit& u, int way) noexcept {
+        bool t = u.turned, three = u.shape.rank() == 3;
+        switch (u.is) {
+            case matrix::q:
+                return t ? "attn_q x , kv g s i" : "";
+            case matrix::k:
+                return t ? "attn_k x , kv s i" : "";
+            case matrix::v:
+                return t ? "attn_v x , kv d" : "";
+            case matrix::o:
+                return t ? "attn_output kv g d , x" : "";
+            case matrix::qkv:
+                if (way == 0)
+                    return t ? "x , (q kv g s i + k kv s i + v kv d)"
+                             : "(q kv g s i + k kv s i + v kv d) x";
+                return t ? "x , kv (q g s i + k s i + v d)" : "kv (q g s i + k s i + v d) x";
+            case matrix::kv:
+                if (way == 0) return t ? "x , (k kv s i + v kv d)" : "(k kv s i + v kv d) x";
+                return t ? "x , kv (k s i + v d)" : "kv (k s i + v d) x";
+            case matrix::router:
+                return t ? "ffn_gate_inp x , e" : "";
+            default:
+                break;
+        }
+        if (u.is == 0) {
+            if (u.role_count != 1 || !t) return "";
+            return u.roles[0] == role::output       ? "output x , v"
+                   : u.roles[0] == role::token_embd ? "token_embd x , v"
+                                                    : "";
+        }
+        if (u.is == matrix::gate_up) {
+            switch (u.wide) {
+                case width::dense:
+                    if (way == 0) return t ? "x , (gate f + up f)" : "(gate f + up f) x";
+                    return t ? "x , f (gate + up)" : "f (gate + up) x";
+                case width::shared:
+                    if (way == 0)
+                        return t ? "x , (gate_shexp f + up_shexp f)"
+                                 : "(gate_shexp f + up_shexp f) x";
+                    return t ? "x , f (gate_shexp + up_shexp)" : "f (gate_shexp + up_shexp) x";
+                case width::experts:
+                    break;
+            }
+            if (three) {
+                if (way == 0)
+                    return t ? "e , x , (gate_exps f + up_exps f)"
+                             : "e , (gate_exps f + up_exps f) , x";
+                return t ? "e , x , f (gate_exps + up_exps)" : "e , f (gate_exps + up_exps) , x";
+            }
+            if (way == 0)
+                return t ? "x , (gate_exps f + up_exps f)" : "(gate_exps f + up_exps f) x";
+            return t ? "x , f (gate_exps + up_exps)" : "f (gate_exps + up_exps) x";
+        }
+        if (!t) return "";
+        constexpr std::string_view turned[3][3] = {
+            {"ffn_gate x , f", "ffn_up x , f", "ffn_down f , x"},
+            {"gate_exps x , f", "up_exps x , f", "down_exps f , x"},
+            {"gate_shexp x , f", "up_shexp x , f", "down_shexp f , x"},
+        };
+        constexpr std::string_view stacked[3] = {"gate_exps e , x , f", "up_exps e , x , f",
+                                                 "down_exps e , f , x"};
+        unsigned m = u.is == matrix::gate ? 0 : u.is == matrix::up ? 1 : 2;
+        if (three) return stacked[m];
+        return turned[static_cast<unsigned>(u.wide)][m];
+    }
+    // Whether nobody says which rows of a fused tensor are whose; else `way`.
+    bool order_open(const name_unit& u, int& way) const noexcept {
+        way = 0;
+        fused_order said = fused_order::unsaid;
+        if (u.is == matrix::qkv || u.is == matrix::kv) {
+            said = in_.options.qkv;
+            // With one kv head both ways are the same rows.
+            if (in_.h != nullptr && in_.h->n_head_kv == 1 && !in_.h->layers_differ()) return false;
+        } else if (u.is == matrix::gate_up) {
+            said = in_.options.gate_up;
+        } else {
+            return false;
+        }
+        way = said == fused_order::groups ? 1 : 0;
+        return said == fused_order::unsaid;
+    }
+    // Text to where the inference keeps it.
+    bool keep(std::string_view& to, std::string_view s) noexcept {
+        const char* p = out_.text_.copy(s);
+        to = {p, p == nullptr ? 0 : s.size()};
+        return p != nullptr;
+    }
+
+    const unknown_names& in_;
+    inference& out_;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_INFER_REPORT_HPP
+
+// ---- aka/infer.hpp -----------------------------------------------------------------------------
+// aka: reading names that no convention knows, from shapes, from the words in the names and by
+// elimination; what these leave open stays open. The result is an ordinary table.
+#ifndef AKA_INFER_HPP
+#define AKA_INFER_HPP
+
+#include <cstddef>
+
+AKA_BEGIN
+
+/// Reads one list of names; see `infer`.
+class name_reader {
+  public:
+    name_reader(const hparams* h, const infer_options& o) noexcept : h_(h), options_(o) {}
+
+    template <class Name, class Shape>
+    result<inference> operator()(std::size_t n, Name name, Shape shape) noexcept {
+        detail::unknown_names in;
+        in.h = h_;
+        in.options = options_;
+        detail::name_layers layers(h_, in.memory);
+        if (!layers.read(n, name, shape, in.patterns) || !detail::unit_maker(in).run())
+            return detail::no_memory();
+        in.n_layer = layers.n_layer();
+        in.n_expert = layers.n_expert();
+        detail::model_stage(in).run();
+        detail::norm_stage(in).run();
+        detail::matrix_stage(in).run();
+        detail::doubt_stage(in).run();
+        inference out;
+        if (!detail::infer_report(in, out).run()) return detail::no_memory();
+        return out;
+    }
+
+  private:
+    const hparams* h_;
+    infer_options options_;
+};
+
+/// Infers what names mean that no convention knows. `h` may be null, or say nothing. Errors:
+/// out_of_memory; that nothing was found is no error: `complete()` and `rows()` say so.
+inline result<inference> infer(span<const named_shape> list, const hparams* h = nullptr,
+                               const infer_options& options = {}) noexcept {
+    return name_reader(h, options)(
+        list.size(), [&](std::size_t i) { return list[i].name; },
+        [&](std::size_t i) { return list[i].shape; });
+}
+inline result<inference> infer(const tensor_list& list, const hparams* h = nullptr,
+                               const infer_options& options = {}) noexcept {
+    return name_reader(h, options)(
+        list.size(), [&](std::size_t i) { return list[i].name(); },
+        [&](std::size_t i) { return list[i].shape(); });
+}
+
+AKA_END
+
+#endif  // AKA_INFER_HPP
 
 // ---- aka/llama.hpp -----------------------------------------------------------------------------
 // aka: a Llama-family model by role, layer and expert, whatever its files call things.
