@@ -2,6 +2,7 @@
 // writer gives for the other spelling.
 #include <doctest/doctest.h>
 
+#include "support/bound.hpp"
 #include "support/spellings.hpp"
 
 #include <aka/adapt.hpp>
@@ -15,23 +16,10 @@
 namespace {
 
 using aka::adapt;
+using test::bytes_of;
+using test::known;
 using test::st_tensor;
 
-const aka::catalog& known() {
-    static const aka::catalog c = [] {
-        auto made = aka::catalog::builtin();
-        REQUIRE_MESSAGE(made, made.error().message().view());
-        return std::move(*made);
-    }();
-    return c;
-}
-
-std::string bytes_of(const aka::tensor& t) {
-    std::string out(static_cast<std::size_t>(t.size_bytes()), '\0');
-    auto copied = t.copy_to({reinterpret_cast<std::byte*>(out.data()), out.size()});
-    if (!copied) return "error: " + std::string(copied.error().message().view());
-    return out;
-}
 std::vector<std::uint64_t> shape_of(const aka::tensor& t) {
     return {t.shape().begin(), t.shape().end()};
 }

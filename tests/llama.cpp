@@ -2,6 +2,7 @@
 // ranks, quantised rows moved as whole blocks.
 #include <doctest/doctest.h>
 
+#include "support/bound.hpp"
 #include "support/spellings.hpp"
 
 #include <aka/llama.hpp>
@@ -12,23 +13,10 @@
 namespace {
 
 using aka::role;
+using test::bytes_of;
+using test::known;
 using test::model;
 using test::st_tensor;
-
-const aka::catalog& known() {
-    static const aka::catalog c = [] {
-        auto made = aka::catalog::builtin();
-        REQUIRE_MESSAGE(made, made.error().message().view());
-        return std::move(*made);
-    }();
-    return c;
-}
-
-std::string bytes_of(const aka::tensor& t) {
-    std::string out(static_cast<std::size_t>(t.size_bytes()), '\0');
-    auto copied = t.copy_to({reinterpret_cast<std::byte*>(out.data()), out.size()});
-    return copied ? out : "error: " + std::string(copied.error().message().view());
-}
 
 // Rows of q or k of a model (Hugging Face order) with the pairs of each head's rotary part side by
 // side: row 2i + s of the result is row s * n / 2 + i of the head.

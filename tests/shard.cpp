@@ -1,6 +1,7 @@
 // Tensor-parallel ranks: the parts put together are the whole, from any spelling, into any other.
 #include <doctest/doctest.h>
 
+#include "support/bound.hpp"
 #include "support/spellings.hpp"
 
 #include <aka/llama.hpp>
@@ -11,22 +12,9 @@
 namespace {
 
 using aka::role;
+using test::bytes_of;
+using test::known;
 using test::st_tensor;
-
-const aka::catalog& known() {
-    static const aka::catalog c = [] {
-        auto made = aka::catalog::builtin();
-        REQUIRE_MESSAGE(made, made.error().message().view());
-        return std::move(*made);
-    }();
-    return c;
-}
-
-std::string bytes_of(const aka::tensor& t) {
-    std::string out(static_cast<std::size_t>(t.size_bytes()), '\0');
-    auto copied = t.copy_to({reinterpret_cast<std::byte*>(out.data()), out.size()});
-    return copied ? out : "error: " + std::string(copied.error().message().view());
-}
 
 test::named_model heads(std::uint64_t n_head, std::uint64_t n_head_kv, std::uint64_t n_expert) {
     test::model_config c;
