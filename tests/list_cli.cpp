@@ -749,7 +749,8 @@ TEST_CASE("aka-list: which convention the names are written in") {
                                                         {"llama-sharded", "hf_llama"},
                                                         {"llama.gguf", "gguf:llama"},
                                                         {"baichuan", "baichuan"}};
-    for (const auto& [name, id] : samples) {
+    for (const auto& sample : samples) {
+        const std::string &name = sample.first, &id = sample.second;
         CAPTURE(name);
         const std::string path = (test::samples() / name).string();
         const json listed = run_json({path});
