@@ -240,7 +240,7 @@ class adapter_builder {
         const placement& to = *target_place;
         std::uint64_t unit = kind == part_kind::rows ? detail::places::unit_of(like) : 1;
         if (kind == part_kind::rows)
-            if (status s = rows_whole(row, layer, z, own, any); !s) return s;
+            if (status s = rows_whole(row, z, own, any); !s) return s;
         pieces_.clear();
         last_ = copied();
         if (to.opaque) {
@@ -274,7 +274,7 @@ class adapter_builder {
         return emit_plan(row, layer, index, part, like, to, unit);
     }
     // Rows with payloads can be moved while they are whole on both sides.
-    status rows_whole(const name_row& row, std::int32_t, const axis_sizes& z, const axis_sizes& own,
+    status rows_whole(const name_row& row, const axis_sizes& z, const axis_sizes& own,
                       std::uint32_t any) noexcept {
         const name_row& src = *id_.names()[any].row;
         placement a, b;

@@ -267,10 +267,6 @@ class layout_walk {
         }
         return true;
     }
-    static bool role_of(const item& it, role& here) noexcept {
-        if (it.kind != item::atom) return false;
-        return here = it.r, true;
-    }
 
     // The elements of a sequence; leaves the position behind it.
     bool extent_of_seq(std::uint64_t& n, role here) noexcept {
@@ -328,12 +324,11 @@ class layout_walk {
     bool place_seq(atom_place path, std::uint64_t total, std::uint64_t inner) noexcept {
         path.role = role_ahead(path.role);
         std::uint64_t left = total;  // elements of one step of what is read next
-        std::size_t sum_at = 0, begin = pos_;
+        std::size_t sum_at = 0;
         bool has_sum = false, has_pair = false;
         atom_axis pair[2] = {};
         std::uint64_t rest_stride = 0;
         std::uint64_t sum_left = 0;
-        (void)begin;
         while (true) {
             item it;
             if (!next(it, path.role)) return false;

@@ -7961,10 +7961,6 @@ class layout_walk {
         }
         return true;
     }
-    static bool role_of(const item& it, role& here) noexcept {
-        if (it.kind != item::atom) return false;
-        return here = it.r, true;
-    }
 
     // The elements of a sequence; leaves the position behind it.
     bool extent_of_seq(std::uint64_t& n, role here) noexcept {
@@ -8022,12 +8018,11 @@ class layout_walk {
     bool place_seq(atom_place path, std::uint64_t total, std::uint64_t inner) noexcept {
         path.role = role_ahead(path.role);
         std::uint64_t left = total;  // elements of one step of what is read next
-        std::size_t sum_at = 0, begin = pos_;
+        std::size_t sum_at = 0;
         bool has_sum = false, has_pair = false;
         atom_axis pair[2] = {};
         std::uint64_t rest_stride = 0;
         std::uint64_t sum_left = 0;
-        (void)begin;
         while (true) {
             item it;
             if (!next(it, path.role)) return false;
@@ -12166,7 +12161,7 @@ class adapter_builder {
         const placement& to = *target_place;
         std::uint64_t unit = kind == part_kind::rows ? detail::places::unit_of(like) : 1;
         if (kind == part_kind::rows)
-            if (status s = rows_whole(row, layer, z, own, any); !s) return s;
+            if (status s = rows_whole(row, z, own, any); !s) return s;
         pieces_.clear();
         last_ = copied();
         if (to.opaque) {
@@ -12200,7 +12195,7 @@ class adapter_builder {
         return emit_plan(row, layer, index, part, like, to, unit);
     }
     // Rows with payloads can be moved while they are whole on both sides.
-    status rows_whole(const name_row& row, std::int32_t, const axis_sizes& z, const axis_sizes& own,
+    status rows_whole(const name_row& row, const axis_sizes& z, const axis_sizes& own,
                       std::uint32_t any) noexcept {
         const name_row& src = *id_.names()[any].row;
         placement a, b;
