@@ -33,7 +33,7 @@ FLOORS = [
     'inference', 'infer_words', 'infer_puzzle', 'text_writer', 'infer_layers', 'infer_units',
     'infer_model', 'infer_norms', 'infer_matrices', 'infer_doubts', 'infer_table', 'infer_report',
     'infer',
-    'identify', 'coordinate_map', 'target', 'adapter', 'places', 'adapt', 'llama',
+    'identify', 'coordinate_map', 'target', 'adapter', 'places', 'source_tensors', 'compose', 'adapt', 'llama',
     'aka',
 ]
 

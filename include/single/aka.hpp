@@ -11921,74 +11921,169 @@ AKA_END
 
 #endif  // AKA_PLACES_HPP
 
-// ---- aka/adapt.hpp -----------------------------------------------------------------------------
-// aka: builds adapters.
-#ifndef AKA_ADAPT_HPP
-#define AKA_ADAPT_HPP
+// ---- aka/source_tensors.hpp --------------------------------------------------------------------
+// aka: what a checkpoint has, by coordinate, and what of it an adapter has used.
+#ifndef AKA_SOURCE_TENSORS_HPP
+#define AKA_SOURCE_TENSORS_HPP
+
+#include <cstdint>
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+/// A part that some tensor of the checkpoint is; of LoRA there may be several of one kind.
+struct seen_part {
+    const part_info* info;
+    std::string_view text;
+};
+
+class source_tensors {
+  public:
+    static constexpr std::uint32_t none = coordinate_map::none;
+
+    /// The number that tells tensors of one role and layer apart: an expert's or a head's.
+    static std::int32_t index_of(const bound_name& b) noexcept {
+        return b.head >= 0 ? b.head : b.expert;
+    }
+
+    /// Errors: collision, where two tensors are one coordinate; out_of_memory.
+    status start(const identification& id, const checkpoint& source) noexcept {
+        std::size_t roles = 0;
+        for (const bound_name& b : id.names())
+            if (b.row != nullptr && b.row->is_tensor()) roles += b.row->roles.size();
+        if (!by_role_.reserve(roles) || !used_.resize(source.size())) return no_memory();
+        for (std::uint32_t i = 0; i < id.names().size(); ++i) {
+            const bound_name& b = id.names()[i];
+            if (b.row == nullptr || !b.row->is_tensor() || b.part == nullptr) continue;
+            roles_ |= b.row->role_set;
+            bool known = false;
+            for (const seen_part& p : parts_) known = known || p.text == b.part_text;
+            if (!known && !parts_.push({b.part, b.part_text})) return no_memory();
+            for (role r : b.row->roles) {
+                std::uint32_t first =
+                    by_role_.insert(coordinate_map::key(r, b.layer, index_of(b), *b.part), i);
+                if (first == none) continue;
+                // Several adapters of one kind have one part between them; they only pass through.
+                if (b.part->text.find('*') != std::string_view::npos) continue;
+                return fail(errc::collision, error::nowhere, "tensors ",
+                            quoted{source[first].name()}, " and ", quoted{source[i].name()},
+                            " are both ", name(r), " (", b.part->text, ") of layer ", b.layer)
+                    .in(source[i].file());
+            }
+        }
+        return {};
+    }
+
+    std::uint32_t find(role r, std::int64_t layer, std::int64_t index,
+                       const part_info& p) const noexcept {
+        return by_role_.find(coordinate_map::key(r, layer, index, p));
+    }
+    /// All roles and all parts that there are.
+    std::uint64_t roles() const noexcept { return roles_; }
+    bool has(role r) const noexcept { return (roles_ & bit(r)) != 0; }
+    const growing<seen_part>& parts() const noexcept { return parts_; }
+
+    void use(std::uint32_t tensor) noexcept { used_[tensor] = 1; }
+    bool used(std::uint32_t tensor) const noexcept { return used_[tensor] != 0; }
+
+  private:
+    coordinate_map by_role_;
+    growing<seen_part> parts_;
+    growing<std::uint8_t> used_;
+    std::uint64_t roles_ = 0;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_SOURCE_TENSORS_HPP
+
+// ---- aka/compose.hpp ---------------------------------------------------------------------------
+// aka: how one tensor of a target is put together from the tensors that the file has.
+#ifndef AKA_COMPOSE_HPP
+#define AKA_COMPOSE_HPP
 
 #include <cstdint>
 #include <cstring>
 #include <string_view>
-#include <utility>
 
 AKA_BEGIN
+namespace detail {
 
-/// Builds one adapter; see `adapt`.
-class adapter_builder {
+inline bool has_hole(const name_row& row, hole_kind k) noexcept {
+    for (unsigned i = 0; i < row.holes; ++i)
+        if (row.hole[i] == k) return true;
+    return false;
+}
+
+/// Makes the tensors of a target, one by one, in the adapter's store.
+class composer {
   public:
-    adapter_builder(const checkpoint& c, const catalog& known, const target& want) noexcept
-        : source_(c), catalog_(known), want_(want) {}
+    composer(const checkpoint& source, const identification& id, source_tensors& have,
+             places& where, const shard_cut& cut, const target& want) noexcept
+        : source_(source), id_(id), have_(have), places_(where), cut_(cut), want_(want) {}
 
-    /// The target is the roles themselves: GGUF's names and stacks of no architecture in
-    /// particular.
-    adapter_builder& to_roles() noexcept { return roles_ = true, *this; }
-
-    result<adapter> build() noexcept {
-        result<identification> id = identify(source_, catalog_);
-        if (!id) return id.error();
-        return build(std::move(*id.get_if()));
+    /// `to` is what the target's convention came down to, `into` the adapter's store, which has its
+    /// source already.
+    status start(const convention& to, store& into) noexcept {
+        to_ = &to;
+        store_ = &into;
+        std::size_t guess = source_.size() + 16;
+        bool room = store_->tensors.reserve(guess) && store_->plans.reserve(guess);
+        return room ? status() : status(no_memory());
     }
-    result<adapter> build(identification id) noexcept {
-        id_ = std::move(id);
-        if (id_.convention() == nullptr || !id_.is_llama())
-            return detail::fail(errc::not_identified, error::nowhere, id_.reason())
-                .in(source_.folder());
-        store_ = detail::store_ref::make();
-        if (!store_) return detail::no_memory();
-        store_->source = source_.keep().release();
-        if (status s = index_source(); !s) return s.error();
-        if (status s = resolve(); !s) return s.error();
-        if (status s = check_shapes(); !s) return s.error();
-        if (status s = every_row(); !s) return s.error();
-        if (status s = rest(); !s) return s.error();
-        if (status s = detail::index_tensors(*store_, duplicates::refuse); !s) return s.error();
-        adapter a(std::move(store_), std::move(id_));
-        a.convention_ = to_;
-        a.resolved_ = want_;
-        a.resolved_.convention = to_->id();
-        a.by_role_ = std::move(by_role_);
-        a.missing_ = std::move(missing_);
-        a.unbound_ = std::move(unbound_);
-        a.made_ = std::move(made_);
-        return a;
+
+    /// The tensor that `row` names for this layer, this expert or head (-1: there is one) and this
+    /// part. `made` is false where the file has nothing for it. Errors: as `adapt`.
+    status make(const name_row& row, std::int32_t layer, std::int32_t index, const seen_part& part,
+                bool& made) noexcept {
+        made = false;
+        const role r = row.roles[0];
+        std::uint32_t first = have_.find(r, layer, index, *part.info);
+        bool one_each = index >= 0;
+        if (first != none && same_layout(*id_.names()[first].row, row)) {
+            made = true;
+            return emit(row, layer, index, part, first);
+        }
+        // Which tensor has each role: of its own, or a stack of experts.
+        std::uint32_t any = first;
+        for (role a : row.roles) {
+            std::uint32_t t = have_.find(a, layer, index, *part.info);
+            if (t == none && one_each) t = have_.find(a, layer, -1, *part.info);
+            if (t == none && !one_each && is_expert(a)) t = have_.find(a, layer, 0, *part.info);
+            if (t == none && any != none && a != r)
+                return fail(errc::missing_tensor, error::nowhere, "'", row.pattern, "' of layer ",
+                            layer, " needs ", name(a), " (", part.text, "), which the file lacks");
+            if (t == none) continue;
+            if (any == none && a != r)
+                return fail(errc::missing_tensor, error::nowhere, "'", row.pattern, "' of layer ",
+                            layer, " needs ", name(r), " (", part.text, "), which the file lacks");
+            if (any == none) any = t;
+        }
+        if (any == none) return {};
+        made = true;
+        return compose(row, layer, index, part, any);
+    }
+    coordinate at(std::int32_t layer, std::int32_t index, const name_row& row,
+                  const seen_part& part) const noexcept {
+        coordinate c;
+        c.role = row.roles[0];
+        c.layer = layer;
+        (has_hole(row, hole_kind::head) ? c.head : c.expert) = index;
+        c.part = row.has_part ? part.text : row.part;
+        return c;
+    }
+    /// Where each role of the target is, once all are made.
+    status index_roles(coordinate_map& by_role) const noexcept {
+        if (!by_role.reserve(entries_.size())) return no_memory();
+        for (const entry& e : entries_) by_role.insert(e.key, e.position);
+        return {};
     }
 
   private:
-    static constexpr std::uint32_t none = detail::coordinate_map::none;
-    struct seen_part {
-        const part_info* info;
-        std::string_view text;
-    };
+    static constexpr std::uint32_t none = source_tensors::none;
 
-    // The number that tells tensors of one role and layer apart: an expert's or a head's.
-    static std::int32_t index_of(const bound_name& b) noexcept {
-        return b.head >= 0 ? b.head : b.expert;
-    }
-    static bool has_hole(const name_row& row, hole_kind k) noexcept {
-        for (unsigned i = 0; i < row.holes; ++i)
-            if (row.hole[i] == k) return true;
-        return false;
-    }
     static bool turns(role r) noexcept {  // has rows in rotary order
         return r == role::attn_q || r == role::attn_k || r == role::attn_q_norm ||
                r == role::attn_k_norm;
@@ -11999,86 +12094,6 @@ class adapter_builder {
                 return true;
         return false;
     }
-    static const part_info& part_of(const name_row& row) noexcept {
-        return *find_part(row.part.empty() ? std::string_view("weight") : row.part);
-    }
-
-    // --- what the file has
-
-    status index_source() noexcept {
-        std::size_t roles = 0;
-        for (const bound_name& b : id_.names())
-            if (b.row != nullptr && b.row->is_tensor()) roles += b.row->roles.size();
-        if (!by_source_.reserve(roles) || !used_.resize(source_.size())) return detail::no_memory();
-        if (status s = places_.start(id_, source_, *store_->source, catalog_.row_count()); !s)
-            return s;
-        for (std::uint32_t i = 0; i < id_.names().size(); ++i) {
-            const bound_name& b = id_.names()[i];
-            if (b.row == nullptr || !b.row->is_tensor() || b.part == nullptr) continue;
-            have_ |= b.row->role_set;
-            bool known = false;
-            for (const seen_part& p : parts_) known = known || p.text == b.part_text;
-            if (!known && !parts_.push({b.part, b.part_text})) return detail::no_memory();
-            for (role r : b.row->roles) {
-                std::uint32_t first = by_source_.insert(
-                    detail::coordinate_map::key(r, b.layer, index_of(b), *b.part), i);
-                if (first == none) continue;
-                // Several adapters of one kind have one part between them; they only pass through.
-                if (b.part->text.find('*') != std::string_view::npos) continue;
-                return detail::fail(errc::collision, error::nowhere, "tensors ",
-                                    detail::quoted{source_[first].name()}, " and ",
-                                    detail::quoted{source_[i].name()}, " are both ", name(r), " (",
-                                    b.part->text, ") of layer ", b.layer)
-                    .in(source_[i].file());
-            }
-        }
-        return {};
-    }
-    std::uint32_t find(role r, std::int64_t layer, std::int64_t index,
-                       const part_info& p) const noexcept {
-        return by_source_.find(detail::coordinate_map::key(r, layer, index, p));
-    }
-
-    // --- what is wanted
-
-    status resolve() noexcept {
-        detail::target_choice choice{id_, catalog_, have_};
-        if (status s = choice.choose(roles_ ? std::string_view("roles") : want_.convention, to_);
-            !s)
-            return s;
-        if (want_.rope == rope_order::unknown) want_.rope = to_->rope();
-        if (id_.rope() == rope_order::none || id_.rope() == rope_order::unknown)
-            want_.rope = id_.rope();
-        places_.from_rope = id_.rope();
-        places_.to_rope = want_.rope;
-        cut_.part = want_.shard;
-        return cut_.check(id_.sizes(0));
-    }
-
-    // --- shapes
-
-    // Every stored tensor against the hyper-parameters, where these are known.
-    status check_shapes() noexcept {
-        const aka::hparams& h = id_.hparams();
-        if (h.n_layer != 0 && id_.n_layer() > h.n_layer + h.n_layer_nextn)
-            return detail::fail(errc::bad_hparams, error::nowhere, "names go up to layer ",
-                                id_.n_layer() - 1, ", the hyper-parameters say ", h.n_layer,
-                                " layers");
-        if (h.n_layer > id_.n_layer() + h.n_layer_nextn)
-            return detail::fail(errc::bad_hparams, error::nowhere, "the hyper-parameters say ",
-                                h.n_layer, " layers, the file has ", id_.n_layer());
-        if (!places_.heads_known()) return {};
-        const detail::places::placed* p = nullptr;
-        for (std::uint32_t i = 0; i < id_.names().size(); ++i) {
-            const bound_name& b = id_.names()[i];
-            if (b.row == nullptr || !b.row->is_tensor() || b.part == nullptr || b.head >= 0)
-                continue;
-            if (status s = places_.place_source(i, p); !s) return s;
-        }
-        return {};
-    }
-
-    // --- one target tensor from its sources
 
     bool same_layout(const name_row& from, const name_row& to) const noexcept {
         if (from.role_set != to.role_set || from.layout != to.layout || want_.shard.world != 1)
@@ -12089,57 +12104,23 @@ class adapter_builder {
         return true;
     }
 
-    status make(const name_row& row, std::int32_t layer, std::int32_t index, const seen_part& part,
-                bool& made) noexcept {
-        made = false;
-        const role r = row.roles[0];
-        std::uint32_t first = find(r, layer, index, *part.info);
-        bool one_each = index >= 0;
-        if (first != none && same_layout(*id_.names()[first].row, row)) {
-            made = true;
-            return emit(row, layer, index, part, first);
-        }
-        // Which tensor has each role: of its own, or a stack of experts.
-        std::uint32_t any = first;
-        for (role a : row.roles) {
-            std::uint32_t t = find(a, layer, index, *part.info);
-            if (t == none && one_each) t = find(a, layer, -1, *part.info);
-            if (t == none && !one_each && is_expert(a)) t = find(a, layer, 0, *part.info);
-            if (t == none && any != none && a != r)
-                return detail::fail(errc::missing_tensor, error::nowhere, "'", row.pattern,
-                                    "' of layer ", layer, " needs ", name(a), " (", part.text,
-                                    "), which the file lacks");
-            if (t == none) continue;
-            if (any == none && a != r)
-                return detail::fail(errc::missing_tensor, error::nowhere, "'", row.pattern,
-                                    "' of layer ", layer, " needs ", name(r), " (", part.text,
-                                    "), which the file lacks");
-            if (any == none) any = t;
-        }
-        if (any == none) return {};
-        made = true;
-        return compose(row, layer, index, part, any);
-    }
-
     // The copy plan of a target tensor whose layout is not its source's.
     status compose(const name_row& row, std::int32_t layer, std::int32_t index,
                    const seen_part& part, std::uint32_t any) noexcept {
         tensor like = source_[any];
         if (!like.has_shape())
-            return detail::fail(
-                errc::no_data, error::nowhere, "tensor ", detail::quoted{like.name()},
-                ": its shape is not known, so it cannot be put into another layout");
+            return fail(errc::no_data, error::nowhere, "tensor ", quoted{like.name()},
+                        ": its shape is not known, so it cannot be put into another layout");
         part_kind kind = part.info->kind;
         if (kind != part_kind::weight && kind != part_kind::bias && kind != part_kind::row_scale &&
             kind != part_kind::rows)
-            return detail::fail(errc::unsupported, error::nowhere, "tensor ",
-                                detail::quoted{like.name()}, ": ", part.text, " (",
-                                part.info->scheme, ") cannot be moved with its rows");
+            return fail(errc::unsupported, error::nowhere, "tensor ", quoted{like.name()}, ": ",
+                        part.text, " (", part.info->scheme, ") cannot be moved with its rows");
         if (!places_.heads_known() && has_heads(row))
-            return detail::fail(errc::bad_hparams, error::nowhere,
-                                "the number of heads is not known (no config), so ",
-                                detail::quoted{like.name()}, " cannot be put into another layout");
-        const detail::places::placed* stored = nullptr;
+            return fail(errc::bad_hparams, error::nowhere,
+                        "the number of heads is not known (no config), so ", quoted{like.name()},
+                        " cannot be put into another layout");
+        const places::placed* stored = nullptr;
         if (status s = places_.place_source(any, stored); !s) return s;
         const placement& from = stored->where;
         const axis_sizes& z = stored->sizes;
@@ -12149,26 +12130,25 @@ class adapter_builder {
         std::string_view layout = row.layout;
         role r = row.roles[0];
         if (r == role::attn_q_norm || r == role::attn_k_norm)
-            layout = detail::places::norm_layout(row, r, from.elements, z, want_.rope);
+            layout = places::norm_layout(row, r, from.elements, z, want_.rope);
         // One expert's tensor lacks the axis that a stack has.
         axis_sizes own = cut;
         if (index >= 0 && is_expert(r)) own.e = 1;
         const placement* target_place = nullptr;
-        if (status s = places_.place_target(row, layout, detail::places::has_inputs(*part.info),
-                                            own, target_place);
+        if (status s = places_.place_target(row, layout, places::has_inputs(*part.info), own,
+                                            target_place);
             !s)
             return s;
         const placement& to = *target_place;
-        std::uint64_t unit = kind == part_kind::rows ? detail::places::unit_of(like) : 1;
+        std::uint64_t unit = kind == part_kind::rows ? places::unit_of(like) : 1;
         if (kind == part_kind::rows)
             if (status s = rows_whole(row, z, own, any); !s) return s;
         pieces_.clear();
         last_ = copied();
         if (to.opaque) {
             if (!from.opaque)
-                return detail::fail(errc::bad_layout, error::nowhere, name(r),
-                                    " is kept as it is in ", to_->id(), " and not in ",
-                                    id_.convention()->id());
+                return fail(errc::bad_layout, error::nowhere, name(r), " is kept as it is in ",
+                            to_->id(), " and not in ", id_.convention()->id());
             return emit(row, layer, index, part, any);
         }
         for (unsigned a = 0; a < to.atoms; ++a) {
@@ -12178,7 +12158,7 @@ class adapter_builder {
                 if (status s = zip_one(place, layer, index, index, part, like, unit); !s) return s;
                 continue;
             }
-            std::uint32_t stack = find(place.role, layer, -1, *part.info);
+            std::uint32_t stack = have_.find(place.role, layer, -1, *part.info);
             if (stack != none) {
                 if (status s = zip_one(place, layer, -1, -1, part, like, unit); !s) return s;
                 continue;
@@ -12204,17 +12184,16 @@ class adapter_builder {
         for (const placement* p : {&a, &b})
             for (unsigned i = 0; i < p->atoms; ++i)
                 if (!rows_inside(p->atom[i]))
-                    return detail::fail(
-                        errc::unsupported, error::nowhere, "tensor ",
-                        detail::quoted{source_[any].name()},
-                        ": its rows would have to be cut, and it is packed along them");
+                    return fail(errc::unsupported, error::nowhere, "tensor ",
+                                quoted{source_[any].name()},
+                                ": its rows would have to be cut, and it is packed along them");
         if (want_.shard.world != 1)
             for (unsigned i = 0; i < b.atoms; ++i)
                 if (b.atom[i].role == role::attn_output || b.atom[i].role == role::ffn_down ||
                     b.atom[i].role == role::ffn_down_exps)
-                    return detail::fail(errc::unsupported, error::nowhere, "tensor ",
-                                        detail::quoted{source_[any].name()},
-                                        ": its columns cannot be cut for a rank, they are packed");
+                    return fail(errc::unsupported, error::nowhere, "tensor ",
+                                quoted{source_[any].name()},
+                                ": its columns cannot be cut for a rank, they are packed");
         return {};
     }
     static bool rows_inside(const atom_place& p) noexcept {
@@ -12240,27 +12219,25 @@ class adapter_builder {
     status zip_one(const atom_place& to, std::int32_t layer, std::int32_t index,
                    std::int32_t expert, const seen_part& part, const tensor& like,
                    std::uint64_t unit, const atom_place* whole = nullptr) noexcept {
-        std::uint32_t t = find(to.role, layer, index, *part.info);
+        std::uint32_t t = have_.find(to.role, layer, index, *part.info);
         bool stacked = t == none && index >= 0;
-        if (stacked) t = find(to.role, layer, -1, *part.info);
+        if (stacked) t = have_.find(to.role, layer, -1, *part.info);
         if (t == none)
-            return detail::fail(errc::missing_tensor, error::nowhere, "layer ", layer, " lacks ",
-                                name(to.role), expert < 0 ? "" : " of an expert");
-        const detail::tensor_record& src = store_->source->tensors[t];
+            return fail(errc::missing_tensor, error::nowhere, "layer ", layer, " lacks ",
+                        name(to.role), expert < 0 ? "" : " of an expert");
+        const tensor_record& src = store_->source->tensors[t];
         if (src.dtype() != like.dtype())
-            return detail::fail(errc::unsupported, error::nowhere, "tensors ",
-                                detail::quoted{like.name()}, " (", like.dtype_name(), ") and ",
-                                detail::quoted{src.name_view()}, " (", source_[t].dtype_name(),
-                                ") would have to be one tensor");
-        const detail::places::placed* p = nullptr;
+            return fail(errc::unsupported, error::nowhere, "tensors ", quoted{like.name()}, " (",
+                        like.dtype_name(), ") and ", quoted{src.name_view()}, " (",
+                        source_[t].dtype_name(), ") would have to be one tensor");
+        const places::placed* p = nullptr;
         if (status s = places_.place_source(t, p); !s) return s;
         box b;
         // The experts of a stack differ in nothing but where they begin.
         if (whole != nullptr && p == last_.from && whole == last_.to && !stacked) {
             b = last_.b;
             std::uint64_t more = 0;
-            if (!detail::bytes_of(src.dtype(), (to.base - last_.base) * unit, more))
-                return no_blocks(t);
+            if (!bytes_of(src.dtype(), (to.base - last_.base) * unit, more)) return no_blocks(t);
             b.dst += more;
         } else {
             if (status s = zip_new(*p, to, t, stacked ? expert : -1, unit, b); !s) return s;
@@ -12271,7 +12248,7 @@ class adapter_builder {
         }
         b.file = src.file;
         b.src += src.offset;
-        used_[t] = 1;
+        have_.use(t);
         // Parts that already lie side by side are one: fused again they may be a view.
         if (!pieces_.empty() && b.depth == 0) {
             box& before = pieces_.back();
@@ -12279,24 +12256,24 @@ class adapter_builder {
                 before.dst + before.run == b.dst)
                 return before.run += b.run, status();
         }
-        return pieces_.push(b) ? status() : status(detail::no_memory());
+        return pieces_.push(b) ? status() : status(no_memory());
     }
     AKA_COLD status no_blocks(std::uint32_t t) const noexcept {
-        return detail::fail(errc::bad_block, error::nowhere, "tensor ",
-                            detail::quoted{source_[t].name()}, ": not whole blocks")
+        return fail(errc::bad_block, error::nowhere, "tensor ", quoted{source_[t].name()},
+                    ": not whole blocks")
             .in(source_[t].file());
     }
-    status zip_new(const detail::places::placed& p, const atom_place& to, std::uint32_t t,
+    status zip_new(const places::placed& p, const atom_place& to, std::uint32_t t,
                    std::int32_t expert, std::uint64_t unit, box& out) noexcept {
         tensor src = source_[t];
         const atom_place* from = p.where.find(to.role, to.rest);
         if (from == nullptr)
-            return detail::fail(errc::bad_layout, error::nowhere, "tensor ",
-                                detail::quoted{src.name()}, " does not have ", name(to.role));
+            return fail(errc::bad_layout, error::nowhere, "tensor ", quoted{src.name()},
+                        " does not have ", name(to.role));
         atom_place f = *from;
         if (expert >= 0 && !f.restrict_to(axis::e, static_cast<std::uint64_t>(expert), 1))
-            return detail::fail(errc::out_of_range, error::nowhere, "tensor ",
-                                detail::quoted{src.name()}, " has no expert ", expert);
+            return fail(errc::out_of_range, error::nowhere, "tensor ", quoted{src.name()},
+                        " has no expert ", expert);
         cut_.source(f, p.sizes);
         if (unit != 1) return zip_rows(f, to, src, unit, out);
         status s = zip(f, to, src.dtype(), out);
@@ -12308,9 +12285,9 @@ class adapter_builder {
     status zip_rows(const atom_place& f, const atom_place& to, const tensor& src,
                     std::uint64_t unit, box& out) noexcept {
         std::uint64_t bytes = 0;
-        if (!detail::bytes_of(src.dtype(), unit, bytes))
-            return detail::fail(errc::bad_block, error::nowhere, "tensor ",
-                                detail::quoted{src.name()}, ": a row is not whole blocks");
+        if (!bytes_of(src.dtype(), unit, bytes))
+            return fail(errc::bad_block, error::nowhere, "tensor ", quoted{src.name()},
+                        ": a row is not whole blocks");
         if (status s = zip(f, to, dtype::u8, out); !s) return s;
         out.src *= bytes;
         out.dst *= bytes;
@@ -12324,27 +12301,17 @@ class adapter_builder {
 
     // --- the result
 
-    coordinate at(std::int32_t layer, std::int32_t index, const name_row& row,
-                  const seen_part& part) const noexcept {
-        coordinate c;
-        c.role = row.roles[0];
-        c.layer = layer;
-        (has_hole(row, hole_kind::head) ? c.head : c.expert) = index;
-        c.part = row.has_part ? part.text : row.part;
-        return c;
-    }
     status add(const name_row& row, std::int32_t layer, std::int32_t index, const seen_part& part,
-               detail::tensor_record& r, const detail::tensor_plan* plan) noexcept {
-        auto text = detail::format(row, at(layer, index, row, part), store_->names);
+               tensor_record& r, const tensor_plan* plan) noexcept {
+        auto text = format(row, at(layer, index, row, part), store_->names);
         if (!text) return text.error();
         r.name = text.get_if()->data();
         r.name_size = static_cast<std::uint32_t>(text.get_if()->size());
-        r.hash = detail::hash_name(*text.get_if());
+        r.hash = hash_name(*text.get_if());
         auto position = static_cast<std::uint32_t>(store_->tensors.size());
-        if (!store_->tensors.push(r) || !store_->plans.push(plan)) return detail::no_memory();
+        if (!store_->tensors.push(r) || !store_->plans.push(plan)) return no_memory();
         if (row.roles.size() == 1)
-            entries_.push(
-                {detail::coordinate_map::key(row.roles[0], layer, index, *part.info), position});
+            entries_.push({coordinate_map::key(row.roles[0], layer, index, *part.info), position});
         return {};
     }
     float pending(const name_row& row, const seen_part& part) const noexcept {
@@ -12355,9 +12322,9 @@ class adapter_builder {
     // A tensor that lies in the file as the target wants it.
     status emit(const name_row& row, std::int32_t layer, std::int32_t index, const seen_part& part,
                 std::uint32_t from) noexcept {
-        used_[from] = 1;
-        detail::tensor_record r = store_->source->tensors[from];
-        const detail::tensor_plan* plan = nullptr;
+        have_.use(from);
+        tensor_record r = store_->source->tensors[from];
+        const tensor_plan* plan = nullptr;
         if (float add_to = pending(row, part); add_to != 0) {
             box b;
             b.file = r.file;
@@ -12368,10 +12335,10 @@ class adapter_builder {
         return add(row, layer, index, part, r, plan);
     }
     status keep_plan(const box* boxes, std::uint32_t n, float offset,
-                     const detail::tensor_plan*& out) noexcept {
+                     const tensor_plan*& out) noexcept {
         auto* kept = static_cast<box*>(store_->names.allocate(n * sizeof(box), alignof(box)));
-        auto* plan = store_->names.make<detail::tensor_plan>();
-        if (kept == nullptr || plan == nullptr) return detail::no_memory();
+        auto* plan = store_->names.make<tensor_plan>();
+        if (kept == nullptr || plan == nullptr) return no_memory();
         std::memcpy(static_cast<void*>(kept), boxes, n * sizeof(box));
         *plan = {kept, n, offset};
         return out = plan, status();
@@ -12379,7 +12346,7 @@ class adapter_builder {
     status emit_plan(const name_row& row, std::int32_t layer, std::int32_t index,
                      const seen_part& part, const tensor& like, const placement& to,
                      std::uint64_t unit) noexcept {
-        detail::tensor_record r{};
+        tensor_record r{};
         r.type = static_cast<std::uint32_t>(like.dtype());
         r.rank = to.rank;
         std::uint64_t n = unit;
@@ -12393,22 +12360,21 @@ class adapter_builder {
             --r.rank;
         }
         if (unit != 1 && r.rank < placement::most_dims) r.dims[r.rank++] = unit;
-        if (!detail::bytes_of(like.dtype(), n, r.bytes))
-            return detail::fail(errc::size_overflow, error::nowhere, "'", row.pattern,
-                                "': too large");
-        const detail::tensor_plan* plan = nullptr;
+        if (!bytes_of(like.dtype(), n, r.bytes))
+            return fail(errc::size_overflow, error::nowhere, "'", row.pattern, "': too large");
+        const tensor_plan* plan = nullptr;
         float offset = pending(row, part);
         std::uint64_t covered = 0;
         for (const box& b : pieces_) {
             box_extent e;
             if (!measure(b, e) || e.dst_end > r.bytes)
-                return detail::fail(errc::bad_layout, error::nowhere, "'", row.pattern,
-                                    "': a box leaves the tensor");
+                return fail(errc::bad_layout, error::nowhere, "'", row.pattern,
+                            "': a box leaves the tensor");
             covered += e.bytes;
         }
         if (covered != r.bytes)
-            return detail::fail(errc::bad_layout, error::nowhere, "'", row.pattern, "' of layer ",
-                                layer, ": ", covered, " of its ", r.bytes, " bytes are known");
+            return fail(errc::bad_layout, error::nowhere, "'", row.pattern, "' of layer ", layer,
+                        ": ", covered, " of its ", r.bytes, " bytes are known");
         r.file = pieces_[0].file;
         if (pieces_.size() == 1 && pieces_[0].depth == 0 && offset == 0) {
             r.offset = pieces_[0].src;
@@ -12419,23 +12385,148 @@ class adapter_builder {
         }
         return add(row, layer, index, part, r, plan);
     }
+    struct entry {
+        std::uint64_t key;
+        std::uint32_t position;
+    };
+    struct copied {
+        const places::placed* from = nullptr;
+        const atom_place* to = nullptr;
+        std::uint64_t base = 0;
+        box b;
+    };
+
+    const checkpoint& source_;
+    const identification& id_;
+    source_tensors& have_;
+    places& places_;
+    const shard_cut& cut_;
+    const target& want_;
+    const convention* to_ = nullptr;
+    store* store_ = nullptr;
+    growing<box> pieces_;
+    copied last_;
+    growing<entry> entries_;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_COMPOSE_HPP
+
+// ---- aka/adapt.hpp -----------------------------------------------------------------------------
+// aka: builds adapters.
+#ifndef AKA_ADAPT_HPP
+#define AKA_ADAPT_HPP
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+AKA_BEGIN
+
+/// Builds one adapter; see `adapt`.
+class adapter_builder {
+  public:
+    adapter_builder(const checkpoint& c, const catalog& known, const target& want) noexcept
+        : source_(c), catalog_(known), want_(want) {}
+    adapter_builder(const adapter_builder&) = delete;
+    adapter_builder& operator=(const adapter_builder&) = delete;
+
+    /// The target is the roles themselves: GGUF's names and stacks of no architecture in
+    /// particular.
+    adapter_builder& to_roles() noexcept { return roles_ = true, *this; }
+
+    result<adapter> build() noexcept {
+        result<identification> id = identify(source_, catalog_);
+        if (!id) return id.error();
+        return build(std::move(*id.get_if()));
+    }
+    result<adapter> build(identification id) noexcept {
+        id_ = std::move(id);
+        if (id_.convention() == nullptr || !id_.is_llama())
+            return detail::fail(errc::not_identified, error::nowhere, id_.reason())
+                .in(source_.folder());
+        store_ = detail::store_ref::make();
+        if (!store_) return detail::no_memory();
+        store_->source = source_.keep().release();
+        if (status s = have_.start(id_, source_); !s) return s.error();
+        if (status s = places_.start(id_, source_, *store_->source, catalog_.row_count()); !s)
+            return s.error();
+        if (status s = resolve(); !s) return s.error();
+        if (status s = check_shapes(); !s) return s.error();
+        if (status s = every_row(); !s) return s.error();
+        if (status s = rest(); !s) return s.error();
+        if (status s = detail::index_tensors(*store_, duplicates::refuse); !s) return s.error();
+        adapter a(std::move(store_), std::move(id_));
+        a.convention_ = to_;
+        a.resolved_ = want_;
+        a.resolved_.convention = to_->id();
+        a.by_role_ = std::move(by_role_);
+        a.missing_ = std::move(missing_);
+        a.unbound_ = std::move(unbound_);
+        a.made_ = std::move(made_);
+        return a;
+    }
+
+  private:
+    using seen_part = detail::seen_part;
+
+    static const part_info& part_of(const name_row& row) noexcept {
+        return *find_part(row.part.empty() ? std::string_view("weight") : row.part);
+    }
+
+    // --- what is wanted
+
+    status resolve() noexcept {
+        detail::target_choice choice{id_, catalog_, have_.roles()};
+        if (status s = choice.choose(roles_ ? std::string_view("roles") : want_.convention, to_);
+            !s)
+            return s;
+        if (want_.rope == rope_order::unknown) want_.rope = to_->rope();
+        if (id_.rope() == rope_order::none || id_.rope() == rope_order::unknown)
+            want_.rope = id_.rope();
+        places_.from_rope = id_.rope();
+        places_.to_rope = want_.rope;
+        cut_.part = want_.shard;
+        if (status s = cut_.check(id_.sizes(0)); !s) return s;
+        return make_.start(*to_, *store_);
+    }
+
+    // --- shapes
+
+    // Every stored tensor against the hyper-parameters, where these are known.
+    status check_shapes() noexcept {
+        const aka::hparams& h = id_.hparams();
+        if (h.n_layer != 0 && id_.n_layer() > h.n_layer + h.n_layer_nextn)
+            return detail::fail(errc::bad_hparams, error::nowhere, "names go up to layer ",
+                                id_.n_layer() - 1, ", the hyper-parameters say ", h.n_layer,
+                                " layers");
+        if (h.n_layer > id_.n_layer() + h.n_layer_nextn)
+            return detail::fail(errc::bad_hparams, error::nowhere, "the hyper-parameters say ",
+                                h.n_layer, " layers, the file has ", id_.n_layer());
+        if (!places_.heads_known()) return {};
+        const detail::places::placed* p = nullptr;
+        for (std::uint32_t i = 0; i < id_.names().size(); ++i) {
+            const bound_name& b = id_.names()[i];
+            if (b.row == nullptr || !b.row->is_tensor() || b.part == nullptr || b.head >= 0)
+                continue;
+            if (status s = places_.place_source(i, p); !s) return s;
+        }
+        return {};
+    }
 
     // --- all of the target's rows
 
     status every_row() noexcept {
-        std::size_t guess = source_.size() + 16;
-        if (!store_->tensors.reserve(guess) || !store_->plans.reserve(guess))
-            return detail::no_memory();
         for (const name_row* row : to_->rows())
-            if (row->is_tensor() && !has_hole(*row, hole_kind::layer))
+            if (row->is_tensor() && !detail::has_hole(*row, hole_kind::layer))
                 if (status s = one_row(*row, -1); !s) return s;
         for (std::uint64_t l = 0; l < id_.n_layer(); ++l)
             for (const name_row* row : to_->rows())
-                if (row->is_tensor() && has_hole(*row, hole_kind::layer))
+                if (row->is_tensor() && detail::has_hole(*row, hole_kind::layer))
                     if (status s = one_row(*row, static_cast<std::int32_t>(l)); !s) return s;
-        if (!by_role_.reserve(entries_.size())) return detail::no_memory();
-        for (const entry& e : entries_) by_role_.insert(e.key, e.position);
-        return {};
+        return make_.index_roles(by_role_);
     }
     // Whether a row has a name for this part: `gate_up_proj_{part}` has none for the weight itself.
     static bool spells(const name_row& row, const seen_part& p) noexcept {
@@ -12462,14 +12553,15 @@ class adapter_builder {
         return left == 0;
     }
     status one_row(const name_row& row, std::int32_t layer) noexcept {
-        if ((row.role_set & have_) == 0 && !row.roles.empty()) return lacks_row(row, layer);
-        bool each = has_hole(row, hole_kind::expert), heads = has_hole(row, hole_kind::head);
+        if ((row.role_set & have_.roles()) == 0 && !row.roles.empty()) return lacks_row(row, layer);
+        bool each = detail::has_hole(row, hole_kind::expert),
+             heads = detail::has_hole(row, hole_kind::head);
         std::uint64_t n = 1;
         if (each) n = id_.sizes(0).e;
         if (heads)
             n = id_.sizes(layer < 0 ? 0 : static_cast<std::uint64_t>(layer)).kv * id_.sizes(0).g;
         bool any = false;
-        for (const seen_part& p : parts_) {
+        for (const seen_part& p : have_.parts()) {
             if (!writes(row, p)) continue;
             if (superseded(row, p)) {
                 any = true;
@@ -12478,7 +12570,7 @@ class adapter_builder {
             for (std::uint64_t i = 0; i < n; ++i) {
                 bool made = false;
                 auto index = each || heads ? static_cast<std::int32_t>(i) : -1;
-                if (status s = make(row, layer, index, p, made); !s) return s;
+                if (status s = make_.make(row, layer, index, p, made); !s) return s;
                 any = any || (made && (p.info->kind == part_kind::weight ||
                                        p.info->kind == part_kind::columns ||
                                        p.info->kind == part_kind::rows));
@@ -12490,29 +12582,29 @@ class adapter_builder {
         bool output = row.holds(role::output);
         if (row.also || (!output && row.optional)) return {};
         bool tied = output && id_.hparams().tied != aka::hparams::answer::no &&
-                    find(role::token_embd, -1, -1, *find_part("weight")) != none;
+                    have_.find(role::token_embd, -1, -1, *find_part("weight")) != have_.none;
         // Layers of hybrid models have one kind of attention or feed-forward, not all.
-        if (!tied && layer >= 0 && ((row.role_set & have_) != 0 || has_other_kind(row))) return {};
+        if (!tied && layer >= 0 && ((row.role_set & have_.roles()) != 0 || has_other_kind(row)))
+            return {};
         seen_part weight{find_part("weight"), "weight"};
         std::int32_t index =
-            has_hole(row, hole_kind::expert) || has_hole(row, hole_kind::head) ? 0 : -1;
-        auto text = detail::format(row, at(layer, index, row, weight), store_->names);
+            detail::has_hole(row, hole_kind::expert) || detail::has_hole(row, hole_kind::head) ? 0
+                                                                                               : -1;
+        auto text = detail::format(row, make_.at(layer, index, row, weight), store_->names);
         ledger_entry e{text ? *text.get_if() : row.pattern,
                        tied ? "the embedding, which is tied to it" : "not in the file"};
         return (tied ? made_ : missing_).push(e) ? status() : status(detail::no_memory());
     }
     // Dense rows of a mixture of experts, and the other way round.
     bool has_other_kind(const name_row& row) const noexcept {
-        auto has = [&](role r) { return (have_ & detail::bit(r)) != 0; };
-        if (row.holds(role::ffn_gate) || row.holds(role::ffn_up) || row.holds(role::ffn_down))
-            return has(role::ffn_down_exps);
-        return false;
+        return have_.has(role::ffn_down_exps) &&
+               (row.holds(role::ffn_gate) || row.holds(role::ffn_up) || row.holds(role::ffn_down));
     }
 
     // What of the file the target has no name for.
     status rest() noexcept {
         for (std::uint32_t i = 0; i < source_.size(); ++i) {
-            if (used_[i] != 0) continue;
+            if (have_.used(i)) continue;
             const bound_name& b = id_.names()[i];
             const char* why = "no rule of the convention knows this name";
             if (b.row != nullptr)
@@ -12524,33 +12616,18 @@ class adapter_builder {
         return {};
     }
 
-    struct entry {
-        std::uint64_t key;
-        std::uint32_t position;
-    };
-
     const checkpoint& source_;
     const catalog& catalog_;
     target want_;
     identification id_;
     const convention* to_ = nullptr;
     detail::store_ref store_;
-    detail::coordinate_map by_source_, by_role_;
+    detail::source_tensors have_;
     detail::places places_;
     detail::shard_cut cut_;
-    detail::growing<seen_part> parts_;
-    detail::growing<std::uint8_t> used_;
-    detail::growing<box> pieces_;
-    struct copied {
-        const detail::places::placed* from = nullptr;
-        const atom_place* to = nullptr;
-        std::uint64_t base = 0;
-        box b;
-    };
-    copied last_;
-    detail::growing<entry> entries_;
+    detail::composer make_{source_, id_, have_, places_, cut_, want_};
+    detail::coordinate_map by_role_;
     detail::growing<ledger_entry> missing_, unbound_, made_;
-    std::uint64_t have_ = 0;
     bool roles_ = false;
 };
 
