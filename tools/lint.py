@@ -34,6 +34,8 @@ FLOORS = [
     'infer_model', 'infer_norms', 'infer_matrices', 'infer_doubts', 'infer_table', 'infer_report',
     'infer',
     'identify', 'coordinate_map', 'target', 'adapter', 'places', 'source_tensors', 'compose', 'adapt', 'llama',
+    'convert', 'cpu', 'vec8', 'dequantize_grids', 'dequantize_blocks', 'dequantize_vec8',
+    'dequantize', 'validate_blocks', 'convert_tensor',
     'aka',
 ]
 
