@@ -480,7 +480,9 @@ void group(const outside_vocabulary (&vocabularies)[N], outside_kind kind, const
 TEST_CASE("infer_outside: names that carry meaning") {
     group(test::outside_vocabularies, outside_kind::meaning, "meaning", 0.824);
 }
-TEST_CASE("infer_outside: names that say nothing") { group(test::outside_vocabularies, outside_kind::none, "none", 0.077); }
+TEST_CASE("infer_outside: names that say nothing") {
+    group(test::outside_vocabularies, outside_kind::none, "none", 0.077);
+}
 TEST_CASE("infer_outside: names that mislead") {
     group(test::outside_vocabularies, outside_kind::misleading, "misleading", 0.474);
 }

@@ -41,9 +41,21 @@ const refused refused_tables[] = {
     {"convention a\n  a.{l}.{e}.{part} = ffn_gate", 2, 3, "no expert's"},
     {"convention a\n  a.{l}.{part} = gate_exps f , x", 2, 3, "missing hole {e}, or axis e"},
     {"convention a\n  a.{l}.{e}.{part} = gate_exps e , f , x", 2, 3, "hole {e} and axis e"},
-    {"convention a\n  a.{l}.{l}.{part} = attn_q", 2, 3, "hole {l} twice"},
-    {"convention a\n  a.{l}.{z} = attn_q", 2, 3, "unknown hole {z}"},
-    {"convention a\n  a.{l.{part} = attn_q", 2, 3, "unknown hole {l.{part}"},
+    {"convention a\n  a.{l}.{l}.{part} = attn_q", 2, 9, "hole {l} twice"},
+    {"convention a\n  a.{l}.{l+1}.{part} = attn_q", 2, 9, "hole {l} twice"},
+    {"convention a\n  a.{l+0}.{part} = attn_q", 2, 5, "bad hole {l+0}: numbers are as in {l+1}"},
+    {"convention a\n  a.{l+}.{part} = attn_q", 2, 5, "bad hole {l+}"},
+    {"convention a\n  a.{l+12}.{part} = attn_q", 2, 5, "unknown hole {l+12}"},
+    {"convention a\n  a.{l:2}.{part} = attn_q", 2, 5, "bad hole {l:2}"},
+    {"convention a\n  a.{l:01}.{part} = attn_q", 2, 5, "bad hole {l:01}"},
+    {"convention a\n  a.{l:02+1}.{part} = attn_q", 2, 5, "bad hole {l:02+1}"},
+    {"convention a\n  a.{+1}.{part} = attn_q", 2, 5, "unknown hole {+1}"},
+    {"convention a\n  a.{l-1}.{part} = attn_q", 2, 5, "unknown hole {l-1}"},
+    {"convention a\n  a.{part+1} = attn_q", 2, 5, "unknown hole {part+1}"},
+    {"convention a\n  a.{l:02}.x = attn_q\n  a.{l}.x = attn_k", 3, 3, "overlap"},
+    {"convention a\n  a.{l+1}.x = attn_q\n  a.{l}.x = attn_k", 3, 3, "overlap"},
+    {"convention a\n  a.{l}.{z} = attn_q", 2, 9, "unknown hole {z}"},
+    {"convention a\n  a.{l.{part} = attn_q", 2, 5, "unknown hole {l.{part}"},
     {"convention a\n  a.{l}.q.{part = attn_q", 2, 3, "{ without }"},
     {"convention a\n  a.l}.q.{part} = attn_q", 2, 3, "} without {"},
     {"convention a\n  a.{l}{part} = attn_q", 2, 3, "runs into"},
@@ -204,6 +216,94 @@ TEST_CASE("names: format(parse(name)) is the name, for every row, number and par
         }
     }
     MESSAGE("names both ways: " << names);
+}
+
+TEST_CASE("names: numbers from 1, and with zeros in front") {
+    aka::catalog c = builtin();
+    const aka::status added = c.add(
+        "convention counted\n"
+        "  one.{l+1}.q.{part} = attn_q\n"
+        "  layer_{l:02}.k.{part} = attn_k\n"
+        "  both/{l+1:03}/v = attn_v\n"
+        "  {l+1}.experts.{e+1:02}.up.weight = ffn_up_exps\n"
+        "  blk.{l:02}.experts.{e+1}.down.weight = ffn_down_exps\n"
+        "  x.{l+1}.gate|g = ffn_gate\n");
+    REQUIRE_MESSAGE(added.has_value(), added.error().message().c_str());
+    const aka::convention* v = c.find("counted");
+    REQUIRE(v != nullptr);
+    struct {
+        const char* name;
+        int layer, expert;
+    } known[] = {
+        {"one.1.q.weight", 0, -1},
+        {"one.10.q.bias", 9, -1},
+        {"layer_00.k.weight", 0, -1},
+        {"layer_09.k.weight", 9, -1},
+        {"layer_10.k.weight", 10, -1},
+        {"layer_100.k.weight", 100, -1},
+        {"both/001/v", 0, -1},
+        {"both/099/v", 98, -1},
+        {"both/100/v", 99, -1},
+        {"both/1234/v", 1233, -1},
+        {"1.experts.01.up.weight", 0, 0},
+        {"12.experts.16.up.weight", 11, 15},
+        {"12.experts.128.up.weight", 11, 127},
+        {"blk.00.experts.1.down.weight", 0, 0},
+        {"blk.11.experts.16.down.weight", 11, 15},
+        {"x.5.g", 4, -1},
+    };
+    for (const auto& k : known) {
+        const auto p = v->parse(k.name);
+        REQUIRE_MESSAGE(p.has_value(), k.name);
+        CHECK_MESSAGE(p->layer == k.layer, k.name);
+        CHECK_MESSAGE(p->expert == k.expert, k.name);
+        CHECK(spelled(*p) == k.name);
+    }
+    for (const char* name :
+         {"one.0.q.weight", "one.01.q.weight", "layer_0.k.weight", "layer_9.k.weight",
+          "layer_000.k.weight", "layer_010.k.weight", "both/000/v", "both/01/v", "both/0001/v",
+          "both/99/v", "1.experts.00.up.weight", "0.experts.01.up.weight", "1.experts.1.up.weight",
+          "blk.0.experts.1.down.weight", "blk.00.experts.0.down.weight", "x.0.g"})
+        CHECK_FALSE_MESSAGE(v->parse(name).has_value(), name);
+    // Every number, both ways.
+    char out[64];
+    for (aka::role r : {aka::role::attn_q, aka::role::attn_k, aka::role::attn_v}) {
+        const aka::name_row* row = v->row_of(r);
+        REQUIRE(row != nullptr);
+        for (std::int32_t l : {0, 1, 8, 9, 10, 98, 99, 100, 998, 999, 1000, 99999}) {
+            const auto name = aka::format(*row, {r, l, -1, -1, "weight"}, out);
+            REQUIRE(name.has_value());
+            const auto p = v->parse(*name);
+            REQUIRE_MESSAGE(p.has_value(), std::string(*name));
+            CHECK(p->layer == l);
+            CHECK(p->row == row);
+        }
+    }
+}
+
+TEST_CASE("names: a list of names that count from 1 is matched") {
+    aka::catalog c;
+    REQUIRE(c.add("convention one\n  a.{l+1}.q.{part} = attn_q\n  b.{l:02}.k.{part} = attn_k\n")
+                .has_value());
+    std::vector<std::string> text;
+    for (int l = 0; l < 12; ++l) {
+        text.push_back("a." + std::to_string(l + 1) + ".q.weight");
+        text.push_back(std::string(l < 10 ? "b.0" : "b.") + std::to_string(l) + ".k.weight");
+    }
+    text.push_back("b.3.k.weight");  // no name of this convention
+    std::vector<std::string_view> names(text.begin(), text.end());
+    const auto f =
+        aka::folded_names::of(aka::span<const std::string_view>(names.data(), names.size()));
+    REQUIRE(f.has_value());
+    unsigned matched = 0;
+    for (const aka::name_shape& s : f->shapes())
+        c.match(s, [&](const aka::shape_match& m) {
+            for (std::uint32_t i = s.first_member; i != aka::folded_names::none;
+                 i = (*f)[i].next, ++matched)
+                CHECK(m.at((*f)[i].number).layer == static_cast<int>(i / 2));
+        });
+    // A shape is matched as a whole, or not: 3 has no zero in front.
+    CHECK(matched == 12 + 10);
 }
 
 TEST_CASE("names: what cannot be spelled is refused") {

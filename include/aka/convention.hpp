@@ -51,6 +51,7 @@ struct name_row {
     std::uint8_t holes = 0;
     hole_kind hole[detail::max_holes] = {};
     std::uint32_t fixed[detail::max_holes] = {};
+    std::uint8_t first[3] = {};                // what layers, experts and heads are counted from
     std::uint32_t next = 0;                    // of the same stem, plus one
     std::uint32_t number = 0;                  // position in the catalog
     std::uint32_t used_from = 0, used_to = 0;  // by these conventions
@@ -97,11 +98,14 @@ struct shape_match {
     std::int32_t layer = -1, expert = -1, head = -1;
 
     parsed_name at(const std::uint32_t* number) const noexcept {
-        auto pick = [&](std::int8_t from, std::int32_t value) {
-            return from < 0 ? value : static_cast<std::int32_t>(number[from]);
+        auto pick = [&](std::int8_t from, std::int32_t value, hole_kind k) {
+            return from < 0 ? value
+                            : static_cast<std::int32_t>(number[from]) -
+                                  row->first[static_cast<unsigned>(k)];
         };
-        return {row, pick(layer_from, layer), pick(expert_from, expert), pick(head_from, head),
-                part};
+        return {row, pick(layer_from, layer, hole_kind::layer),
+                pick(expert_from, expert, hole_kind::expert),
+                pick(head_from, head, hole_kind::head), part};
     }
 };
 
@@ -169,6 +173,7 @@ struct pattern_piece {
     enum class what : std::uint8_t { text, number, part } kind = what::text;
     std::string_view text;
     hole_kind hole = hole_kind::fixed;
+    std::uint8_t first = 0, digits = 1;  // counted from, and how many are written at least
 };
 /// Walks a checked pattern.
 inline bool next_piece(std::string_view& rest, pattern_piece& p) noexcept {
@@ -188,13 +193,29 @@ inline bool next_piece(std::string_view& rest, pattern_piece& p) noexcept {
              : c == 'e' ? hole_kind::expert
              : c == 'h' ? hole_kind::head
                         : hole_kind::fixed;
+    // {l+1:02}
+    if (n > 4 && rest[2] == '+') p.first = static_cast<std::uint8_t>(rest[3] - '0');
+    if (n > 5 && rest[n - 4] == ':') p.digits = static_cast<std::uint8_t>(rest[n - 2] - '0');
     rest.remove_prefix(n);
     return true;
 }
+/// What a hole holds: 1 or more digits, zeros in front only up to as many as it asks for. Returns
+/// how many bytes of `text` it takes; 0: it cannot be.
+inline std::size_t read_hole(const pattern_piece& p, std::string_view text,
+                             std::int32_t& v) noexcept {
+    std::size_t n = 0;
+    v = 0;
+    for (; n < text.size() && n < 9 && is_digit(text[n]); ++n) v = v * 10 + (text[n] - '0');
+    bool ok = n == p.digits || (n > p.digits && text[0] != '0');
+    v -= p.first;
+    return ok && v >= 0 ? n : 0;
+}
 
-/// Whether `text`, a name in which numbers may be holes, is what a pattern spells.
-inline bool matches_pattern(std::string_view pattern, std::string_view text, int hole,
-                            shape_match& m) noexcept {
+/// Whether `text`, a name in which numbers of at least `low` may be holes, is what a pattern
+/// spells.
+inline bool matches_pattern(std::string_view pattern, std::string_view text,
+                            const std::uint32_t* low, shape_match& m) noexcept {
+    int hole = 0;
     pattern_piece p;
     while (next_piece(pattern, p)) {
         if (p.kind == pattern_piece::what::text) {
@@ -209,12 +230,15 @@ inline bool matches_pattern(std::string_view pattern, std::string_view text, int
             std::int32_t value = 0;
             std::size_t n = 0;
             if (!text.empty() && text[0] == name_hole) {
+                // A hole has no zeros in front: its least number is the shortest.
+                std::uint32_t least = p.first, power = 1;
+                for (unsigned i = 1; i < p.digits; ++i) power *= 10;
+                if (power > 1 && power > least) least = power;
+                if (low[hole] < least) return false;
                 from = static_cast<std::int8_t>(hole++);
                 n = 1;
-            } else {
-                for (; n < text.size() && n < 9 && is_digit(text[n]); ++n)
-                    value = value * 10 + (text[n] - '0');
-                if (n == 0 || (n > 1 && text[0] == '0')) return false;
+            } else if ((n = read_hole(p, text, value)) == 0) {
+                return false;
             }
             text.remove_prefix(n);
             auto put = [&](std::int8_t& to_from, std::int32_t& to) {
@@ -255,6 +279,8 @@ void each_match(const row_index& index, std::string_view core, std::uint32_t hol
                 shape_match m;
                 for (std::uint32_t i = 0; fits && i < holes; ++i) {
                     auto from = static_cast<std::int8_t>(i);
+                    if (row->hole[i] != hole_kind::fixed)
+                        fits = low[i] >= row->first[static_cast<unsigned>(row->hole[i])];
                     switch (row->hole[i]) {
                         case hole_kind::layer:
                             m.layer_from = from;
@@ -285,7 +311,7 @@ void each_match(const row_index& index, std::string_view core, std::uint32_t hol
     for (std::size_t i = 0; i < index.irregular_count; ++i) {
         const name_row* row = index.rows[index.irregular[i]];
         shape_match m;
-        if (!matches_pattern(row->pattern.substr(row->prefix.size()), core, 0, m)) continue;
+        if (!matches_pattern(row->pattern.substr(row->prefix.size()), core, low, m)) continue;
         m.row = row;
         if (!row->has_part) m.part = row->part;
         f(m);
@@ -355,7 +381,10 @@ status spell(const name_row& row, const coordinate& at, Put put) noexcept {
                 return fail(errc::out_of_range, error::nowhere, "'", row.pattern,
                             "' needs a number for ", p.text);
             fixed_text<16> digits;
-            digits << v;
+            std::uint64_t number = static_cast<std::uint64_t>(v) + p.first, scale = 1;
+            for (unsigned i = 1; i < p.digits; ++i) scale *= 10;
+            for (; scale > number && scale > 1; scale /= 10) digits << '0';
+            digits << number;
             put(digits.view());
         }
     }

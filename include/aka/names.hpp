@@ -39,12 +39,14 @@ AKA_BEGIN
 ///       PATTERN = drop             # known, holds no weights
 ///       PATTERN = other WORDS ...  # known, belongs to something else
 ///
-/// A pattern has holes: {l} layer, {e} expert, {h} head, {part} at its end. A segment may have
-/// alternatives, `ln1|input_layernorm`: the first is written, all are read. `**` in front or at
-/// the end of a `drop` or `other` pattern stands for anything. RHS is a role, a role and `.bias`
-/// (what the pattern without {part} holds), a role and `*` (kept in its order), or a layout:
-/// axes and roles from the outside in, with `+` in parentheses for what lies one after the other.
-/// A row replaces the base's rows for the same roles; `also` adds one that is only read.
+/// A pattern has holes: {l} layer, {e} expert, {h} head, {part} at its end. Layers are from 0;
+/// names that count from 1 have {l+1}, names with zeros in front {l:02} (at least two digits), and
+/// with both {l+1:02}. A segment may have alternatives, `ln1|input_layernorm`: the first is
+/// written, all are read. `**` in front or at the end of a `drop` or `other` pattern stands for
+/// anything. RHS is a role, a role and `.bias` (what the pattern without {part} holds), a role and
+/// `*` (kept in its order), or a layout: axes and roles from the outside in, with `+` in
+/// parentheses for what lies one after the other. A row replaces the base's rows for the same
+/// roles; `also` adds one that is only read.
 class catalog {
   public:
     catalog() noexcept = default;

@@ -189,6 +189,7 @@ class row_reader {
                 return text_.bad(where, "unbalanced: { without } in the pattern");
             std::string_view hole = core.substr(i + 1, close - i - 1);
             std::string_view after = core.substr(close + 1);
+            const char* here = text_.place_of(core.substr(i), where);
             i = close + 1;
             if (hole == "part") {
                 if (!after.empty())
@@ -199,21 +200,33 @@ class row_reader {
                 row.part = {};
                 break;
             }
-            hole_kind kind = hole == "l"   ? hole_kind::layer
-                             : hole == "e" ? hole_kind::expert
-                                           : hole_kind::head;
-            if (hole != "l" && hole != "e" && hole != "h")
-                return text_.bad(where, "unknown hole {", hole, "}");
+            std::string_view kinds = "leh", form = hole.substr(hole.empty() ? 0 : 1);
+            std::size_t which = hole.empty() ? kinds.npos : kinds.find(hole[0]);
+            // Counted from 1, {l+1}, or with zeros in front, {l:02}, or both.
+            unsigned first = 0;
+            bool counts = form.size() > 1 && form[0] == '+' && form[1] >= '1' && form[1] <= '9';
+            if (counts) first = static_cast<unsigned>(form[1] - '0'), form.remove_prefix(2);
+            bool padded = form.size() == 3 && form[0] == ':' && form[1] == '0' && form[2] >= '2' &&
+                          form[2] <= '9';
+            if (which == kinds.npos || (!form.empty() && !padded)) {
+                if (which != kinds.npos && (form[0] == '+' || form[0] == ':'))
+                    return text_.bad(here, "bad hole {", hole, "}: numbers are as in {",
+                                     hole.substr(0, 1), "+1}, {", hole.substr(0, 1), ":02} or {",
+                                     hole.substr(0, 1), "+1:02}");
+                return text_.bad(here, "unknown hole {", hole, "}");
+            }
+            auto kind = static_cast<hole_kind>(which);
+            row.first[which] = static_cast<std::uint8_t>(first);
             if (row.holes == max_holes) return text_.bad(where, "too many numbers in a pattern");
             if ((seen >> static_cast<unsigned>(kind) & 1) != 0)
-                return text_.bad(where, "hole {", hole, "} twice");
+                return text_.bad(here, "hole {", hole.substr(0, 1), "} twice");
             seen |= 1u << static_cast<unsigned>(kind);
             bool whole = segment == n && (after.empty() || is_separator(after[0]));
             bool counted =
                 after.empty() && std::string_view(stem + segment, n - segment) == weight_word;
             if (!after.empty() && (is_digit(after[0]) || after[0] == '{'))
                 return text_.bad(where, "a number runs into another");
-            if (!whole && !counted) row.matches = name_row::form::irregular;
+            if (padded || (!whole && !counted)) row.matches = name_row::form::irregular;
             row.hole[row.holes++] = kind;
             stem[n++] = name_hole;
         }

@@ -8281,6 +8281,7 @@ struct name_row {
     std::uint8_t holes = 0;
     hole_kind hole[detail::max_holes] = {};
     std::uint32_t fixed[detail::max_holes] = {};
+    std::uint8_t first[3] = {};                // what layers, experts and heads are counted from
     std::uint32_t next = 0;                    // of the same stem, plus one
     std::uint32_t number = 0;                  // position in the catalog
     std::uint32_t used_from = 0, used_to = 0;  // by these conventions
@@ -8327,11 +8328,14 @@ struct shape_match {
     std::int32_t layer = -1, expert = -1, head = -1;
 
     parsed_name at(const std::uint32_t* number) const noexcept {
-        auto pick = [&](std::int8_t from, std::int32_t value) {
-            return from < 0 ? value : static_cast<std::int32_t>(number[from]);
+        auto pick = [&](std::int8_t from, std::int32_t value, hole_kind k) {
+            return from < 0 ? value
+                            : static_cast<std::int32_t>(number[from]) -
+                                  row->first[static_cast<unsigned>(k)];
         };
-        return {row, pick(layer_from, layer), pick(expert_from, expert), pick(head_from, head),
-                part};
+        return {row, pick(layer_from, layer, hole_kind::layer),
+                pick(expert_from, expert, hole_kind::expert),
+                pick(head_from, head, hole_kind::head), part};
     }
 };
 
@@ -8399,6 +8403,7 @@ struct pattern_piece {
     enum class what : std::uint8_t { text, number, part } kind = what::text;
     std::string_view text;
     hole_kind hole = hole_kind::fixed;
+    std::uint8_t first = 0, digits = 1;  // counted from, and how many are written at least
 };
 /// Walks a checked pattern.
 inline bool next_piece(std::string_view& rest, pattern_piece& p) noexcept {
@@ -8418,13 +8423,29 @@ inline bool next_piece(std::string_view& rest, pattern_piece& p) noexcept {
              : c == 'e' ? hole_kind::expert
              : c == 'h' ? hole_kind::head
                         : hole_kind::fixed;
+    // {l+1:02}
+    if (n > 4 && rest[2] == '+') p.first = static_cast<std::uint8_t>(rest[3] - '0');
+    if (n > 5 && rest[n - 4] == ':') p.digits = static_cast<std::uint8_t>(rest[n - 2] - '0');
     rest.remove_prefix(n);
     return true;
 }
+/// What a hole holds: 1 or more digits, zeros in front only up to as many as it asks for. Returns
+/// how many bytes of `text` it takes; 0: it cannot be.
+inline std::size_t read_hole(const pattern_piece& p, std::string_view text,
+                             std::int32_t& v) noexcept {
+    std::size_t n = 0;
+    v = 0;
+    for (; n < text.size() && n < 9 && is_digit(text[n]); ++n) v = v * 10 + (text[n] - '0');
+    bool ok = n == p.digits || (n > p.digits && text[0] != '0');
+    v -= p.first;
+    return ok && v >= 0 ? n : 0;
+}
 
-/// Whether `text`, a name in which numbers may be holes, is what a pattern spells.
-inline bool matches_pattern(std::string_view pattern, std::string_view text, int hole,
-                            shape_match& m) noexcept {
+/// Whether `text`, a name in which numbers of at least `low` may be holes, is what a pattern
+/// spells.
+inline bool matches_pattern(std::string_view pattern, std::string_view text,
+                            const std::uint32_t* low, shape_match& m) noexcept {
+    int hole = 0;
     pattern_piece p;
     while (next_piece(pattern, p)) {
         if (p.kind == pattern_piece::what::text) {
@@ -8439,12 +8460,15 @@ inline bool matches_pattern(std::string_view pattern, std::string_view text, int
             std::int32_t value = 0;
             std::size_t n = 0;
             if (!text.empty() && text[0] == name_hole) {
+                // A hole has no zeros in front: its least number is the shortest.
+                std::uint32_t least = p.first, power = 1;
+                for (unsigned i = 1; i < p.digits; ++i) power *= 10;
+                if (power > 1 && power > least) least = power;
+                if (low[hole] < least) return false;
                 from = static_cast<std::int8_t>(hole++);
                 n = 1;
-            } else {
-                for (; n < text.size() && n < 9 && is_digit(text[n]); ++n)
-                    value = value * 10 + (text[n] - '0');
-                if (n == 0 || (n > 1 && text[0] == '0')) return false;
+            } else if ((n = read_hole(p, text, value)) == 0) {
+                return false;
             }
             text.remove_prefix(n);
             auto put = [&](std::int8_t& to_from, std::int32_t& to) {
@@ -8485,6 +8509,8 @@ void each_match(const row_index& index, std::string_view core, std::uint32_t hol
                 shape_match m;
                 for (std::uint32_t i = 0; fits && i < holes; ++i) {
                     auto from = static_cast<std::int8_t>(i);
+                    if (row->hole[i] != hole_kind::fixed)
+                        fits = low[i] >= row->first[static_cast<unsigned>(row->hole[i])];
                     switch (row->hole[i]) {
                         case hole_kind::layer:
                             m.layer_from = from;
@@ -8515,7 +8541,7 @@ void each_match(const row_index& index, std::string_view core, std::uint32_t hol
     for (std::size_t i = 0; i < index.irregular_count; ++i) {
         const name_row* row = index.rows[index.irregular[i]];
         shape_match m;
-        if (!matches_pattern(row->pattern.substr(row->prefix.size()), core, 0, m)) continue;
+        if (!matches_pattern(row->pattern.substr(row->prefix.size()), core, low, m)) continue;
         m.row = row;
         if (!row->has_part) m.part = row->part;
         f(m);
@@ -8585,7 +8611,10 @@ status spell(const name_row& row, const coordinate& at, Put put) noexcept {
                 return fail(errc::out_of_range, error::nowhere, "'", row.pattern,
                             "' needs a number for ", p.text);
             fixed_text<16> digits;
-            digits << v;
+            std::uint64_t number = static_cast<std::uint64_t>(v) + p.first, scale = 1;
+            for (unsigned i = 1; i < p.digits; ++i) scale *= 10;
+            for (; scale > number && scale > 1; scale /= 10) digits << '0';
+            digits << number;
             put(digits.view());
         }
     }
@@ -10491,6 +10520,7 @@ class row_reader {
                 return text_.bad(where, "unbalanced: { without } in the pattern");
             std::string_view hole = core.substr(i + 1, close - i - 1);
             std::string_view after = core.substr(close + 1);
+            const char* here = text_.place_of(core.substr(i), where);
             i = close + 1;
             if (hole == "part") {
                 if (!after.empty())
@@ -10501,21 +10531,33 @@ class row_reader {
                 row.part = {};
                 break;
             }
-            hole_kind kind = hole == "l"   ? hole_kind::layer
-                             : hole == "e" ? hole_kind::expert
-                                           : hole_kind::head;
-            if (hole != "l" && hole != "e" && hole != "h")
-                return text_.bad(where, "unknown hole {", hole, "}");
+            std::string_view kinds = "leh", form = hole.substr(hole.empty() ? 0 : 1);
+            std::size_t which = hole.empty() ? kinds.npos : kinds.find(hole[0]);
+            // Counted from 1, {l+1}, or with zeros in front, {l:02}, or both.
+            unsigned first = 0;
+            bool counts = form.size() > 1 && form[0] == '+' && form[1] >= '1' && form[1] <= '9';
+            if (counts) first = static_cast<unsigned>(form[1] - '0'), form.remove_prefix(2);
+            bool padded = form.size() == 3 && form[0] == ':' && form[1] == '0' && form[2] >= '2' &&
+                          form[2] <= '9';
+            if (which == kinds.npos || (!form.empty() && !padded)) {
+                if (which != kinds.npos && (form[0] == '+' || form[0] == ':'))
+                    return text_.bad(here, "bad hole {", hole, "}: numbers are as in {",
+                                     hole.substr(0, 1), "+1}, {", hole.substr(0, 1), ":02} or {",
+                                     hole.substr(0, 1), "+1:02}");
+                return text_.bad(here, "unknown hole {", hole, "}");
+            }
+            auto kind = static_cast<hole_kind>(which);
+            row.first[which] = static_cast<std::uint8_t>(first);
             if (row.holes == max_holes) return text_.bad(where, "too many numbers in a pattern");
             if ((seen >> static_cast<unsigned>(kind) & 1) != 0)
-                return text_.bad(where, "hole {", hole, "} twice");
+                return text_.bad(here, "hole {", hole.substr(0, 1), "} twice");
             seen |= 1u << static_cast<unsigned>(kind);
             bool whole = segment == n && (after.empty() || is_separator(after[0]));
             bool counted =
                 after.empty() && std::string_view(stem + segment, n - segment) == weight_word;
             if (!after.empty() && (is_digit(after[0]) || after[0] == '{'))
                 return text_.bad(where, "a number runs into another");
-            if (!whole && !counted) row.matches = name_row::form::irregular;
+            if (padded || (!whole && !counted)) row.matches = name_row::form::irregular;
             row.hole[row.holes++] = kind;
             stem[n++] = name_hole;
         }
@@ -10924,12 +10966,14 @@ AKA_BEGIN
 ///       PATTERN = drop             # known, holds no weights
 ///       PATTERN = other WORDS ...  # known, belongs to something else
 ///
-/// A pattern has holes: {l} layer, {e} expert, {h} head, {part} at its end. A segment may have
-/// alternatives, `ln1|input_layernorm`: the first is written, all are read. `**` in front or at
-/// the end of a `drop` or `other` pattern stands for anything. RHS is a role, a role and `.bias`
-/// (what the pattern without {part} holds), a role and `*` (kept in its order), or a layout:
-/// axes and roles from the outside in, with `+` in parentheses for what lies one after the other.
-/// A row replaces the base's rows for the same roles; `also` adds one that is only read.
+/// A pattern has holes: {l} layer, {e} expert, {h} head, {part} at its end. Layers are from 0;
+/// names that count from 1 have {l+1}, names with zeros in front {l:02} (at least two digits), and
+/// with both {l+1:02}. A segment may have alternatives, `ln1|input_layernorm`: the first is
+/// written, all are read. `**` in front or at the end of a `drop` or `other` pattern stands for
+/// anything. RHS is a role, a role and `.bias` (what the pattern without {part} holds), a role and
+/// `*` (kept in its order), or a layout: axes and roles from the outside in, with `+` in
+/// parentheses for what lies one after the other. A row replaces the base's rows for the same
+/// roles; `also` adds one that is only read.
 class catalog {
   public:
     catalog() noexcept = default;
