@@ -5,8 +5,8 @@
 // A vocabulary is lines of "role name". In a name:
 //     {l}  the layer, from 0      {m}  the layer, from 1     {ll}  the layer, two digits
 //     {lll} the same, three       {mm} from 1, two digits    {e}  the expert, from 0
-//     {f}  the expert, from 1     {ee} from 0, two digits    {h}  eight hexadecimal digits, no meaning
-//     {n}  the number of the tensor, from 1, in the order written here; {nnn} the same, three digits
+//     {f}  the expert, from 1     {ee} from 0, two digits    {h}  eight digits, no meaning
+//     {n}  the number of the tensor, from 1, in the order written here; {nnn} three digits
 // Roles of one name are fused in one tensor, in the order of the lines. The line "bias A B" says
 // that the bias of a tensor whose name ends in A is called the same, with B for A; "role.bias name"
 // gives one by itself. Experts without {e} are one tensor of three dimensions.
