@@ -22,6 +22,12 @@
 // LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
 // OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
 // SOFTWARE.
+//
+// ----------------------------------------------------------------------------
+//
+// The numbers of the codebooks in include/aka/dequantize_grids.hpp are those of
+// ggml (https://github.com/ggml-org/ggml), Copyright (c) 2023-2026 The ggml
+// authors, under the same MIT License.
 
 // ---- aka/version.hpp ---------------------------------------------------------------------------
 // aka: the version, and the only place that has it.
