@@ -1,5 +1,5 @@
 // Boxes against brute force: every byte that a box moves, one at a time.
-#include <aka/box.hpp>
+#include <aka/box_list.hpp>
 #include <doctest/doctest.h>
 
 #include "support/bytes.hpp"
@@ -243,6 +243,34 @@ TEST_CASE("box: the inverse copies back") {
         }
         CHECK((moves_of(aka::inverted(back)) == there));
     }
+}
+
+TEST_CASE("box: a list keeps what a box says, and takes no more than the loops in use") {
+    test::rng random(9);
+    std::vector<box> all;
+    std::size_t loops = 0;
+    for (std::uint64_t i = 0; i < 300; ++i) {
+        all.push_back(i % 3 == 0 ? box() : layout_box(random));
+        all.back().file = static_cast<std::uint32_t>(i);
+        loops += all.back().depth;
+        if (i % 3 == 0) all.back().run = i + 1;
+    }
+    const auto n = static_cast<std::uint32_t>(all.size());
+    const std::size_t size = aka::box_list::packed_size(all.data(), n);
+    CHECK(size == all.size() * 32 + loops * 24);
+    test::guard_buffer memory(std::string(size, 'x'), test::guard_side::behind, true);
+    const aka::box_list list = aka::box_list::pack(all.data(), n, memory.data());
+    CHECK(list.size() == all.size());
+    CHECK(said(list.front()) == said(all[0]));
+    std::size_t i = 0;
+    for (const box& b : list) {
+        REQUIRE(i < all.size());
+        CHECK(b.file == all[i].file);
+        CHECK(said(b) == said(all[i++]));
+    }
+    CHECK(i == all.size());
+    const aka::box_list none;
+    CHECK((none.empty() && none.begin() == none.end()));
 }
 
 TEST_CASE("box: measuring notices what does not fit in 64 bits") {

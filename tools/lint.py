@@ -21,7 +21,7 @@ from version import ROOT, version
 FLOORS = [
     'version', 'config', 'windows',
     'error', 'span', 'bytes', 'arena', 'path',
-    'dtype', 'shape', 'box',
+    'dtype', 'shape', 'box', 'box_list',
     'name_index', 'roles', 'role_set', 'layout', 'parts', 'fold', 'convention', 'conventions',
     'table_text', 'table_layout', 'table_index', 'table_overlaps', 'table_rows', 'table_compiler',
     'names',

@@ -331,17 +331,17 @@ class composer {
             b.file = r.file;
             b.src = r.offset;
             b.run = r.bytes;
-            if (status s = keep_plan(&b, 1, add_to, plan); !s) return s;
+            if (status s = keep_plan(&b, 1, add_to, r.dtype(), plan); !s) return s;
         }
         return add(row, layer, index, part, r, plan);
     }
-    status keep_plan(const box* boxes, std::uint32_t n, float offset,
+    status keep_plan(const box* boxes, std::uint32_t n, float offset, dtype stored,
                      const tensor_plan*& out) noexcept {
-        auto* kept = static_cast<box*>(store_->names.allocate(n * sizeof(box), alignof(box)));
+        void* kept =
+            store_->names.allocate(box_list::packed_size(boxes, n), alignof(std::uint64_t));
         auto* plan = store_->names.make<tensor_plan>();
         if (kept == nullptr || plan == nullptr) return no_memory();
-        std::memcpy(static_cast<void*>(kept), boxes, n * sizeof(box));
-        *plan = {kept, n, offset};
+        *plan = {box_list::pack(boxes, n, kept), offset, stored};
         return out = plan, status();
     }
     status emit_plan(const name_row& row, std::int32_t layer, std::int32_t index,
@@ -380,7 +380,7 @@ class composer {
         if (pieces_.size() == 1 && pieces_[0].depth == 0 && offset == 0) {
             r.offset = pieces_[0].src;
         } else if (status s = keep_plan(pieces_.data(), static_cast<std::uint32_t>(pieces_.size()),
-                                        offset, plan);
+                                        offset, like.dtype(), plan);
                    !s) {
             return s;
         }

@@ -69,6 +69,14 @@ struct file_entry {
 class file_list {
   public:
     file_list() noexcept = default;
+    /// Another list, which stays where it is, and room for `n` more behind its files. For a list
+    /// that has nothing yet.
+    bool extend(const file_list& below, std::size_t n) noexcept {
+        if (!reserve(n)) return false;
+        below_ = &below;
+        from_ = below.size();
+        return true;
+    }
     file_list(const file_list&) = delete;
     file_list& operator=(const file_list&) = delete;
     ~file_list() {
@@ -84,13 +92,16 @@ class file_list {
         return *::new (static_cast<void*>(files_ + size_++)) file_entry();
     }
     void drop_last() noexcept { files_[--size_].~file_entry(); }
-    std::uint32_t size() const noexcept { return size_; }
-    file_entry& operator[](std::uint32_t i) noexcept { return files_[i]; }
-    const file_entry& operator[](std::uint32_t i) const noexcept { return files_[i]; }
+    std::uint32_t size() const noexcept { return from_ + size_; }
+    file_entry& operator[](std::uint32_t i) noexcept { return files_[i - from_]; }
+    const file_entry& operator[](std::uint32_t i) const noexcept {
+        return i < from_ ? (*below_)[i] : files_[i - from_];
+    }
 
   private:
+    const file_list* below_ = nullptr;
     file_entry* files_ = nullptr;
-    std::uint32_t size_ = 0;
+    std::uint32_t size_ = 0, from_ = 0;
 };
 
 /// Something that a user should know and that is no error: a tensor that the index does not list,
@@ -121,7 +132,9 @@ struct store {
     store& operator=(const store&) = delete;
     ~store();
 
-    const file_list& data() const noexcept { return source == nullptr ? files : source->files; }
+    const file_list& data() const noexcept {
+        return source == nullptr || files.size() != 0 ? files : source->data();
+    }
     std::uint32_t find(std::string_view name) const noexcept {
         return index.find(name, [this](std::size_t i) { return tensors[i].name_view(); });
     }

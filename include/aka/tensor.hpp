@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "box.hpp"
+#include "box_list.hpp"
 #include "store.hpp"
 
 AKA_BEGIN
@@ -14,9 +14,9 @@ namespace detail {
 /// How a tensor is put together from places that are not one packed range in order: the boxes
 /// cover its bytes, row-major in its shape, without gaps. Lives in the arena of whoever made it.
 struct tensor_plan {
-    const box* boxes;
-    std::uint32_t count;
+    box_list boxes;
     float norm_offset;  // to be added to every element; 0: nothing is pending
+    aka::dtype stored;  // what the boxes copy; where the tensor's own differs, that is pending too
 };
 
 /// Reads a strip of a file that is not mapped: neighbouring runs in one read where that pays.
@@ -166,8 +166,8 @@ class tensor {
     result<tensor> select(std::uint64_t i) const noexcept;
 
     /// Copies the stored type, packed, in this machine's byte order. out.size() must be
-    /// size_bytes(). Errors: wrong_size; no_data; unsupported where arithmetic is pending (a norm
-    /// offset: see norm_offset) or the byte order of the type is not settled; and those of reading.
+    /// size_bytes(). Errors: wrong_size; no_data; unsupported where arithmetic is pending (see
+    /// `is_pending`) or the byte order of the type is not settled; and those of reading.
     status copy_to(span<std::byte> out) const noexcept {
         if (out.size() != bytes_) return size_error(out.size(), bytes_);
         return copy_range(0, bytes_, out.data());
@@ -188,14 +188,27 @@ class tensor {
         return (*files_)[file_].file.prefetch(offset_, bytes_);
     }
 
+    /// Whether an adapter leaves arithmetic to do: a norm offset to add, or a conversion to
+    /// `dtype()`. Such a tensor has its shape, but no bytes yet; `convert_to` makes them, and
+    /// `stored` is what they are made from.
+    bool is_pending() const noexcept {
+        return plan_ != nullptr && !as_stored_ &&
+               (plan_->norm_offset != 0.0f || plan_->stored != dtype_);
+    }
     /// To be added to every element by whoever computes (Gemma's norms less one); usually 0.
-    float norm_offset() const noexcept { return plan_ == nullptr ? 0.0f : plan_->norm_offset; }
+    float norm_offset() const noexcept {
+        return plan_ == nullptr || as_stored_ ? 0.0f : plan_->norm_offset;
+    }
+    /// The type that the files have, from which a conversion to `dtype()` is pending where the two
+    /// differ (GGUF's norms are F32, whatever the file holds).
+    aka::dtype stored_dtype() const noexcept { return plan_ == nullptr ? dtype_ : plan_->stored; }
+    /// The same elements before any pending arithmetic: of `stored_dtype()`, and copied by
+    /// `copy_to`. The tensor itself where nothing is pending.
+    tensor stored() const noexcept;
 
     /// How an adapter puts the whole tensor together where it is not packed: copies from places in
-    /// files to places in it. Empty for a packed one.
-    span<const box> boxes() const noexcept {
-        return plan_ == nullptr ? span<const box>() : span<const box>(plan_->boxes, plan_->count);
-    }
+    /// files to places in `stored()`. Empty for a packed one. Walked from the front.
+    box_list boxes() const noexcept { return plan_ == nullptr ? box_list() : plan_->boxes; }
 
     // For the readers and the adapter.
     tensor(const detail::file_list& files, const detail::tensor_record& r,
@@ -243,10 +256,12 @@ class tensor {
         if (n == 0) return size = 0, status();
         std::uint64_t inner = 1;
         for (std::uint32_t i = 1; i < shape_.rank(); ++i) inner *= shape_[i];
-        if (!detail::bytes_of(dtype_, inner, size)) {
+        std::uint64_t below = 0;
+        if (!detail::bytes_of(dtype_, inner, size) ||
+            !detail::bytes_of(stored_dtype(), inner, below)) {
             return detail::fail(errc::bad_block, error::nowhere, "tensor ", detail::quoted{name()},
                                 ": a row of ", inner, " elements is not whole blocks of ",
-                                dtype_name());
+                                aka::name(stored_dtype()));
         }
         return {};
     }
@@ -267,6 +282,15 @@ class tensor {
         if (file_ >= files_->size() || !(*files_)[file_].data)
             return say(errc::no_data, "only its header was read");
         return say(errc::needs_copy, "its file is not mapped: use copy_to");
+    }
+    AKA_COLD error is_to_be_converted() const noexcept {
+        if (plan_->stored == dtype_)
+            return say(errc::unsupported,
+                       "arithmetic is pending (a norm offset is to be added): use convert_to");
+        return detail::fail(errc::unsupported, error::nowhere, "tensor ", detail::quoted{name()},
+                            ": arithmetic is pending (it is stored as ", aka::name(plan_->stored),
+                            ", and is to be ", aka::name(dtype_), "): use convert_to")
+            .in(file());
     }
     AKA_COLD error wrong_type(std::size_t size) const noexcept {
         return detail::fail(errc::wrong_type, error::nowhere, "tensor ", detail::quoted{name()},
@@ -290,6 +314,7 @@ class tensor {
     std::uint32_t file_ = 0;
     aka::dtype dtype_ = dtype::unknown;
     bool has_shape_ = false;
+    bool as_stored_ = false;  // what is pending is left out
     std::uint8_t cuts_ = 0;
     cut cut_[most_cuts] = {};
 };
@@ -309,12 +334,13 @@ inline result<tensor> tensor::slice(std::uint32_t dim, std::uint64_t first,
     std::uint64_t inner = 1, outer = 1, from = 0, step = 0;
     for (std::uint32_t i = dim + 1; i < shape_.rank(); ++i) inner *= shape_[i];
     for (std::uint32_t i = 0; i < dim; ++i) outer *= shape_[i];
+    std::uint64_t block = info(stored_dtype()).block_elements;  // what is pending has none itself
     if (!detail::bytes_of(dtype_, first * inner, from) ||
-        !detail::bytes_of(dtype_, count * inner, step) ||
-        (outer > 1 && have * inner % info(dtype_).block_elements != 0)) {
+        !detail::bytes_of(dtype_, count * inner, step) || first * inner % block != 0 ||
+        count * inner % block != 0 || (outer > 1 && have * inner % block != 0)) {
         return detail::fail(errc::bad_block, error::nowhere, "tensor ", detail::quoted{name()},
                             ": elements ", first, " to ", first + count, " of dimension ", dim,
-                            " of ", shape_, " are not whole blocks of ", dtype_name())
+                            " of ", shape_, " are not whole blocks of ", aka::name(stored_dtype()))
             .in(file());
     }
     tensor t = *this;
@@ -358,14 +384,14 @@ inline result<tensor> tensor::select(std::uint64_t i) const noexcept {
 
 /// A part of a planned tensor that turns out to be one range of one file is a plain tensor.
 inline void tensor::unplan() noexcept {
-    if (plan_ == nullptr || plan_->norm_offset != 0.0f || bytes_ == 0) return;
+    if (plan_ == nullptr || is_pending() || bytes_ == 0) return;
     strip only{};
     std::uint32_t file = 0;
     std::uint64_t runs = 0;
-    for (std::uint32_t i = 0; i < plan_->count; ++i) {
-        for_each_strip(plan_->boxes[i], offset_, offset_ + bytes_, [&](const strip& s) {
+    for (const box& b : plan_->boxes) {
+        for_each_strip(b, offset_, offset_ + bytes_, [&](const strip& s) {
             only = s;
-            file = plan_->boxes[i].file;
+            file = b.file;
             return (runs += s.n) <= 1;
         });
         if (runs > 1) return;
@@ -374,6 +400,18 @@ inline void tensor::unplan() noexcept {
     plan_ = nullptr;
     file_ = file;
     offset_ = only.src;
+}
+
+inline tensor tensor::stored() const noexcept {
+    if (!is_pending()) return *this;
+    tensor t = *this;
+    t.as_stored_ = true;
+    t.dtype_ = plan_->stored;
+    const dtype_info &now = info(dtype_), &then = info(t.dtype_);
+    for (std::uint64_t* n : {&t.offset_, &t.bytes_})
+        *n = *n / now.block_bytes * now.block_elements / then.block_elements * then.block_bytes;
+    if (cuts_ == 0) t.unplan();
+    return t;
 }
 
 /// What the cuts leave, as a copy from the uncut packed tensor to the cut one: a loop a cut.
@@ -417,9 +455,9 @@ inline status tensor::carry_out(std::uint32_t file, const strip& s, std::byte* o
 inline status tensor::copy_range(std::uint64_t first, std::uint64_t last,
                                  std::byte* out) const noexcept {
     if (files_ == nullptr) return no_view();
-    if (norm_offset() != 0.0f)
-        return say(errc::unsupported, "a norm offset is to be added: convert, do not copy");
-    std::uint32_t any = plan_ == nullptr || plan_->count == 0 ? file_ : plan_->boxes[0].file;
+    if (is_pending()) return is_to_be_converted();
+    std::uint32_t any =
+        plan_ == nullptr || plan_->boxes.empty() ? file_ : plan_->boxes.front().file;
     bool swap = any < files_->size() && (*files_)[any].swap;
     if (swap && !detail::can_swap(dtype_))
         return say(errc::unsupported, "the byte order of this type is not settled");
@@ -431,19 +469,19 @@ inline status tensor::copy_range(std::uint64_t first, std::uint64_t last,
     whole.file = file_;
     whole.src = offset_;
     whole.run = ~std::uint64_t{0} - offset_;
-    const box* boxes = plan_ == nullptr ? &whole : plan_->boxes;
-    std::uint32_t count = plan_ == nullptr ? 1 : plan_->count;
     const std::uint64_t begin = plan_ == nullptr ? 0 : offset_;
     auto copy = [&](std::uint64_t from, std::uint64_t to, std::uint64_t dst) {
         from += begin;
         to += begin;
-        for (std::uint32_t i = 0; i < count; ++i) {
-            bool went = for_each_strip(boxes[i], from, to, [&](strip s) {
+        auto one = [&](const box& b) {
+            return for_each_strip(b, from, to, [&](strip s) {
                 s.dst = s.dst - from + dst;
-                return static_cast<bool>(done = carry_out(boxes[i].file, s, out));
+                return static_cast<bool>(done = carry_out(b.file, s, out));
             });
-            if (!went) return false;
-        }
+        };
+        if (plan_ == nullptr) return one(whole);
+        for (const box& b : plan_->boxes)
+            if (!one(b)) return false;
         return true;
     };
     if (first == last) {

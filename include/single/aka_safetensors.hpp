@@ -1408,6 +1408,103 @@ AKA_END
 
 #endif  // AKA_BOX_HPP
 
+// ---- aka/box_list.hpp --------------------------------------------------------------------------
+// aka: boxes as an adapter keeps them: only the loops that they use. Most have none, and a
+// checkpoint with tens of thousands of experts has as many boxes.
+#ifndef AKA_BOX_LIST_HPP
+#define AKA_BOX_LIST_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>  // for iterator tags: <iterator> itself costs 8,000 lines
+
+AKA_BEGIN
+
+/// Boxes one after the other, to be walked from the front. Borrows from whoever packed them.
+class box_list {
+  public:
+    box_list() noexcept = default;
+
+    std::size_t size() const noexcept { return count_; }
+    bool empty() const noexcept { return count_ == 0; }
+    box front() const noexcept { return *begin(); }
+
+    class iterator {
+      public:
+        using value_type = box;
+        using difference_type = std::ptrdiff_t;
+        using reference = box;
+        using pointer = void;
+        using iterator_category = std::input_iterator_tag;
+
+        box operator*() const noexcept {
+            head h;
+            std::memcpy(&h, at_, sizeof h);
+            box b;
+            b.file = h.file;
+            b.depth = static_cast<std::uint8_t>(h.depth);
+            b.src = h.src;
+            b.dst = h.dst;
+            b.run = h.run;
+            std::memcpy(b.loops, at_ + sizeof h, h.depth * sizeof(loop));
+            return b;
+        }
+        iterator& operator++() noexcept {
+            head h;
+            std::memcpy(&h, at_, sizeof h);
+            return at_ += sizeof h + h.depth * sizeof(loop), --left_, *this;
+        }
+        friend bool operator==(const iterator& a, const iterator& b) noexcept {
+            return a.left_ == b.left_;
+        }
+        friend bool operator!=(const iterator& a, const iterator& b) noexcept { return !(a == b); }
+
+      private:
+        friend class box_list;
+        iterator(const std::byte* at, std::uint32_t left) noexcept : at_(at), left_(left) {}
+        const std::byte* at_;
+        std::uint32_t left_;
+    };
+    iterator begin() const noexcept { return {data_, count_}; }
+    iterator end() const noexcept { return {nullptr, 0}; }
+
+    /// How many bytes these boxes take, aligned as std::uint64_t is.
+    static std::size_t packed_size(const box* boxes, std::uint32_t n) noexcept {
+        std::size_t size = n * sizeof(head);
+        for (std::uint32_t i = 0; i < n; ++i) size += boxes[i].depth * sizeof(loop);
+        return size;
+    }
+    /// Packs them into `to`, which has that many bytes and is kept as long as the list.
+    static box_list pack(const box* boxes, std::uint32_t n, void* to) noexcept {
+        auto* p = static_cast<std::byte*>(to);
+        box_list list;
+        list.data_ = p;
+        list.count_ = n;
+        for (std::uint32_t i = 0; i < n; ++i) {
+            const box& b = boxes[i];
+            head h{b.src, b.dst, b.run, b.file, b.depth};
+            std::memcpy(p, &h, sizeof h);
+            std::memcpy(p + sizeof h, b.loops, b.depth * sizeof(loop));
+            p += sizeof h + b.depth * sizeof(loop);
+        }
+        return list;
+    }
+
+  private:
+    struct head {
+        std::uint64_t src, dst, run;
+        std::uint32_t file, depth;
+    };
+
+    const std::byte* data_ = nullptr;
+    std::uint32_t count_ = 0;
+};
+
+AKA_END
+
+#endif  // AKA_BOX_LIST_HPP
+
 // ---- aka/dtype.hpp -----------------------------------------------------------------------------
 // aka: the element types of both formats, in one table.
 #ifndef AKA_DTYPE_HPP
@@ -3279,6 +3376,14 @@ struct file_entry {
 class file_list {
   public:
     file_list() noexcept = default;
+    /// Another list, which stays where it is, and room for `n` more behind its files. For a list
+    /// that has nothing yet.
+    bool extend(const file_list& below, std::size_t n) noexcept {
+        if (!reserve(n)) return false;
+        below_ = &below;
+        from_ = below.size();
+        return true;
+    }
     file_list(const file_list&) = delete;
     file_list& operator=(const file_list&) = delete;
     ~file_list() {
@@ -3294,13 +3399,16 @@ class file_list {
         return *::new (static_cast<void*>(files_ + size_++)) file_entry();
     }
     void drop_last() noexcept { files_[--size_].~file_entry(); }
-    std::uint32_t size() const noexcept { return size_; }
-    file_entry& operator[](std::uint32_t i) noexcept { return files_[i]; }
-    const file_entry& operator[](std::uint32_t i) const noexcept { return files_[i]; }
+    std::uint32_t size() const noexcept { return from_ + size_; }
+    file_entry& operator[](std::uint32_t i) noexcept { return files_[i - from_]; }
+    const file_entry& operator[](std::uint32_t i) const noexcept {
+        return i < from_ ? (*below_)[i] : files_[i - from_];
+    }
 
   private:
+    const file_list* below_ = nullptr;
     file_entry* files_ = nullptr;
-    std::uint32_t size_ = 0;
+    std::uint32_t size_ = 0, from_ = 0;
 };
 
 /// Something that a user should know and that is no error: a tensor that the index does not list,
@@ -3331,7 +3439,9 @@ struct store {
     store& operator=(const store&) = delete;
     ~store();
 
-    const file_list& data() const noexcept { return source == nullptr ? files : source->files; }
+    const file_list& data() const noexcept {
+        return source == nullptr || files.size() != 0 ? files : source->data();
+    }
     std::uint32_t find(std::string_view name) const noexcept {
         return index.find(name, [this](std::size_t i) { return tensors[i].name_view(); });
     }
@@ -3427,9 +3537,9 @@ namespace detail {
 /// How a tensor is put together from places that are not one packed range in order: the boxes
 /// cover its bytes, row-major in its shape, without gaps. Lives in the arena of whoever made it.
 struct tensor_plan {
-    const box* boxes;
-    std::uint32_t count;
+    box_list boxes;
     float norm_offset;  // to be added to every element; 0: nothing is pending
+    aka::dtype stored;  // what the boxes copy; where the tensor's own differs, that is pending too
 };
 
 /// Reads a strip of a file that is not mapped: neighbouring runs in one read where that pays.
@@ -3579,8 +3689,8 @@ class tensor {
     result<tensor> select(std::uint64_t i) const noexcept;
 
     /// Copies the stored type, packed, in this machine's byte order. out.size() must be
-    /// size_bytes(). Errors: wrong_size; no_data; unsupported where arithmetic is pending (a norm
-    /// offset: see norm_offset) or the byte order of the type is not settled; and those of reading.
+    /// size_bytes(). Errors: wrong_size; no_data; unsupported where arithmetic is pending (see
+    /// `is_pending`) or the byte order of the type is not settled; and those of reading.
     status copy_to(span<std::byte> out) const noexcept {
         if (out.size() != bytes_) return size_error(out.size(), bytes_);
         return copy_range(0, bytes_, out.data());
@@ -3601,14 +3711,27 @@ class tensor {
         return (*files_)[file_].file.prefetch(offset_, bytes_);
     }
 
+    /// Whether an adapter leaves arithmetic to do: a norm offset to add, or a conversion to
+    /// `dtype()`. Such a tensor has its shape, but no bytes yet; `convert_to` makes them, and
+    /// `stored` is what they are made from.
+    bool is_pending() const noexcept {
+        return plan_ != nullptr && !as_stored_ &&
+               (plan_->norm_offset != 0.0f || plan_->stored != dtype_);
+    }
     /// To be added to every element by whoever computes (Gemma's norms less one); usually 0.
-    float norm_offset() const noexcept { return plan_ == nullptr ? 0.0f : plan_->norm_offset; }
+    float norm_offset() const noexcept {
+        return plan_ == nullptr || as_stored_ ? 0.0f : plan_->norm_offset;
+    }
+    /// The type that the files have, from which a conversion to `dtype()` is pending where the two
+    /// differ (GGUF's norms are F32, whatever the file holds).
+    aka::dtype stored_dtype() const noexcept { return plan_ == nullptr ? dtype_ : plan_->stored; }
+    /// The same elements before any pending arithmetic: of `stored_dtype()`, and copied by
+    /// `copy_to`. The tensor itself where nothing is pending.
+    tensor stored() const noexcept;
 
     /// How an adapter puts the whole tensor together where it is not packed: copies from places in
-    /// files to places in it. Empty for a packed one.
-    span<const box> boxes() const noexcept {
-        return plan_ == nullptr ? span<const box>() : span<const box>(plan_->boxes, plan_->count);
-    }
+    /// files to places in `stored()`. Empty for a packed one. Walked from the front.
+    box_list boxes() const noexcept { return plan_ == nullptr ? box_list() : plan_->boxes; }
 
     // For the readers and the adapter.
     tensor(const detail::file_list& files, const detail::tensor_record& r,
@@ -3656,10 +3779,12 @@ class tensor {
         if (n == 0) return size = 0, status();
         std::uint64_t inner = 1;
         for (std::uint32_t i = 1; i < shape_.rank(); ++i) inner *= shape_[i];
-        if (!detail::bytes_of(dtype_, inner, size)) {
+        std::uint64_t below = 0;
+        if (!detail::bytes_of(dtype_, inner, size) ||
+            !detail::bytes_of(stored_dtype(), inner, below)) {
             return detail::fail(errc::bad_block, error::nowhere, "tensor ", detail::quoted{name()},
                                 ": a row of ", inner, " elements is not whole blocks of ",
-                                dtype_name());
+                                aka::name(stored_dtype()));
         }
         return {};
     }
@@ -3680,6 +3805,15 @@ class tensor {
         if (file_ >= files_->size() || !(*files_)[file_].data)
             return say(errc::no_data, "only its header was read");
         return say(errc::needs_copy, "its file is not mapped: use copy_to");
+    }
+    AKA_COLD error is_to_be_converted() const noexcept {
+        if (plan_->stored == dtype_)
+            return say(errc::unsupported,
+                       "arithmetic is pending (a norm offset is to be added): use convert_to");
+        return detail::fail(errc::unsupported, error::nowhere, "tensor ", detail::quoted{name()},
+                            ": arithmetic is pending (it is stored as ", aka::name(plan_->stored),
+                            ", and is to be ", aka::name(dtype_), "): use convert_to")
+            .in(file());
     }
     AKA_COLD error wrong_type(std::size_t size) const noexcept {
         return detail::fail(errc::wrong_type, error::nowhere, "tensor ", detail::quoted{name()},
@@ -3703,6 +3837,7 @@ class tensor {
     std::uint32_t file_ = 0;
     aka::dtype dtype_ = dtype::unknown;
     bool has_shape_ = false;
+    bool as_stored_ = false;  // what is pending is left out
     std::uint8_t cuts_ = 0;
     cut cut_[most_cuts] = {};
 };
@@ -3722,12 +3857,13 @@ inline result<tensor> tensor::slice(std::uint32_t dim, std::uint64_t first,
     std::uint64_t inner = 1, outer = 1, from = 0, step = 0;
     for (std::uint32_t i = dim + 1; i < shape_.rank(); ++i) inner *= shape_[i];
     for (std::uint32_t i = 0; i < dim; ++i) outer *= shape_[i];
+    std::uint64_t block = info(stored_dtype()).block_elements;  // what is pending has none itself
     if (!detail::bytes_of(dtype_, first * inner, from) ||
-        !detail::bytes_of(dtype_, count * inner, step) ||
-        (outer > 1 && have * inner % info(dtype_).block_elements != 0)) {
+        !detail::bytes_of(dtype_, count * inner, step) || first * inner % block != 0 ||
+        count * inner % block != 0 || (outer > 1 && have * inner % block != 0)) {
         return detail::fail(errc::bad_block, error::nowhere, "tensor ", detail::quoted{name()},
                             ": elements ", first, " to ", first + count, " of dimension ", dim,
-                            " of ", shape_, " are not whole blocks of ", dtype_name())
+                            " of ", shape_, " are not whole blocks of ", aka::name(stored_dtype()))
             .in(file());
     }
     tensor t = *this;
@@ -3771,14 +3907,14 @@ inline result<tensor> tensor::select(std::uint64_t i) const noexcept {
 
 /// A part of a planned tensor that turns out to be one range of one file is a plain tensor.
 inline void tensor::unplan() noexcept {
-    if (plan_ == nullptr || plan_->norm_offset != 0.0f || bytes_ == 0) return;
+    if (plan_ == nullptr || is_pending() || bytes_ == 0) return;
     strip only{};
     std::uint32_t file = 0;
     std::uint64_t runs = 0;
-    for (std::uint32_t i = 0; i < plan_->count; ++i) {
-        for_each_strip(plan_->boxes[i], offset_, offset_ + bytes_, [&](const strip& s) {
+    for (const box& b : plan_->boxes) {
+        for_each_strip(b, offset_, offset_ + bytes_, [&](const strip& s) {
             only = s;
-            file = plan_->boxes[i].file;
+            file = b.file;
             return (runs += s.n) <= 1;
         });
         if (runs > 1) return;
@@ -3787,6 +3923,18 @@ inline void tensor::unplan() noexcept {
     plan_ = nullptr;
     file_ = file;
     offset_ = only.src;
+}
+
+inline tensor tensor::stored() const noexcept {
+    if (!is_pending()) return *this;
+    tensor t = *this;
+    t.as_stored_ = true;
+    t.dtype_ = plan_->stored;
+    const dtype_info &now = info(dtype_), &then = info(t.dtype_);
+    for (std::uint64_t* n : {&t.offset_, &t.bytes_})
+        *n = *n / now.block_bytes * now.block_elements / then.block_elements * then.block_bytes;
+    if (cuts_ == 0) t.unplan();
+    return t;
 }
 
 /// What the cuts leave, as a copy from the uncut packed tensor to the cut one: a loop a cut.
@@ -3830,9 +3978,9 @@ inline status tensor::carry_out(std::uint32_t file, const strip& s, std::byte* o
 inline status tensor::copy_range(std::uint64_t first, std::uint64_t last,
                                  std::byte* out) const noexcept {
     if (files_ == nullptr) return no_view();
-    if (norm_offset() != 0.0f)
-        return say(errc::unsupported, "a norm offset is to be added: convert, do not copy");
-    std::uint32_t any = plan_ == nullptr || plan_->count == 0 ? file_ : plan_->boxes[0].file;
+    if (is_pending()) return is_to_be_converted();
+    std::uint32_t any =
+        plan_ == nullptr || plan_->boxes.empty() ? file_ : plan_->boxes.front().file;
     bool swap = any < files_->size() && (*files_)[any].swap;
     if (swap && !detail::can_swap(dtype_))
         return say(errc::unsupported, "the byte order of this type is not settled");
@@ -3844,19 +3992,19 @@ inline status tensor::copy_range(std::uint64_t first, std::uint64_t last,
     whole.file = file_;
     whole.src = offset_;
     whole.run = ~std::uint64_t{0} - offset_;
-    const box* boxes = plan_ == nullptr ? &whole : plan_->boxes;
-    std::uint32_t count = plan_ == nullptr ? 1 : plan_->count;
     const std::uint64_t begin = plan_ == nullptr ? 0 : offset_;
     auto copy = [&](std::uint64_t from, std::uint64_t to, std::uint64_t dst) {
         from += begin;
         to += begin;
-        for (std::uint32_t i = 0; i < count; ++i) {
-            bool went = for_each_strip(boxes[i], from, to, [&](strip s) {
+        auto one = [&](const box& b) {
+            return for_each_strip(b, from, to, [&](strip s) {
                 s.dst = s.dst - from + dst;
-                return static_cast<bool>(done = carry_out(boxes[i].file, s, out));
+                return static_cast<bool>(done = carry_out(b.file, s, out));
             });
-            if (!went) return false;
-        }
+        };
+        if (plan_ == nullptr) return one(whole);
+        for (const box& b : plan_->boxes)
+            if (!one(b)) return false;
         return true;
     };
     if (first == last) {
