@@ -13513,7 +13513,11 @@ class name_layers {
         std::string_view text;
         std::uint32_t numbers = 0, members = 0, first = nothing, last = nothing;
         std::uint32_t low[most_numbers] = {}, high[most_numbers] = {}, distinct[most_numbers] = {};
-        bool from_zero[most_numbers] = {};  // 0, 1, 2, ... without gaps
+        bool counted[most_numbers] = {};       // 0, 1, 2, ... or 1, 2, 3, ... without gaps
+        std::uint8_t base[most_numbers] = {};  // which of these
+        std::uint8_t digits[most_numbers] = {9, 9, 9, 9, 9, 9};  // the least that are written
+        bool zeros[most_numbers] = {};                           // some have zeros in front
+        bool ragged[most_numbers] = {};  // zeros in front of some, but not up to one width
         bool even[most_numbers] = {true, true, true, true, true, true};  // the same shapes for each
         int layer = -1, expert = -1;                                     // which number it is
         bool tower = false;
@@ -13521,6 +13525,7 @@ class name_layers {
     struct member {
         std::uint32_t skeleton = nothing, next = nothing;
         std::uint32_t number[most_numbers] = {};
+        std::uint8_t digits[most_numbers] = {};
     };
 
     // Names to skeletons, and what is known of each number.
@@ -13541,10 +13546,10 @@ class name_layers {
                 std::uint32_t v = 0;
                 while (end < s.size() && is_digit(s[end]) && end - at < 9)
                     v = v * 10 + static_cast<std::uint32_t>(s[end++] - '0');
-                bool number = end > at && holes < most_numbers &&
-                              (end == s.size() || !is_digit(s[end])) &&
-                              (end - at == 1 || s[at] != '0');
+                bool number =
+                    end > at && holes < most_numbers && (end == s.size() || !is_digit(s[end]));
                 if (number) {
+                    members_[i].digits[holes] = static_cast<std::uint8_t>(end - at);
                     members_[i].number[holes++] = v;
                     out[n++] = hole;
                     at = end;
@@ -13578,6 +13583,9 @@ class name_layers {
                 std::uint32_t v = members_[i].number[k];
                 if (v < s.low[k]) s.low[k] = v;
                 if (v > s.high[k]) s.high[k] = v;
+                std::uint8_t digits = members_[i].digits[k];
+                if (digits < s.digits[k]) s.digits[k] = digits;
+                s.zeros[k] = s.zeros[k] || zeros_of(members_[i], k) != 0;
             }
         }
         growing<std::uint64_t> seen;
@@ -13600,12 +13608,51 @@ class name_layers {
                     for (std::uint64_t d : dims) h = hash_step(h, d + 1);
                     c |= std::uint64_t{1} << (h >> 40 & 63);
                 }
-                s.from_zero[k] = s.low[k] == 0 && s.distinct[k] == s.high[k] + 1;
+                s.counted[k] = s.low[k] <= 1 && s.distinct[k] == s.high[k] + 1 - s.low[k];
+                s.base[k] = s.low[k] == 1 ? 1 : 0;
                 for (std::uint64_t c : seen)
                     s.even[k] = s.even[k] && (c == 0 || c == seen[s.low[k]]);
             }
         }
+        compare_fronts();
         return true;
+    }
+    // How many zeros stand in front of a number.
+    static unsigned zeros_of(const member& m, unsigned k) noexcept {
+        unsigned digits = 1;
+        for (std::uint32_t v = m.number[k]; v >= 10; v /= 10) ++digits;
+        return m.digits[k] - digits;
+    }
+    // Names that are the same up to a number count alike: from 0 where one of them does, and with
+    // as many digits.
+    void compare_fronts() noexcept {
+        if (skeletons_.size() > most_skeletons) return;
+        for (skeleton& s : skeletons_) {
+            for (unsigned k = 0; k < s.numbers; ++k) {
+                bool outside = false;
+                if (s.base[k] == 0 && !s.zeros[k] && s.digits[k] == 1) continue;
+                std::string_view front = front_of(s, k);
+                for (const skeleton& o : skeletons_) {
+                    outside = outside || o.numbers == 0;
+                    if (&o == &s || k >= o.numbers || front_of(o, k) != front) continue;
+                    if (o.low[k] == 0 && s.base[k] == 1) s.base[k] = 0, s.counted[k] = false;
+                    if (o.digits[k] < s.digits[k]) s.digits[k] = o.digits[k];
+                    s.zeros[k] = s.zeros[k] || o.zeros[k];
+                }
+                // w1, w2 and w3 are no layers; nor does a part of a file have to begin with 0.
+                std::uint32_t w = last_words(front);
+                bool said = (w & (about::layer | about::expert)) != 0 ||
+                            (h_ != nullptr &&
+                             (h_->n_layer == s.distinct[k] || h_->n_expert == s.distinct[k]));
+                if (s.base[k] == 1 && (!outside || (s.distinct[k] < 4 && !said)))
+                    s.counted[k] = false;
+                if (!s.zeros[k]) s.digits[k] = 1;
+                for (std::uint32_t i = s.first; i != nothing && s.zeros[k]; i = members_[i].next)
+                    s.ragged[k] = s.ragged[k] || (zeros_of(members_[i], k) != 0 &&
+                                                  members_[i].digits[k] != s.digits[k]);
+                if (s.ragged[k]) s.counted[k] = false;
+            }
+        }
     }
 
     // Text in front of a skeleton's number.
@@ -13637,18 +13684,18 @@ class name_layers {
         bool said = false;
         for (const skeleton& s : skeletons_)
             for (unsigned k = 0; k < s.numbers; ++k)
-                said = said || (layers != 0 && s.from_zero[k] && s.distinct[k] == layers);
+                said = said || (layers != 0 && s.counted[k] && s.distinct[k] == layers);
         if (!said) {
             layers = 0;
             for (const skeleton& a : skeletons_) {
                 for (unsigned k = 0; k < a.numbers; ++k) {
                     std::uint32_t n = a.distinct[k], with = 0;
-                    if (!a.from_zero[k] || !a.even[k] || n < 2 || a.tower || n == layers) continue;
+                    if (!a.counted[k] || !a.even[k] || n < 2 || a.tower || n == layers) continue;
                     for (const skeleton& s : skeletons_) {
                         bool any = false;
                         for (unsigned j = 0; j < s.numbers; ++j)
                             any = any ||
-                                  (s.from_zero[j] && s.even[j] && s.distinct[j] == n && !s.tower);
+                                  (s.counted[j] && s.even[j] && s.distinct[j] == n && !s.tower);
                         with += any ? 1 : 0;
                     }
                     if (with > best || (with == best && n > layers)) best = with, layers = n;
@@ -13662,7 +13709,7 @@ class name_layers {
             unsigned most = 0;
             bool tie = false;
             for (unsigned k = 0; k < s.numbers; ++k) {
-                if (!s.from_zero[k] || s.distinct[k] != layers) continue;
+                if (!s.counted[k] || s.distinct[k] != layers) continue;
                 std::string_view front = front_of(s, k);
                 // Of several numbers that could be it: the one that more names have so, or whose
                 // words say so.
@@ -13679,17 +13726,20 @@ class name_layers {
         for (skeleton& s : skeletons_) {
             if (s.layer >= 0) continue;
             for (unsigned k = 0; k < s.numbers && s.layer < 0; ++k) {
-                if (s.high[k] >= layers || s.distinct[k] == 0) continue;
+                if (s.distinct[k] == 0 || s.ragged[k]) continue;
                 std::string_view front = front_of(s, k);
                 for (const skeleton& o : skeletons_)
-                    if (o.layer >= 0 && &o != &s && o.from_zero[o.layer] &&
+                    if (o.layer >= 0 && &o != &s && o.counted[o.layer] &&
                         o.distinct[o.layer] == layers &&
-                        front_of(o, static_cast<unsigned>(o.layer)) == front) {
+                        front_of(o, static_cast<unsigned>(o.layer)) == front &&
+                        s.high[k] < layers + o.base[o.layer] && s.low[k] >= o.base[o.layer]) {
                         s.layer = static_cast<int>(k);
+                        s.base[k] = o.base[o.layer];
+                        s.digits[k] = o.digits[o.layer];
                         break;
                     }
-                if (s.layer < 0 && s.numbers == 1 && s.high[k] + 1 == layers && s.distinct[k] > 1 &&
-                    2 * std::uint64_t{s.distinct[k]} >= layers)
+                if (s.layer < 0 && s.numbers == 1 && s.base[k] == 0 && s.high[k] + 1 == layers &&
+                    s.distinct[k] > 1 && 2 * std::uint64_t{s.distinct[k]} >= layers)
                     s.layer = static_cast<int>(k);
             }
         }
@@ -13698,18 +13748,20 @@ class name_layers {
                 // Repeated, but not so often: another tower.
                 for (unsigned k = 0; k < s.numbers; ++k)
                     s.tower = s.tower || s.distinct[k] > 4 ||
-                              (s.from_zero[k] && s.distinct[k] > 1 &&
+                              (s.counted[k] && s.distinct[k] > 1 &&
                                (last_words(front_of(s, k)) & about::layer) != 0);
                 continue;
             }
             for (unsigned k = 0; k < s.numbers && s.expert < 0; ++k) {
-                if (static_cast<int>(k) == s.layer || !s.from_zero[k] || !s.even[k] ||
+                if (static_cast<int>(k) == s.layer || !s.counted[k] || !s.even[k] ||
                     s.distinct[k] < 2)
                     continue;
                 std::string_view front = front_of(s, k);
-                bool said_so = (words_of(s.text) & (about::expert)) != 0 ||
-                               (h_ != nullptr && h_->n_expert == s.distinct[k]);
-                if (said_so || (s.distinct[k] >= 4 && fellows(front, k) >= 2))
+                // w1, w2 and w3 of a mixture of experts are no experts.
+                std::uint32_t w = s.base[k] == 1 ? last_words(front) : words_of(s.text);
+                bool said_so =
+                    (w & about::expert) != 0 || (h_ != nullptr && h_->n_expert == s.distinct[k]);
+                if (said_so || (s.base[k] == 0 && s.distinct[k] >= 4 && fellows(front, k) >= 2))
                     s.expert = static_cast<int>(k);
             }
         }
@@ -13717,7 +13769,7 @@ class name_layers {
     // Whether names that have no such number have another one as often as a whole model does.
     bool several_towers(std::uint64_t layers) const noexcept {
         auto counts = [](const skeleton& s, unsigned k, std::uint64_t n) {
-            return s.from_zero[k] && s.even[k] && s.distinct[k] == n && !s.tower;
+            return s.counted[k] && s.even[k] && s.distinct[k] == n && !s.tower;
         };
         auto has_count = [&](const skeleton& s, std::uint64_t n) {
             bool any = false;
@@ -13758,12 +13810,15 @@ class name_layers {
                     t << std::string_view(&c, 1);
                     continue;
                 }
-                if (static_cast<int>(k) == s.layer)
-                    t << "{l}";
-                else if (static_cast<int>(k) == s.expert)
-                    t << "{e}";
-                else
+                if (static_cast<int>(k) == s.layer || static_cast<int>(k) == s.expert) {
+                    t << (static_cast<int>(k) == s.layer ? "{l" : "{e");
+                    if (s.base[k] == 1) t << "+1";
+                    if (s.digits[k] > 1) t << ":0" << std::uint64_t{s.digits[k]};
+                    t << "}";
+                } else {
+                    for (unsigned z = zeros_of(members_[i], k); z > 0; --z) t << "0";
                     t << std::uint64_t{members_[i].number[k]};
+                }
                 ++k;
             }
             const char* copy = t.ok() ? memory_.copy(t.view()) : nullptr;
@@ -13791,12 +13846,15 @@ class name_layers {
             ++p.tensors;
             if (p.shape != shape(i)) p.mixed = true;
             if (s.layer >= 0) {
-                std::uint32_t l = members_[i].number[s.layer];
+                std::uint32_t l = members_[i].number[s.layer] - s.base[s.layer];
                 if (l < p.low) p.low = l;
                 if (l > p.high) p.high = l;
             }
-            if (s.expert >= 0 && members_[i].number[s.expert] >= n_expert_)
-                n_expert_ = members_[i].number[s.expert] + std::uint64_t{1};
+            if (s.expert >= 0) {
+                std::uint64_t count =
+                    members_[i].number[s.expert] - s.base[s.expert] + std::uint64_t{1};
+                if (count > n_expert_) n_expert_ = count;
+            }
         }
         return true;
     }
