@@ -36,6 +36,7 @@ FLOORS = [
     'identify', 'coordinate_map', 'target', 'adapter', 'places', 'source_tensors', 'compose', 'adapt', 'llama',
     'convert', 'cpu', 'vec8', 'dequantize_grids', 'dequantize_blocks', 'dequantize_vec8',
     'dequantize', 'validate_blocks', 'convert_tensor',
+    'renamed', 'rename_rules', 'provenance', 'rewrite_steps', 'rewrite_plan',
     'aka',
 ]
 

@@ -53,11 +53,6 @@ class adapter : public tensor_list {
     }
     using tensor_list::get;
 
-    /// The source's keys and values.
-    const aka::metadata& metadata() const noexcept AKA_LIFETIMEBOUND {
-        return store_->source->meta;
-    }
-
   private:
     friend class adapter_builder;
     friend result<adapter> adapt(const checkpoint&, const target&) noexcept;

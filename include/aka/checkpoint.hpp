@@ -62,6 +62,8 @@ class checkpoint : public tensor_list {
 
   private:
     friend class checkpoint_reader;
+    template <class Name>
+    friend result<checkpoint> renamed(const checkpoint&, Name) noexcept;
     explicit checkpoint(detail::store_ref s) noexcept : tensor_list(std::move(s)) {}
 
     checkpoint_format format_ = checkpoint_format::safetensors;

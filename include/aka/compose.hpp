@@ -333,6 +333,7 @@ class composer {
             b.run = r.bytes;
             if (status s = keep_plan(&b, 1, add_to, r.dtype(), plan); !s) return s;
         }
+        r.at = from;
         return add(row, layer, index, part, r, plan);
     }
     status keep_plan(const box* boxes, std::uint32_t n, float offset, dtype stored,

@@ -491,11 +491,12 @@ inline status index_tensors(store& s, duplicates twice) noexcept {
     });
     if (o == name_index::outcome::ok) return {};
     if (o == name_index::outcome::no_memory) return no_memory();
-    error e = fail(errc::duplicate_name, all[again].at, "tensor ", quoted{all[again].name_view()},
-                   " occurs twice");
+    std::uint64_t at = s.source == nullptr ? all[again].at : error::nowhere;
+    error e =
+        fail(errc::duplicate_name, at, "tensor ", quoted{all[again].name_view()}, " occurs twice");
     if (all[first].file != all[again].file)
-        e.say(", first in ", quoted{s.files[all[first].file].file.path()});
-    return e.in(s.files[all[again].file].file.path());
+        e.say(", first in ", quoted{s.data()[all[first].file].file.path()});
+    return e.in(s.data()[all[again].file].file.path());
 }
 
 }  // namespace detail

@@ -32,7 +32,8 @@ struct tensor_record {
         std::uint64_t dims[4];
         const std::uint64_t* far_dims;  // for a rank over four
     };
-    std::uint32_t at;    // where the file speaks of it, for error messages; beyond 4 GiB cut off
+    std::uint32_t at;    // where the file speaks of it, for error messages; beyond 4 GiB cut off.
+                         // Of an adapter: the place of the source's tensor that it is, if it is one
     std::uint32_t hash;  // of the name
     std::uint32_t name_size;
     std::uint32_t file;
@@ -124,7 +125,7 @@ struct store {
     growing<note> notes;
     growing<std::byte> index_text;  // a shard index, whose names and keys are viewed
     std::string_view folder;
-    store* source = nullptr;  // of an adapter: whose files these tensors are in; counted
+    store* source = nullptr;  // of an adapter: whose files and keys these are; counted
     std::uint32_t references = 1;
 
     store() noexcept = default;
@@ -135,6 +136,7 @@ struct store {
     const file_list& data() const noexcept {
         return source == nullptr || files.size() != 0 ? files : source->data();
     }
+    const metadata& keys() const noexcept { return source == nullptr ? meta : source->keys(); }
     std::uint32_t find(std::string_view name) const noexcept {
         return index.find(name, [this](std::size_t i) { return tensors[i].name_view(); });
     }

@@ -65,7 +65,7 @@ class tensor_list {
     iterator end() const noexcept AKA_LIFETIMEBOUND { return {store_.get(), size()}; }
 
     /// Keys and values: `__metadata__` of safetensors, all keys of GGUF.
-    const aka::metadata& metadata() const noexcept AKA_LIFETIMEBOUND { return store_->meta; }
+    const aka::metadata& metadata() const noexcept AKA_LIFETIMEBOUND { return store_->keys(); }
 
     /// The files behind it, by the index that tensors and keys give.
     std::uint32_t file_count() const noexcept { return store_ ? store_->data().size() : 0; }

@@ -2899,7 +2899,8 @@ struct tensor_record {
         std::uint64_t dims[4];
         const std::uint64_t* far_dims;  // for a rank over four
     };
-    std::uint32_t at;    // where the file speaks of it, for error messages; beyond 4 GiB cut off
+    std::uint32_t at;    // where the file speaks of it, for error messages; beyond 4 GiB cut off.
+                         // Of an adapter: the place of the source's tensor that it is, if it is one
     std::uint32_t hash;  // of the name
     std::uint32_t name_size;
     std::uint32_t file;
@@ -2991,7 +2992,7 @@ struct store {
     growing<note> notes;
     growing<std::byte> index_text;  // a shard index, whose names and keys are viewed
     std::string_view folder;
-    store* source = nullptr;  // of an adapter: whose files these tensors are in; counted
+    store* source = nullptr;  // of an adapter: whose files and keys these are; counted
     std::uint32_t references = 1;
 
     store() noexcept = default;
@@ -3002,6 +3003,7 @@ struct store {
     const file_list& data() const noexcept {
         return source == nullptr || files.size() != 0 ? files : source->data();
     }
+    const metadata& keys() const noexcept { return source == nullptr ? meta : source->keys(); }
     std::uint32_t find(std::string_view name) const noexcept {
         return index.find(name, [this](std::size_t i) { return tensors[i].name_view(); });
     }
@@ -3663,7 +3665,7 @@ class tensor_list {
     iterator end() const noexcept AKA_LIFETIMEBOUND { return {store_.get(), size()}; }
 
     /// Keys and values: `__metadata__` of safetensors, all keys of GGUF.
-    const aka::metadata& metadata() const noexcept AKA_LIFETIMEBOUND { return store_->meta; }
+    const aka::metadata& metadata() const noexcept AKA_LIFETIMEBOUND { return store_->keys(); }
 
     /// The files behind it, by the index that tensors and keys give.
     std::uint32_t file_count() const noexcept { return store_ ? store_->data().size() : 0; }
@@ -4187,11 +4189,12 @@ inline status index_tensors(store& s, duplicates twice) noexcept {
     });
     if (o == name_index::outcome::ok) return {};
     if (o == name_index::outcome::no_memory) return no_memory();
-    error e = fail(errc::duplicate_name, all[again].at, "tensor ", quoted{all[again].name_view()},
-                   " occurs twice");
+    std::uint64_t at = s.source == nullptr ? all[again].at : error::nowhere;
+    error e =
+        fail(errc::duplicate_name, at, "tensor ", quoted{all[again].name_view()}, " occurs twice");
     if (all[first].file != all[again].file)
-        e.say(", first in ", quoted{s.files[all[first].file].file.path()});
-    return e.in(s.files[all[again].file].file.path());
+        e.say(", first in ", quoted{s.data()[all[first].file].file.path()});
+    return e.in(s.data()[all[again].file].file.path());
 }
 
 }  // namespace detail

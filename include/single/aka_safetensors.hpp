@@ -3339,7 +3339,8 @@ struct tensor_record {
         std::uint64_t dims[4];
         const std::uint64_t* far_dims;  // for a rank over four
     };
-    std::uint32_t at;    // where the file speaks of it, for error messages; beyond 4 GiB cut off
+    std::uint32_t at;    // where the file speaks of it, for error messages; beyond 4 GiB cut off.
+                         // Of an adapter: the place of the source's tensor that it is, if it is one
     std::uint32_t hash;  // of the name
     std::uint32_t name_size;
     std::uint32_t file;
@@ -3431,7 +3432,7 @@ struct store {
     growing<note> notes;
     growing<std::byte> index_text;  // a shard index, whose names and keys are viewed
     std::string_view folder;
-    store* source = nullptr;  // of an adapter: whose files these tensors are in; counted
+    store* source = nullptr;  // of an adapter: whose files and keys these are; counted
     std::uint32_t references = 1;
 
     store() noexcept = default;
@@ -3442,6 +3443,7 @@ struct store {
     const file_list& data() const noexcept {
         return source == nullptr || files.size() != 0 ? files : source->data();
     }
+    const metadata& keys() const noexcept { return source == nullptr ? meta : source->keys(); }
     std::uint32_t find(std::string_view name) const noexcept {
         return index.find(name, [this](std::size_t i) { return tensors[i].name_view(); });
     }
@@ -4103,7 +4105,7 @@ class tensor_list {
     iterator end() const noexcept AKA_LIFETIMEBOUND { return {store_.get(), size()}; }
 
     /// Keys and values: `__metadata__` of safetensors, all keys of GGUF.
-    const aka::metadata& metadata() const noexcept AKA_LIFETIMEBOUND { return store_->meta; }
+    const aka::metadata& metadata() const noexcept AKA_LIFETIMEBOUND { return store_->keys(); }
 
     /// The files behind it, by the index that tensors and keys give.
     std::uint32_t file_count() const noexcept { return store_ ? store_->data().size() : 0; }
