@@ -20,10 +20,14 @@
 
 #include "bytes.hpp"
 #include "error.hpp"
+#include "journal.hpp"
 #include "path.hpp"
+#include "raw_file.hpp"
 #include "windows.hpp"
 
 AKA_BEGIN
+
+class output_file;
 
 /// How a file's data is reached. `map` falls back to `read` where the system will not map
 /// (`mapped()` tells); `read` keeps the file open and reads when asked, for network disks and for
@@ -47,6 +51,8 @@ class mapped_file {
     }
     ~mapped_file() { close(); }
 
+    /// A change in place that a crash interrupted (see edit_in_place.hpp) is finished or undone
+    /// first. Errors: missing_file, cannot_open, interrupted, in_use, out_of_memory.
     static result<mapped_file> open(detail::path path, access how = access::map) noexcept;
 
     /// Bytes that the caller keeps alive and unchanged.
@@ -93,6 +99,7 @@ class mapped_file {
     static constexpr int most_kept = 256;
 #endif
     struct descriptor;  // this file's, or one opened for the occasion
+    friend class output_file;
 
     void swap(mapped_file& o) noexcept {
         std::swap(path_, o.path_);
@@ -128,32 +135,6 @@ class mapped_file {
 
 #if !AKA_WINDOWS
 
-namespace detail {
-
-// 64-bit offsets also where off_t has 32 bits: there the large-file names stand beside.
-#if defined(__USE_LARGEFILE64) && defined(__GLIBC__) && !defined(__LP64__)
-using file_stat = struct ::stat64;
-inline int open_file(const char* p) noexcept {
-    return ::open64(p, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_LARGEFILE);
-}
-inline int stat_file(int fd, file_stat* st) noexcept { return ::fstat64(fd, st); }
-inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept {
-    return ::pread64(fd, p, n, static_cast<off64_t>(at));
-}
-#else
-using file_stat = struct ::stat;
-// O_NONBLOCK: opening a pipe by mistake must not hang; it means nothing to a regular file.
-inline int open_file(const char* p) noexcept {
-    return ::open(p, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-}
-inline int stat_file(int fd, file_stat* st) noexcept { return ::fstat(fd, st); }
-inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept {
-    return static_cast<long>(::pread(fd, p, n, static_cast<off_t>(at)));
-}
-#endif
-
-}  // namespace detail
-
 struct mapped_file::descriptor {
     int fd;
     bool ours;
@@ -162,7 +143,7 @@ struct mapped_file::descriptor {
 
     explicit descriptor(const mapped_file& f) noexcept : fd(f.file_), ours(false) {
         if (fd >= 0 || f.path_.view().empty()) return;
-        fd = detail::open_file(f.path_.c_str());
+        fd = detail::open_file(f.path_.c_str(), O_RDONLY | O_NONBLOCK);
         os = errno;
         ours = fd >= 0;
         detail::file_stat st;
@@ -198,11 +179,20 @@ inline result<mapped_file> mapped_file::open(detail::path path, access how) noex
     mapped_file f;
     if (!path.ok()) return detail::no_memory();
     f.path_ = std::move(path);
-    do f.file_ = detail::open_file(f.path_.c_str());
-    while (f.file_ < 0 && errno == EINTR);
+    // O_NONBLOCK: opening a pipe by mistake must not hang; it means nothing to a regular file.
+    constexpr int flags = O_RDONLY | O_NONBLOCK;
+    auto open_as = [&f](int how_to) {
+        do f.file_ = detail::open_file(f.path_.c_str(), how_to);
+        while (f.file_ < 0 && errno == EINTR);
+    };
+    open_as(flags | O_NOFOLLOW);
+    const bool link = f.file_ < 0 && detail::is_link(errno);
+    if (link) open_as(flags);
     if (f.file_ < 0)
         return f.fail(errno == ENOENT ? errc::missing_file : errc::cannot_open, errno,
                       errno == ENOENT ? "there is no such file" : "cannot open the file");
+    // The descriptor stays good: a file is changed where it lies.
+    if (status s = detail::finish_change(f.path_, link); !s) return s.error();
     detail::file_stat st;
     if (detail::stat_file(f.file_, &st) != 0)
         return f.fail(errc::cannot_open, errno, "cannot ask for the file's size");
@@ -372,6 +362,7 @@ inline result<mapped_file> mapped_file::open(detail::path path, access how) noex
     }
     if (win::GetFileType(f.file_) != win::type_disk)
         return f.fail(errc::cannot_open, 0, "this is not a regular file");
+    if (status s = detail::finish_change(f.path_, false); !s) return s.error();
     long long size = 0;
     if (win::GetFileSizeEx(f.file_, reinterpret_cast<_LARGE_INTEGER*>(&size)) == 0)
         return f.fail(errc::cannot_open, static_cast<int>(win::GetLastError()),

@@ -84,6 +84,13 @@ class path {
         if (!ok_) text_.clear();  // no half of a path, and none without its NUL
         return *this;
     }
+    /// Appends to the last part.
+    path& operator+=(std::string_view tail) noexcept {
+        if (!text_.empty()) text_.resize(text_.size() - 1);
+        ok_ = ok_ && text_.append(tail.data(), tail.size()) && text_.append("", 1);
+        if (!ok_) text_.clear();
+        return *this;
+    }
 
     static constexpr std::string_view separators = AKA_WINDOWS ? "/\\" : "/";
 

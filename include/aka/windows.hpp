@@ -10,6 +10,8 @@
 struct _SECURITY_ATTRIBUTES;
 struct _OVERLAPPED;
 struct _WIN32_FIND_DATAW;
+struct _BY_HANDLE_FILE_INFORMATION;
+union _ULARGE_INTEGER;
 union _LARGE_INTEGER;
 
 extern "C" {
@@ -37,6 +39,21 @@ __declspec(dllimport) unsigned long __stdcall GetFileAttributesW(const wchar_t*)
 __declspec(dllimport) void* __stdcall FindFirstFileW(const wchar_t*, _WIN32_FIND_DATAW*);
 __declspec(dllimport) int __stdcall FindNextFileW(void*, _WIN32_FIND_DATAW*);
 __declspec(dllimport) int __stdcall FindClose(void*);
+__declspec(dllimport) int __stdcall WriteFile(void*, const void*, unsigned long, unsigned long*,
+                                              _OVERLAPPED*);
+__declspec(dllimport) int __stdcall FlushFileBuffers(void*);
+__declspec(dllimport) unsigned long __stdcall SetFilePointer(void*, long, long*, unsigned long);
+__declspec(dllimport) int __stdcall SetEndOfFile(void*);
+__declspec(dllimport) int __stdcall LockFileEx(void*, unsigned long, unsigned long, unsigned long,
+                                               unsigned long, _OVERLAPPED*);
+__declspec(dllimport) int __stdcall GetFileInformationByHandle(void*, _BY_HANDLE_FILE_INFORMATION*);
+__declspec(dllimport) int __stdcall DeleteFileW(const wchar_t*);
+__declspec(dllimport) int __stdcall MoveFileExW(const wchar_t*, const wchar_t*, unsigned long);
+__declspec(dllimport) int __stdcall GetDiskFreeSpaceExW(const wchar_t*, _ULARGE_INTEGER*,
+                                                        _ULARGE_INTEGER*, _ULARGE_INTEGER*);
+__declspec(dllimport) void __stdcall Sleep(unsigned long);
+__declspec(dllimport) unsigned long long __stdcall GetTickCount64();
+__declspec(dllimport) unsigned long __stdcall GetCurrentProcessId();
 }
 
 AKA_BEGIN
@@ -49,15 +66,21 @@ inline void* invalid_handle() noexcept {
 inline constexpr unsigned long invalid_attributes = 0xffffffff;
 inline constexpr unsigned long attribute_directory = 0x10;
 inline constexpr unsigned long generic_read = 0x80000000;
+inline constexpr unsigned long generic_write = 0x40000000;
 inline constexpr unsigned long share_all = 1 | 2 | 4;  // read, write, delete
+inline constexpr unsigned long create_new = 1;
 inline constexpr unsigned long open_existing = 3;
 inline constexpr unsigned long attribute_normal = 0x80;
 inline constexpr unsigned long page_readonly = 2;
 inline constexpr unsigned long map_read = 4;
 inline constexpr unsigned long type_disk = 1;
 inline constexpr unsigned long error_handle_eof = 38;
+inline constexpr unsigned long lock_no_wait = 1;
+inline constexpr unsigned long lock_exclusive = 2;
+inline constexpr unsigned long move_replace = 1;
+inline constexpr unsigned long move_write_through = 8;
 
-// WIN32_FIND_DATAW and OVERLAPPED by their documented layout.
+// WIN32_FIND_DATAW, OVERLAPPED and BY_HANDLE_FILE_INFORMATION by their documented layout.
 struct find_data {
     unsigned long attributes, times[6], size_high, size_low, reserved[2];
     wchar_t name[260], alternate[14];
@@ -67,19 +90,36 @@ struct overlapped {
     unsigned long offset, offset_high;
     void* event;
 };
+struct file_information {
+    unsigned long attributes, times[6], volume, size_high, size_low, links, index_high, index_low;
+};
 
 using ::CloseHandle;
 using ::CreateFileMappingW;
 using ::CreateFileW;
+using ::DeleteFileW;
 using ::FindClose;
+using ::FlushFileBuffers;
+using ::GetCurrentProcessId;
+using ::GetDiskFreeSpaceExW;
 using ::GetFileAttributesW;
 using ::GetFileSizeEx;
 using ::GetFileType;
 using ::GetLastError;
+using ::GetTickCount64;
+using ::LockFileEx;
 using ::MapViewOfFile;
+using ::MoveFileExW;
 using ::ReadFile;
+using ::SetEndOfFile;
+using ::SetFilePointer;
+using ::Sleep;
 using ::UnmapViewOfFile;
+using ::WriteFile;
 
+inline int GetFileInformationByHandle(void* h, file_information* i) noexcept {
+    return ::GetFileInformationByHandle(h, reinterpret_cast<_BY_HANDLE_FILE_INFORMATION*>(i));
+}
 inline void* FindFirstFileW(const wchar_t* p, find_data* d) noexcept {
     return ::FindFirstFileW(p, reinterpret_cast<_WIN32_FIND_DATAW*>(d));
 }

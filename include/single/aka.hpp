@@ -1625,6 +1625,10 @@ enum class errc : std::uint8_t {
     cannot_read,
     cannot_map,
     file_changed,
+    cannot_write,
+    no_space,
+    already_exists,
+    interrupted,
     // both formats
     not_a_checkpoint,
     truncated,
@@ -1685,6 +1689,10 @@ constexpr const char* errc_name(errc code) noexcept {
                                      "cannot_read",
                                      "cannot_map",
                                      "file_changed",
+                                     "cannot_write",
+                                     "no_space",
+                                     "already_exists",
+                                     "interrupted",
                                      "not_a_checkpoint",
                                      "truncated",
                                      "trailing_bytes",
@@ -2013,6 +2021,8 @@ AKA_END
 struct _SECURITY_ATTRIBUTES;
 struct _OVERLAPPED;
 struct _WIN32_FIND_DATAW;
+struct _BY_HANDLE_FILE_INFORMATION;
+union _ULARGE_INTEGER;
 union _LARGE_INTEGER;
 
 extern "C" {
@@ -2040,6 +2050,21 @@ __declspec(dllimport) unsigned long __stdcall GetFileAttributesW(const wchar_t*)
 __declspec(dllimport) void* __stdcall FindFirstFileW(const wchar_t*, _WIN32_FIND_DATAW*);
 __declspec(dllimport) int __stdcall FindNextFileW(void*, _WIN32_FIND_DATAW*);
 __declspec(dllimport) int __stdcall FindClose(void*);
+__declspec(dllimport) int __stdcall WriteFile(void*, const void*, unsigned long, unsigned long*,
+                                              _OVERLAPPED*);
+__declspec(dllimport) int __stdcall FlushFileBuffers(void*);
+__declspec(dllimport) unsigned long __stdcall SetFilePointer(void*, long, long*, unsigned long);
+__declspec(dllimport) int __stdcall SetEndOfFile(void*);
+__declspec(dllimport) int __stdcall LockFileEx(void*, unsigned long, unsigned long, unsigned long,
+                                               unsigned long, _OVERLAPPED*);
+__declspec(dllimport) int __stdcall GetFileInformationByHandle(void*, _BY_HANDLE_FILE_INFORMATION*);
+__declspec(dllimport) int __stdcall DeleteFileW(const wchar_t*);
+__declspec(dllimport) int __stdcall MoveFileExW(const wchar_t*, const wchar_t*, unsigned long);
+__declspec(dllimport) int __stdcall GetDiskFreeSpaceExW(const wchar_t*, _ULARGE_INTEGER*,
+                                                        _ULARGE_INTEGER*, _ULARGE_INTEGER*);
+__declspec(dllimport) void __stdcall Sleep(unsigned long);
+__declspec(dllimport) unsigned long long __stdcall GetTickCount64();
+__declspec(dllimport) unsigned long __stdcall GetCurrentProcessId();
 }
 
 AKA_BEGIN
@@ -2052,15 +2077,21 @@ inline void* invalid_handle() noexcept {
 inline constexpr unsigned long invalid_attributes = 0xffffffff;
 inline constexpr unsigned long attribute_directory = 0x10;
 inline constexpr unsigned long generic_read = 0x80000000;
+inline constexpr unsigned long generic_write = 0x40000000;
 inline constexpr unsigned long share_all = 1 | 2 | 4;  // read, write, delete
+inline constexpr unsigned long create_new = 1;
 inline constexpr unsigned long open_existing = 3;
 inline constexpr unsigned long attribute_normal = 0x80;
 inline constexpr unsigned long page_readonly = 2;
 inline constexpr unsigned long map_read = 4;
 inline constexpr unsigned long type_disk = 1;
 inline constexpr unsigned long error_handle_eof = 38;
+inline constexpr unsigned long lock_no_wait = 1;
+inline constexpr unsigned long lock_exclusive = 2;
+inline constexpr unsigned long move_replace = 1;
+inline constexpr unsigned long move_write_through = 8;
 
-// WIN32_FIND_DATAW and OVERLAPPED by their documented layout.
+// WIN32_FIND_DATAW, OVERLAPPED and BY_HANDLE_FILE_INFORMATION by their documented layout.
 struct find_data {
     unsigned long attributes, times[6], size_high, size_low, reserved[2];
     wchar_t name[260], alternate[14];
@@ -2070,19 +2101,36 @@ struct overlapped {
     unsigned long offset, offset_high;
     void* event;
 };
+struct file_information {
+    unsigned long attributes, times[6], volume, size_high, size_low, links, index_high, index_low;
+};
 
 using ::CloseHandle;
 using ::CreateFileMappingW;
 using ::CreateFileW;
+using ::DeleteFileW;
 using ::FindClose;
+using ::FlushFileBuffers;
+using ::GetCurrentProcessId;
+using ::GetDiskFreeSpaceExW;
 using ::GetFileAttributesW;
 using ::GetFileSizeEx;
 using ::GetFileType;
 using ::GetLastError;
+using ::GetTickCount64;
+using ::LockFileEx;
 using ::MapViewOfFile;
+using ::MoveFileExW;
 using ::ReadFile;
+using ::SetEndOfFile;
+using ::SetFilePointer;
+using ::Sleep;
 using ::UnmapViewOfFile;
+using ::WriteFile;
 
+inline int GetFileInformationByHandle(void* h, file_information* i) noexcept {
+    return ::GetFileInformationByHandle(h, reinterpret_cast<_BY_HANDLE_FILE_INFORMATION*>(i));
+}
 inline void* FindFirstFileW(const wchar_t* p, find_data* d) noexcept {
     return ::FindFirstFileW(p, reinterpret_cast<_WIN32_FIND_DATAW*>(d));
 }
@@ -2176,6 +2224,13 @@ class path {
         ok_ = ok_ && (!slash || text_.append("/", 1)) && text_.append(part.data(), part.size()) &&
               text_.append("", 1);
         if (!ok_) text_.clear();  // no half of a path, and none without its NUL
+        return *this;
+    }
+    /// Appends to the last part.
+    path& operator+=(std::string_view tail) noexcept {
+        if (!text_.empty()) text_.resize(text_.size() - 1);
+        ok_ = ok_ && text_.append(tail.data(), tail.size()) && text_.append("", 1);
+        if (!ok_) text_.clear();
         return *this;
     }
 
@@ -2309,6 +2364,1054 @@ AKA_END
 
 #endif  // AKA_PATH_HPP
 
+// ---- aka/raw_file.hpp --------------------------------------------------------------------------
+// aka: a file as the system has it: positioned reads and writes that are carried on where the
+// system stops halfway, flushing that reaches the disk, and a lock against other processes.
+#ifndef AKA_RAW_FILE_HPP
+#define AKA_RAW_FILE_HPP
+
+#include <cerrno>
+#include <cstdint>
+#include <utility>
+
+#if !AKA_WINDOWS
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
+
+AKA_BEGIN
+namespace detail {
+
+#if !AKA_WINDOWS
+// 64-bit offsets also where off_t has 32 bits: there the large-file names stand beside.
+#if defined(__USE_LARGEFILE64) && defined(__GLIBC__) && !defined(__LP64__)
+using file_stat = struct ::stat64;
+using file_offset = ::off64_t;
+inline int open_file(const char* p, int flags, unsigned mode = 0) noexcept {
+    return ::open64(p, flags | O_CLOEXEC | O_LARGEFILE, mode);
+}
+inline int stat_file(int fd, file_stat* st) noexcept { return ::fstat64(fd, st); }
+inline int stat_name(const char* p, file_stat* st) noexcept { return ::lstat64(p, st); }
+inline int resize_file(int fd, std::uint64_t n) noexcept {
+    return ::ftruncate64(fd, static_cast<file_offset>(n));
+}
+inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept {
+    return ::pread64(fd, p, n, static_cast<file_offset>(at));
+}
+inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) noexcept {
+    return ::pwrite64(fd, p, n, static_cast<file_offset>(at));
+}
+#else
+using file_stat = struct ::stat;
+using file_offset = ::off_t;
+inline int open_file(const char* p, int flags, unsigned mode = 0) noexcept {
+    return ::open(p, flags | O_CLOEXEC, mode);
+}
+inline int stat_file(int fd, file_stat* st) noexcept { return ::fstat(fd, st); }
+inline int stat_name(const char* p, file_stat* st) noexcept { return ::lstat(p, st); }
+inline int resize_file(int fd, std::uint64_t n) noexcept {
+    return ::ftruncate(fd, static_cast<file_offset>(n));
+}
+inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept {
+    return static_cast<long>(::pread(fd, p, n, static_cast<file_offset>(at)));
+}
+inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) noexcept {
+    return static_cast<long>(::pwrite(fd, p, n, static_cast<file_offset>(at)));
+}
+#endif
+#endif
+
+/// A file with a descriptor of its own. All functions return 0 or the system's error number, or
+/// `ended` where the file is shorter than what was asked for.
+class raw_file {
+  public:
+    enum class way : std::uint8_t { read, change, create };
+    static constexpr int ended = -1;
+    struct facts {
+        std::uint64_t device = 0, inode = 0, size = 0, links = 0;
+        unsigned mode = 0;
+        bool regular = false;
+    };
+#if AKA_WINDOWS
+    using native = void*;
+    static native none() noexcept { return win::invalid_handle(); }
+#else
+    using native = int;
+    static constexpr native none() noexcept { return -1; }
+#endif
+
+    raw_file() noexcept = default;
+    raw_file(raw_file&& o) noexcept : file_(std::exchange(o.file_, none())) {}
+    raw_file& operator=(raw_file&& o) noexcept {
+        raw_file t(std::move(o));
+        std::swap(file_, t.file_);
+        return *this;
+    }
+    ~raw_file() { close(); }
+
+    explicit operator bool() const noexcept { return file_ != none(); }
+    native get() const noexcept { return file_; }
+    void adopt(native f) noexcept { close(), file_ = f; }
+    void release() noexcept { file_ = none(); }
+
+    /// A name that is a symbolic link is refused; `create` wants a name that nobody has.
+    int open(const path& p, way w, unsigned mode = 0666) noexcept;
+    void close() noexcept;
+    int read(std::uint64_t at, void* to, std::size_t n) const noexcept;
+    int write(std::uint64_t at, const void* from, std::size_t n) const noexcept;
+    int resize(std::uint64_t size) const noexcept;
+    /// Returns when the data is where a power cut does not reach it.
+    int flush() const noexcept;
+    int look(facts& f) const noexcept;
+    /// Does not wait. Gone when the file is closed, also by the end of the process.
+    int lock() const noexcept;
+
+  private:
+    native file_ = none();
+};
+
+/// Whether a lock was refused because somebody has it.
+bool is_busy(int os) noexcept;
+
+#if !AKA_WINDOWS
+
+inline bool is_busy(int os) noexcept { return os == EWOULDBLOCK || os == EAGAIN; }
+
+inline int raw_file::open(const path& p, way w, unsigned mode) noexcept {
+    close();
+    int flags = w == way::read ? O_RDONLY : O_RDWR;
+    if (w == way::create) flags |= O_CREAT | O_EXCL;
+    do file_ = open_file(p.c_str(), flags | O_NONBLOCK | O_NOFOLLOW, mode);
+    while (file_ < 0 && errno == EINTR);
+    return file_ < 0 ? errno : 0;
+}
+
+inline void raw_file::close() noexcept {
+    if (file_ >= 0) ::close(file_);
+    file_ = none();
+}
+
+// Linux moves at most 2 GiB - 4 KiB a call, macOS less.
+inline constexpr std::size_t most_at_once = 0x40000000;
+
+inline int raw_file::read(std::uint64_t at, void* to, std::size_t n) const noexcept {
+    for (auto* p = static_cast<char*>(to); n != 0;) {
+        long k = read_file(file_, p, n < most_at_once ? n : most_at_once, at);
+        if (k < 0 && errno == EINTR) continue;
+        if (k <= 0) return k < 0 ? errno : ended;
+        p += k, at += static_cast<std::uint64_t>(k), n -= static_cast<std::size_t>(k);
+    }
+    return 0;
+}
+
+inline int raw_file::write(std::uint64_t at, const void* from, std::size_t n) const noexcept {
+    for (auto* p = static_cast<const char*>(from); n != 0;) {
+        long k = write_file(file_, p, n < most_at_once ? n : most_at_once, at);
+        if (k < 0 && errno == EINTR) continue;
+        if (k <= 0) return k < 0 ? errno : EIO;
+        p += k, at += static_cast<std::uint64_t>(k), n -= static_cast<std::size_t>(k);
+    }
+    return 0;
+}
+
+inline int raw_file::resize(std::uint64_t size) const noexcept {
+    int r = 0;
+    do r = resize_file(file_, size);
+    while (r != 0 && errno == EINTR);
+    return r == 0 ? 0 : errno;
+}
+
+inline int raw_file::flush() const noexcept {
+    int r = 0;
+#if defined(F_FULLFSYNC)  // macOS: fsync alone leaves the data in the disk's own cache
+    if (::fcntl(file_, F_FULLFSYNC) == 0) return 0;
+#endif
+    do r = ::fsync(file_);
+    while (r != 0 && errno == EINTR);
+    return r == 0 ? 0 : errno;
+}
+
+inline int raw_file::look(facts& f) const noexcept {
+    file_stat st;
+    if (stat_file(file_, &st) != 0) return errno;
+    f.device = static_cast<std::uint64_t>(st.st_dev);
+    f.inode = static_cast<std::uint64_t>(st.st_ino);
+    f.size = static_cast<std::uint64_t>(st.st_size);
+    f.links = static_cast<std::uint64_t>(st.st_nlink);
+    f.mode = static_cast<unsigned>(st.st_mode) & 07777;
+    f.regular = S_ISREG(st.st_mode);
+    return 0;
+}
+
+inline int raw_file::lock() const noexcept {
+    int r = 0;
+    do r = ::flock(file_, LOCK_EX | LOCK_NB);
+    while (r != 0 && errno == EINTR);
+    return r == 0 ? 0 : errno;
+}
+
+/// Makes names that were added to or taken from a folder last.
+inline int flush_folder(const char* folder) noexcept {
+    raw_file f;
+    f.adopt(open_file(folder, O_RDONLY | O_DIRECTORY));
+    if (!f) return errno;
+    int os = f.flush();
+    return os == EINVAL || os == ENOTSUP ? 0 : os;  // a file system without such a thing
+}
+inline int remove_name(const path& p) noexcept { return ::unlink(p.c_str()) == 0 ? 0 : errno; }
+inline bool is_missing(int os) noexcept { return os == ENOENT; }
+inline bool is_there(int os) noexcept { return os == EEXIST; }
+inline bool is_link(int os) noexcept {
+    // O_NOFOLLOW: ELOOP by POSIX, EMLINK on FreeBSD.
+    return os == ELOOP || os == EMLINK;
+}
+inline bool is_full(int os) noexcept { return os == ENOSPC || os == EDQUOT; }
+
+/// A symbolic link; removing takes links only.
+inline int make_link(const path& name, const path& to) noexcept {
+    return ::symlink(to.c_str(), name.c_str()) == 0 ? 0 : errno;
+}
+inline void remove_link(const path& name) noexcept {
+    file_stat st;
+    if (stat_name(name.c_str(), &st) == 0 && S_ISLNK(st.st_mode)) (void)::unlink(name.c_str());
+}
+
+/// The file's own path, without symbolic links.
+inline int real_path(const path& p, path& out) noexcept {
+    char* r = ::realpath(p.c_str(), nullptr);
+    if (r == nullptr) return errno;
+    out = path(static_cast<const char*>(r));
+    std::free(r);
+    return out.ok() ? 0 : ENOMEM;
+}
+
+#else  // Windows
+
+inline bool is_busy(int os) noexcept { return os == 33 || os == 32; }  // lock, sharing violation
+
+inline int last_error() noexcept { return static_cast<int>(win::GetLastError()); }
+
+inline int raw_file::open(const path& p, way w, unsigned) noexcept {
+    close();
+    growing<wchar_t> wide;
+    if (!to_wide(p.view(), wide)) return 8;  // ERROR_NOT_ENOUGH_MEMORY
+    file_ = win::CreateFileW(
+        wide.data(), w == way::read ? win::generic_read : win::generic_read | win::generic_write,
+        win::share_all, nullptr, w == way::create ? win::create_new : win::open_existing,
+        win::attribute_normal, nullptr);
+    return file_ == none() ? last_error() : 0;
+}
+
+inline void raw_file::close() noexcept {
+    if (file_ != none()) win::CloseHandle(file_);
+    file_ = none();
+}
+
+inline constexpr std::size_t most_at_once = std::size_t{64} << 20;
+
+inline int raw_file::read(std::uint64_t at, void* to, std::size_t n) const noexcept {
+    for (auto* p = static_cast<char*>(to); n != 0;) {
+        win::overlapped o = {};
+        o.offset = static_cast<unsigned long>(at);
+        o.offset_high = static_cast<unsigned long>(at >> 32);
+        unsigned long k = 0;
+        auto most = static_cast<unsigned long>(n < most_at_once ? n : most_at_once);
+        if (win::ReadFile(file_, p, most, &k, reinterpret_cast<_OVERLAPPED*>(&o)) == 0) {
+            int os = last_error();
+            return os == static_cast<int>(win::error_handle_eof) ? ended : os;
+        }
+        if (k == 0) return ended;
+        p += k, at += k, n -= k;
+    }
+    return 0;
+}
+
+inline int raw_file::write(std::uint64_t at, const void* from, std::size_t n) const noexcept {
+    for (auto* p = static_cast<const char*>(from); n != 0;) {
+        win::overlapped o = {};
+        o.offset = static_cast<unsigned long>(at);
+        o.offset_high = static_cast<unsigned long>(at >> 32);
+        unsigned long k = 0;
+        auto most = static_cast<unsigned long>(n < most_at_once ? n : most_at_once);
+        if (win::WriteFile(file_, p, most, &k, reinterpret_cast<_OVERLAPPED*>(&o)) == 0)
+            return last_error();
+        if (k == 0) return 29;  // ERROR_WRITE_FAULT
+        p += k, at += k, n -= k;
+    }
+    return 0;
+}
+
+inline int raw_file::resize(std::uint64_t size) const noexcept {
+    auto high = static_cast<long>(size >> 32);
+    auto low = static_cast<long>(static_cast<std::uint32_t>(size));
+    if (win::SetFilePointer(file_, low, &high, 0) == 0xffffffff && last_error() != 0)
+        return last_error();
+    return win::SetEndOfFile(file_) != 0 ? 0 : last_error();
+}
+
+inline int raw_file::flush() const noexcept {
+    return win::FlushFileBuffers(file_) != 0 ? 0 : last_error();
+}
+
+inline int raw_file::look(facts& f) const noexcept {
+    win::file_information i;
+    if (win::GetFileInformationByHandle(file_, &i) == 0) return last_error();
+    auto both = [](unsigned long high, unsigned long low) {
+        return (static_cast<std::uint64_t>(high) << 32) | low;
+    };
+    f.device = i.volume;
+    f.inode = both(i.index_high, i.index_low);
+    f.size = both(i.size_high, i.size_low);
+    f.links = i.links;
+    f.mode = 0666;
+    f.regular = (i.attributes & win::attribute_directory) == 0;
+    return 0;
+}
+
+inline int raw_file::lock() const noexcept {
+    // Far behind every file's end: on Windows the bytes of a lock cannot be read by others.
+    win::overlapped o = {};
+    o.offset_high = 0x7fffffff;
+    return win::LockFileEx(file_, win::lock_exclusive | win::lock_no_wait, 0, 1, 0,
+                           reinterpret_cast<_OVERLAPPED*>(&o)) != 0
+               ? 0
+               : last_error();
+}
+
+// NTFS keeps its folders in order by itself and has no call for it.
+inline int flush_folder(const char*) noexcept { return 0; }
+inline int remove_name(const path& p) noexcept {
+    growing<wchar_t> wide;
+    if (!to_wide(p.view(), wide)) return 8;
+    return win::DeleteFileW(wide.data()) != 0 ? 0 : last_error();
+}
+inline bool is_missing(int os) noexcept { return os == 2 || os == 3; }
+inline bool is_there(int os) noexcept { return os == 80 || os == 183; }
+inline bool is_link(int) noexcept { return false; }
+inline bool is_full(int os) noexcept { return os == 112 || os == 39; }
+// Symbolic links are a privilege on Windows: one file at a time there.
+inline int make_link(const path&, const path&) noexcept { return 50; }  // ERROR_NOT_SUPPORTED
+inline void remove_link(const path&) noexcept {}
+inline int real_path(const path& p, path& out) noexcept {
+    out = path(p.view());
+    return out.ok() ? 0 : 8;
+}
+
+#endif
+
+/// The error for what a raw_file could not write.
+AKA_COLD inline error write_error(int os, std::string_view file, const char* what) noexcept {
+    return fail(is_full(os) ? errc::no_space : errc::cannot_write, error::nowhere, what)
+        .os(os)
+        .in(file);
+}
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_RAW_FILE_HPP
+
+// ---- aka/extents.hpp ---------------------------------------------------------------------------
+// aka: where a file's blocks lie on the disk, and room made or taken away in front of them without
+// moving them (Linux: ext4 and XFS).
+#ifndef AKA_EXTENTS_HPP
+#define AKA_EXTENTS_HPP
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__linux__)
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/vfs.h>
+#if defined(FALLOC_FL_INSERT_RANGE) && defined(FALLOC_FL_COLLAPSE_RANGE)
+#define AKA_CAN_INSERT 1
+#endif
+#endif
+#ifndef AKA_CAN_INSERT
+#define AKA_CAN_INSERT 0
+#endif
+
+AKA_BEGIN
+namespace detail {
+
+/// A run of blocks: where in the file, where on the disk, how long; in bytes.
+struct extent {
+    std::uint64_t logical, physical, length;
+};
+
+#if AKA_CAN_INSERT
+
+/// The unit in which room can be made in front of a file's data, 0 where it cannot. ext4 and XFS
+/// only: what a power cut leaves of an insertion is known of these two.
+inline std::uint64_t insert_unit(int fd) noexcept {
+    struct ::statfs fs;
+    if (::fstatfs(fd, &fs) != 0) return 0;
+    auto type = static_cast<std::uint32_t>(fs.f_type);
+    auto unit = static_cast<std::uint64_t>(fs.f_bsize);
+    bool known = type == 0xef53 || type == 0x58465342;
+    return known && unit >= 512 && (unit & (unit - 1)) == 0 ? unit : 0;
+}
+
+/// Room of `n` bytes at the start of a file, before all that it has.
+inline int insert_front(int fd, std::uint64_t n) noexcept {
+    int r = 0;
+    do r = ::fallocate64(fd, FALLOC_FL_INSERT_RANGE, 0, static_cast<::off64_t>(n));
+    while (r != 0 && errno == EINTR);
+    return r == 0 ? 0 : errno;
+}
+/// Takes [at, at + n) out of the file.
+inline int take_out(int fd, std::uint64_t at, std::uint64_t n) noexcept {
+    int r = 0;
+    do
+        r = ::fallocate64(fd, FALLOC_FL_COLLAPSE_RANGE, static_cast<::off64_t>(at),
+                          static_cast<::off64_t>(n));
+    while (r != 0 && errno == EINTR);
+    return r == 0 ? 0 : errno;
+}
+
+/// The extents of [from, to), which is cut to whole blocks by the caller. What was written is
+/// flushed first, so that it has a place. EOPNOTSUPP: the file system does not tell, or the data
+/// lies in no blocks of its own.
+inline int extents_of(int fd, std::uint64_t from, std::uint64_t to, growing<extent>& out) noexcept {
+    // The system's struct fiemap and its extents.
+    struct entry {
+        std::uint64_t logical, physical, length, reserved[2];
+        std::uint32_t flags, more[3];
+    };
+    struct request_head {
+        std::uint64_t start, length;
+        std::uint32_t flags, mapped, count, reserved;
+    };
+    struct {
+        request_head head;
+        entry entries[72];
+    } r;
+    constexpr std::uint32_t sync = 1, last = 1,
+                            odd = 0x0002 | 0x0004 | 0x0008 | 0x0080 | 0x0100 | 0x0200 | 0x0400;
+    constexpr std::size_t most = std::size_t{1} << 20;
+    out.clear();
+    while (from < to) {
+        std::memset(&r.head, 0, sizeof r.head);
+        r.head.start = from;
+        r.head.length = to - from;
+        r.head.flags = sync;
+        r.head.count = 72;
+        int done = ::ioctl(fd, _IOWR('f', 11, request_head), &r);
+        if (done != 0) {
+            if (errno == EINTR) continue;
+            return errno == ENOTTY || errno == EBADR ? EOPNOTSUPP : errno;
+        }
+        if (r.head.mapped == 0) break;
+        for (std::uint32_t i = 0; i < r.head.mapped; ++i) {
+            entry& e = r.entries[i];
+            if ((e.flags & odd) != 0) return EOPNOTSUPP;
+            if (e.logical >= to) return 0;
+            if (e.logical < from) {
+                if (e.length <= from - e.logical) continue;
+                e.length -= from - e.logical;
+                e.physical += from - e.logical;
+                e.logical = from;
+            }
+            if (e.length > to - e.logical) e.length = to - e.logical;
+            if (out.size() == most) return EFBIG;
+            if (!out.push({e.logical, e.physical, e.length})) return ENOMEM;
+            from = e.logical + e.length;
+            if ((e.flags & last) != 0) return 0;
+        }
+    }
+    return 0;
+}
+
+#else
+
+inline std::uint64_t insert_unit(raw_file::native) noexcept { return 0; }
+inline int insert_front(raw_file::native, std::uint64_t) noexcept { return ENOTSUP; }
+inline int take_out(raw_file::native, std::uint64_t, std::uint64_t) noexcept { return ENOTSUP; }
+inline int extents_of(raw_file::native, std::uint64_t, std::uint64_t, growing<extent>&) noexcept {
+    return ENOTSUP;
+}
+
+#endif
+
+/// How far an insertion at the front came. It moves extents one after the other, the last first,
+/// and a power cut between two leaves the file with its old start, a gap, and moved rest.
+struct shifted {
+    enum kind : std::uint8_t { none, some, all, foreign } what = foreign;
+    std::uint64_t gap = 0;  // where the gap lies that the moved part left behind (`some`)
+};
+
+/// `before`: the extents as they were (sorted by place on the disk here), `now`: as they are. What
+/// lies before `front`, which counts with all moved, may have blocks that are new.
+inline shifted compare_extents(growing<extent>& before, const growing<extent>& now,
+                               std::uint64_t room, std::uint64_t front) noexcept {
+    sort(before.data(), before.size(),
+         [](const extent& a, const extent& b) { return a.physical < b.physical; });
+    std::uint64_t stayed = 0, moved = 0, expected = 0, still = 0;
+    shifted r;
+    for (const extent& e : before) expected += e.length;
+    for (const extent& e : now) {
+        for (std::uint64_t done = 0; done < e.length;) {
+            std::uint64_t at = e.logical + done, disk = e.physical + done;
+            std::size_t low = 0, high = before.size();  // the last one that begins at or before
+            while (low < high) {
+                std::size_t middle = (low + high) / 2;
+                if (before[middle].physical <= disk)
+                    low = middle + 1;
+                else
+                    high = middle;
+            }
+            if (low == 0 || disk - before[low - 1].physical >= before[low - 1].length) {
+                // A block of the new head, written since; nowhere else may there be new ones.
+                if (at >= front) return {};
+                done += 512;
+                continue;
+            }
+            const extent& was = before[low - 1];
+            std::uint64_t inside = disk - was.physical, n = was.length - inside;
+            if (n > e.length - done) n = e.length - done;
+            std::uint64_t old = was.logical + inside;
+            if (at == old) {
+                if (moved != 0) return {};
+                stayed += n;
+                still = old + n;
+            } else if (at == old + room) {
+                if (still > old) return {};
+                if (moved == 0) r.gap = old;
+                moved += n;
+            } else {
+                return {};
+            }
+            done += n;
+        }
+    }
+    if (stayed + moved != expected) return {};
+    r.what = stayed == 0 ? shifted::all : moved == 0 ? shifted::none : shifted::some;
+    return r;
+}
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_EXTENTS_HPP
+
+// ---- aka/journal.hpp ---------------------------------------------------------------------------
+// aka: files changed in place so that a crash at any moment leaves the old or the new ones.
+//
+// A job changes the beginnings of one or more files of one folder, for all or for none. Before it
+// touches them it writes FILE.aka-journal beside the first: what each file's beginning was and is
+// to be, and a checksum. Beside each other file it puts a symbolic link of that name to the one
+// journal. So a file that a job may have left half done has a journal beside it, which costs who
+// opens the file one question; a link without its journal is nothing. The job begins when the
+// journal is on the disk, whole, and ends when its name is gone: two single moments for all files.
+//
+// Whoever finds a journal carries the job out again from the beginning, which does no harm where
+// it was done already, or, where that fails, puts back what was. A journal that is not whole was
+// never acted on.
+#ifndef AKA_JOURNAL_HPP
+#define AKA_JOURNAL_HPP
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+AKA_BEGIN
+
+/// What was to be done about an interrupted change, see `recover`.
+enum class recovery : std::uint8_t {
+    nothing,   ///< no change was interrupted
+    cleared,   ///< it had not touched any file yet; its traces are removed
+    finished,  ///< the files are the new ones now
+    undone,    ///< the files are the old ones again: finishing it was not possible
+};
+
+namespace detail {
+
+inline constexpr std::string_view journal_suffix = ".aka-journal";
+
+/// What a job does to one file. All numbers in bytes.
+///
+/// The heads are whole blocks of the file system, so that no block that is written has bytes of
+/// anything else, or end with the file. A file whose head is all of it may change its size to any
+/// other; else it grows by whole blocks that are inserted at its beginning, or not at all.
+struct journal_entry {
+    std::uint64_t inode;
+    std::uint64_t old_size, new_size;
+    std::uint64_t old_head, new_head;
+    std::uint64_t at_old, at_new;       // of the heads in the journal
+    std::uint64_t at_extents, extents;  // of the data behind the old head; where room is inserted
+    std::uint64_t name_at, name_size;
+
+    static constexpr std::size_t fields = 11;
+    bool whole() const noexcept { return old_head == old_size; }
+    std::uint64_t room() const noexcept { return whole() ? 0 : new_size - old_size; }
+};
+
+/// 64 bits that tell a journal that is whole from one that a crash cut off.
+class checksum {
+  public:
+    void add(const void* data, std::size_t n) noexcept {
+        auto* p = static_cast<const unsigned char*>(data);
+        size_ += n;
+        while (n != 0 && held_ != 0) take(*p++), --n;
+        for (; n >= 8; p += 8, n -= 8) mix(load_le<std::uint64_t>(p));
+        while (n != 0) take(*p++), --n;
+    }
+    std::uint64_t value() const noexcept {
+        checksum last = *this;
+        last.mix(word_);
+        last.mix(size_);
+        return last.hash_;
+    }
+
+  private:
+    void take(unsigned char c) noexcept {
+        word_ |= static_cast<std::uint64_t>(c) << (8 * held_);
+        if (++held_ == 8) mix(std::exchange(word_, 0)), held_ = 0;
+    }
+    void mix(std::uint64_t word) noexcept {
+        hash_ = (hash_ ^ word) * 0x9e3779b97f4a7c15;
+        hash_ ^= hash_ >> 29;
+    }
+    std::uint64_t hash_ = 0x616b612d6a726e6c, word_ = 0, size_ = 0;
+    unsigned held_ = 0;
+};
+
+/// A journal as it lies beside its files.
+class journal {
+  public:
+    static constexpr std::string_view magic = "akajrnl1";
+    static constexpr std::size_t head_size = 32;  // magic, size, entries, bytes of their names
+    static constexpr std::uint64_t most_entries = 1 << 16;
+
+    path folder, name;  // of the journal; its files are in the same folder
+    raw_file file;
+    growing<journal_entry> entries;
+    growing<char> names;
+
+    std::string_view name_of(const journal_entry& e) const noexcept {
+        return {names.data() + e.name_at, static_cast<std::size_t>(e.name_size)};
+    }
+    path beside(std::string_view file_name) const noexcept {
+        path p(folder.view());
+        return p /= file_name, std::move(p);
+    }
+
+    /// Reads what `file` has. False: it is not whole (or `os`: could not be read).
+    bool load(int& os) noexcept;
+
+  private:
+    bool entry_ok(const journal_entry& e, std::uint64_t end) const noexcept {
+        auto inside = [&](std::uint64_t at, std::uint64_t n) { return at <= end && n <= end - at; };
+        std::uint64_t list = 0;
+        if (!checked_mul(e.extents, 3 * 8, list) || !inside(e.at_old, e.old_head) ||
+            !inside(e.at_new, e.new_head) || !inside(e.at_extents, list) ||
+            e.old_head > e.old_size || e.new_head > e.new_size || e.name_at > names.size() ||
+            e.name_size > names.size() - e.name_at)
+            return false;
+        if (e.whole()
+                ? e.new_head != e.new_size
+                : e.new_size < e.old_size || e.new_size - e.old_size != e.new_head - e.old_head)
+            return false;
+        std::string_view n = name_of(e);
+        // Of this folder and no other: nobody's journal reaches out of it.
+        return !n.empty() && n != "." && n != ".." &&
+               n.find_first_of("/\\:") == std::string_view::npos &&
+               n.find('\0') == std::string_view::npos;
+    }
+};
+
+inline bool journal::load(int& os) noexcept {
+    raw_file::facts f;
+    entries.clear();
+    names.clear();
+    std::byte head[head_size];
+    if ((os = file.look(f)) != 0) return false;
+    if (!f.regular || f.size < head_size + 8) return false;
+    if ((os = file.read(0, head, sizeof head)) != 0)
+        return os = os == raw_file::ended ? 0 : os, false;
+    auto count = load_le<std::uint64_t>(head + 16), text = load_le<std::uint64_t>(head + 24);
+    if (std::memcmp(head, magic.data(), magic.size()) != 0 ||
+        load_le<std::uint64_t>(head + 8) != f.size || count == 0 || count > most_entries ||
+        text > f.size || count * sizeof(journal_entry) > f.size)
+        return false;
+
+    constexpr std::size_t step = std::size_t{1} << 18;
+    growing<std::byte> buffer;
+    if (!buffer.resize(f.size < step ? static_cast<std::size_t>(f.size) : step))
+        return os = ENOMEM, false;
+    checksum sum;
+    for (std::uint64_t at = 0, end = f.size - 8; at < end;) {
+        std::size_t n = end - at < step ? static_cast<std::size_t>(end - at) : step;
+        if ((os = file.read(at, buffer.data(), n)) != 0) return false;
+        sum.add(buffer.data(), n);
+        at += n;
+    }
+    std::byte last[8];
+    if ((os = file.read(f.size - 8, last, 8)) != 0) return false;
+    if (load_le<std::uint64_t>(last) != sum.value()) return false;
+
+    const auto records = static_cast<std::size_t>(count) * journal_entry::fields * 8;
+    if (!buffer.resize(records) || !names.resize(static_cast<std::size_t>(text)) ||
+        !entries.resize(static_cast<std::size_t>(count)))
+        return os = ENOMEM, false;
+    if ((os = file.read(head_size, buffer.data(), records)) != 0) return false;
+    if ((os = file.read(head_size + records, names.data(), names.size())) != 0) return false;
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+        std::uint64_t v[journal_entry::fields];
+        for (std::size_t k = 0; k < journal_entry::fields; ++k)
+            v[k] = load_le<std::uint64_t>(buffer.data() + (i * journal_entry::fields + k) * 8);
+        entries[i] = {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10]};
+        if (!entry_ok(entries[i], f.size - 8)) return false;
+    }
+    return true;
+}
+
+/// Carries a journal out.
+class job {
+  public:
+    explicit job(journal& j) noexcept : journal_(j) {}
+
+    /// All files become the new ones, or, where that fails, all the old ones: then `why` is the
+    /// reason. An error: neither was possible, and the journal stays. The caller holds the lock.
+    status run(error& why) noexcept {
+        if (status s = open_files(); !s) return s;
+        status done = forward();
+        if (done) return end();
+        why = done.error();
+        if (status s = back(); !s) {
+            error e = s.error();
+            return e.say("; the change cannot be finished either: ", why.detail());
+        }
+        return end();
+    }
+
+    /// Removes the journal, and then the links to it. What may fail of this fails harmlessly.
+    status end() noexcept {
+        if (int os = remove_name(journal_.beside(journal_.name.view())); os != 0 && !is_missing(os))
+            return error_of(os, journal_.name.view(), "cannot remove the journal");
+        if (int os = flush_folder(journal_.folder.c_str()); os != 0)
+            return error_of(os, journal_.folder.view(), "cannot flush the folder");
+        for (const journal_entry& e : journal_.entries) {
+            path link = journal_.beside(journal_.name_of(e));
+            link += journal_suffix;
+            if (link.ok() && link.file_name() != journal_.name.view()) (void)remove_name(link);
+        }
+        return {};
+    }
+
+  private:
+    error error_of(int os, std::string_view name, const char* what) noexcept {
+        return write_error(os, name, what);
+    }
+    error error_of(int os, const journal_entry& e, const char* what) noexcept {
+        return write_error(os, journal_.beside(journal_.name_of(e)).view(), what);
+    }
+    AKA_COLD error not_its_file(const journal_entry& e, const char* why) noexcept {
+        return fail(errc::interrupted, error::nowhere,
+                    "an interrupted change is noted beside this file, in ",
+                    quoted{journal_.name.view()}, ", but ", why,
+                    "; nothing was touched: if the file is as it should be, remove that note")
+            .in(journal_.beside(journal_.name_of(e)).view());
+    }
+
+    struct files {
+        raw_file* data = nullptr;
+        std::size_t size = 0;
+        ~files() {
+            for (std::size_t i = 0; i < size; ++i) data[i].~raw_file();
+            AKA_FREE(data);
+        }
+    };
+
+    // Opens all, and makes sure that they are the ones before any is touched.
+    status open_files() noexcept {
+        std::size_t n = journal_.entries.size();
+        files_.data = static_cast<raw_file*>(AKA_MALLOC(n * sizeof(raw_file)));
+        if (files_.data == nullptr || !buffer_.resize(std::size_t{1} << 18)) return no_memory();
+        for (; files_.size < n; ++files_.size)
+            ::new (static_cast<void*>(files_.data + files_.size)) raw_file();
+        for (std::size_t i = 0; i < n; ++i) {
+            const journal_entry& e = journal_.entries[i];
+            path p = journal_.beside(journal_.name_of(e));
+            if (!p.ok()) return no_memory();
+            if (int os = files_.data[i].open(p, raw_file::way::change); os != 0) {
+                if (is_missing(os)) return not_its_file(e, "the file is gone");
+                return fail(errc::interrupted, error::nowhere,
+                            "a change of this file was interrupted, and it cannot be opened to "
+                            "finish that: open the checkpoint as somebody who may write it")
+                    .os(os)
+                    .in(p.view());
+            }
+            raw_file::facts f;
+            if (int os = files_.data[i].look(f); os != 0)
+                return error_of(os, e, "cannot ask for the file's size");
+            if (!f.regular || f.inode != e.inode) return not_its_file(e, "of another file");
+            std::uint64_t more = e.new_size > e.old_size ? e.new_size : e.old_size;
+            // A whole file has any size while it is written.
+            if (e.whole() ? f.size > more : f.size != e.old_size && f.size != e.new_size)
+                return not_its_file(e, "its size has changed since");
+        }
+        return {};
+    }
+
+    status forward() noexcept {
+        for (std::size_t i = 0; i < files_.size; ++i)
+            if (status s = set_room(i, true); !s) return s;
+        for (std::size_t i = 0; i < files_.size; ++i)
+            if (status s = put_head(i, true); !s) return s;
+        return flush();
+    }
+    status back() noexcept {
+        for (std::size_t i = 0; i < files_.size; ++i)
+            if (status s = set_room(i, false); !s) return s;
+        for (std::size_t i = 0; i < files_.size; ++i)
+            if (status s = put_head(i, false); !s) return s;
+        return flush();
+    }
+    status flush() noexcept {
+        for (std::size_t i = 0; i < files_.size; ++i)
+            if (int os = files_.data[i].flush(); os != 0)
+                return error_of(os, journal_.entries[i], "cannot flush the file");
+        return {};
+    }
+
+    // Room at the front or none, whatever there is now.
+    status set_room(std::size_t i, bool wanted) noexcept {
+        const journal_entry& e = journal_.entries[i];
+        if (e.room() == 0) return {};
+        raw_file& file = files_.data[i];
+        raw_file::facts f;
+        if (int os = file.look(f); os != 0)
+            return error_of(os, e, "cannot ask for the file's size");
+        bool there = f.size == e.new_size;
+        // An insertion is not one step on the disk: the new size comes first, then the extents
+        // move one by one; taking out, the new size comes last.
+        if (there) {
+            shifted s;
+            if (status r = how_far(i, s); !r) return r;
+            if (s.what == shifted::foreign) return not_its_file(e, "its blocks are others now");
+            if (s.what != shifted::all) {
+                int os = s.what == shifted::none ? file.resize(e.old_size)
+                                                 : take_out(file.get(), s.gap, e.room());
+                if (os != 0) return error_of(os, e, "cannot close a gap in the file");
+                there = false;
+            }
+        }
+        if (there == wanted) return {};
+        if (wanted) {
+            if (int os = insert_front(file.get(), e.room()); os != 0)
+                return error_of(os, e, "the file system does not insert room in the file");
+        } else if (int os = take_out(file.get(), 0, e.room()); os != 0) {
+            return error_of(os, e, "cannot take the inserted room out of the file");
+        }
+        return {};
+    }
+
+    status how_far(std::size_t i, shifted& s) noexcept {
+        const journal_entry& e = journal_.entries[i];
+        growing<extent> before, now;
+        if (!before.resize(static_cast<std::size_t>(e.extents))) return no_memory();
+        for (std::size_t k = 0; k < before.size(); ++k) {
+            std::byte b[24];
+            if (int os = journal_.file.read(e.at_extents + 24 * k, b, sizeof b); os != 0)
+                return error_of(os, journal_.name.view(), "cannot read the journal");
+            before[k] = {load_le<std::uint64_t>(b), load_le<std::uint64_t>(b + 8),
+                         load_le<std::uint64_t>(b + 16)};
+        }
+        if (int os = extents_of(files_.data[i].get(), 0, e.new_size, now); os != 0)
+            return error_of(os, e, "cannot ask where the file's blocks are");
+        s = compare_extents(before, now, e.room(), e.new_head);
+        return {};
+    }
+
+    status put_head(std::size_t i, bool is_new) noexcept {
+        const journal_entry& e = journal_.entries[i];
+        std::uint64_t from = is_new ? e.at_new : e.at_old, n = is_new ? e.new_head : e.old_head;
+        for (std::uint64_t at = 0; at < n;) {
+            std::size_t k = buffer_.size();
+            if (n - at < k) k = static_cast<std::size_t>(n - at);
+            if (int os = journal_.file.read(from + at, buffer_.data(), k); os != 0)
+                return error_of(os, journal_.name.view(), "cannot read the journal");
+            if (int os = files_.data[i].write(at, buffer_.data(), k); os != 0)
+                return error_of(os, e, "cannot write the file");
+            at += k;
+        }
+        if (e.whole() && e.old_size != e.new_size)
+            if (int os = files_.data[i].resize(is_new ? e.new_size : e.old_size); os != 0)
+                return error_of(os, e, "cannot change the file's size");
+        return {};
+    }
+
+    journal& journal_;
+    files files_;
+    growing<std::byte> buffer_;
+};
+
+/// Whether there is a journal beside a file: one question to the system.
+inline bool has_journal(const path& file) noexcept {
+    // On the stack: this is asked of every file that is opened.
+    char name[512];
+    std::string_view v = file.view();
+    if (v.size() + journal_suffix.size() < sizeof name) {
+        std::memcpy(name, v.data(), v.size());
+        std::memcpy(name + v.size(), journal_suffix.data(), journal_suffix.size());
+        name[v.size() + journal_suffix.size()] = 0;
+#if !AKA_WINDOWS
+        return ::access(name, F_OK) == 0;
+#endif
+    }
+    path p(v);
+    p += journal_suffix;
+    int os = 0;
+    return p.ok() && kind_of(p, os) != path_kind::missing;
+}
+
+inline void wait_a_little() noexcept {
+#if AKA_WINDOWS
+    win::Sleep(10);
+#else
+    ::usleep(10 * 1000);
+#endif
+}
+
+/// The name of the journal that `file` has beside it, or that a link there leads to: in the same
+/// folder, whatever the link says.
+inline int journal_name(const path& file, path& out) noexcept {
+    out = path(file.file_name());
+    out += journal_suffix;
+#if !AKA_WINDOWS
+    path near(file.view());
+    near += journal_suffix;
+    char to[512];
+    long n = static_cast<long>(::readlink(near.c_str(), to, sizeof to));
+    if (n > 0 && n < static_cast<long>(sizeof to)) {
+        std::string_view v(to, static_cast<std::size_t>(n));
+        if (v.find('/') != std::string_view::npos || !ends_with(v, journal_suffix)) return EINVAL;
+        out = path(v);
+    }
+#endif
+    return out.ok() ? 0 : ENOMEM;
+}
+
+/// Locks the file that a journal is named after; who works on the journal holds that lock. Others
+/// that open the checkpoint at the same time do the same, so it waits for them for a while.
+inline status lock_for(const path& file, raw_file& lock) noexcept {
+    constexpr int tries = 300;  // three seconds
+    for (int i = 0;; ++i) {
+        int os = lock.lock();
+        if (os == 0) return {};
+        if (!is_busy(os))
+            return fail(errc::cannot_open, error::nowhere, "cannot lock the file")
+                .os(os)
+                .in(file.view());
+        if (i == tries)
+            return fail(errc::in_use, error::nowhere, "another process is changing this file")
+                .in(file.view());
+        wait_a_little();
+    }
+}
+
+/// See aka::recover; `file` is real, without links.
+inline status recover_real(const path& file, recovery& what) noexcept {
+    what = recovery::nothing;
+    while (has_journal(file)) {
+        journal j;
+        j.folder = path(file.folder());
+        if (int os = journal_name(file, j.name); os != 0)
+            return fail(errc::interrupted, error::nowhere,
+                        "what lies beside this file as its journal is none of aka's")
+                .os(os)
+                .in(file.view());
+        path first =
+            j.beside(j.name.view().substr(0, j.name.view().size() - journal_suffix.size()));
+        path itself = j.beside(j.name.view());
+        if (!first.ok() || !itself.ok()) return no_memory();
+        raw_file lock;
+        // A lock needs no more than a file that may be read.
+        if (int os = lock.open(first, raw_file::way::read); os != 0)
+            return fail(errc::interrupted, error::nowhere, "a change of this file and of ",
+                        quoted{first.file_name()},
+                        " was interrupted, and that one cannot be opened to finish it")
+                .os(os)
+                .in(file.view());
+        if (status s = lock_for(file, lock); !s) return s;
+        int os = j.file.open(itself, raw_file::way::read);
+        if (is_missing(os)) continue;  // done by somebody else meanwhile
+        if (os != 0)
+            return fail(errc::interrupted, error::nowhere,
+                        "a change of this file was interrupted, and its journal cannot be opened")
+                .os(os)
+                .in(file.view());
+        if (!j.load(os)) {
+            if (os != 0)
+                return fail(errc::interrupted, error::nowhere,
+                            "a change of this file was interrupted, and its journal cannot be read")
+                    .os(os)
+                    .in(file.view());
+            // Never acted on. Who may not remove it may read the file all the same.
+            if (remove_name(itself) == 0) (void)flush_folder(j.folder.c_str());
+            what = recovery::cleared;
+            return {};
+        }
+        error why;
+        job work(j);
+        if (status s = work.run(why); !s) {
+            if (s.code() == errc::interrupted || s.code() == errc::out_of_memory) return s;
+            error e = s.error();
+            return fail(errc::interrupted, error::nowhere,
+                        "a change of this file was interrupted, and finishing it failed: ",
+                        e.detail())
+                .os(e.os_error())
+                .in(e.file());
+        }
+        what = why.code() == errc::none ? recovery::finished : recovery::undone;
+        return {};
+    }
+    return {};
+}
+
+/// What opening a file does first: it must not read a beginning that is half written. A journal
+/// lies beside the file itself, not beside a link to it.
+inline status finish_change(const path& file, bool is_link) noexcept {
+    if (!is_link && !has_journal(file)) return {};
+    path real;
+    recovery what = recovery::nothing;
+    if (int os = real_path(file, real); os != 0)
+        return fail(errc::cannot_open, error::nowhere, "cannot find the file behind this name")
+            .os(os)
+            .in(file.view());
+    return recover_real(real, what);
+}
+
+}  // namespace detail
+
+/// Finishes or undoes a change in place of this file, and of all that were changed with it, that
+/// was interrupted by a crash. Opening a file does this by itself. Costs one question to the system
+/// where nothing is to be done.
+/// Errors: interrupted (neither is possible: what stands in the way; nothing is read from such a
+/// file), in_use (another process is at it), out_of_memory.
+inline result<recovery> recover(detail::path file) noexcept {
+    detail::path real;
+    recovery what = recovery::nothing;
+    if (!file.ok()) return detail::no_memory();
+    if (int os = detail::real_path(file, real); os != 0)
+        return detail::fail(detail::is_missing(os) ? errc::missing_file : errc::cannot_open,
+                            error::nowhere, "cannot find the file")
+            .os(os)
+            .in(file.view());
+    if (status s = detail::recover_real(real, what); !s) return s.error();
+    return what;
+}
+
+AKA_END
+
+#endif  // AKA_JOURNAL_HPP
+
 // ---- aka/mapped_file.hpp -----------------------------------------------------------------------
 // aka: a file's bytes, mapped or read on demand.
 #ifndef AKA_MAPPED_FILE_HPP
@@ -2329,6 +3432,8 @@ AKA_END
 #endif
 
 AKA_BEGIN
+
+class output_file;
 
 /// How a file's data is reached. `map` falls back to `read` where the system will not map
 /// (`mapped()` tells); `read` keeps the file open and reads when asked, for network disks and for
@@ -2352,6 +3457,8 @@ class mapped_file {
     }
     ~mapped_file() { close(); }
 
+    /// A change in place that a crash interrupted (see edit_in_place.hpp) is finished or undone
+    /// first. Errors: missing_file, cannot_open, interrupted, in_use, out_of_memory.
     static result<mapped_file> open(detail::path path, access how = access::map) noexcept;
 
     /// Bytes that the caller keeps alive and unchanged.
@@ -2398,6 +3505,7 @@ class mapped_file {
     static constexpr int most_kept = 256;
 #endif
     struct descriptor;  // this file's, or one opened for the occasion
+    friend class output_file;
 
     void swap(mapped_file& o) noexcept {
         std::swap(path_, o.path_);
@@ -2433,32 +3541,6 @@ class mapped_file {
 
 #if !AKA_WINDOWS
 
-namespace detail {
-
-// 64-bit offsets also where off_t has 32 bits: there the large-file names stand beside.
-#if defined(__USE_LARGEFILE64) && defined(__GLIBC__) && !defined(__LP64__)
-using file_stat = struct ::stat64;
-inline int open_file(const char* p) noexcept {
-    return ::open64(p, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_LARGEFILE);
-}
-inline int stat_file(int fd, file_stat* st) noexcept { return ::fstat64(fd, st); }
-inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept {
-    return ::pread64(fd, p, n, static_cast<off64_t>(at));
-}
-#else
-using file_stat = struct ::stat;
-// O_NONBLOCK: opening a pipe by mistake must not hang; it means nothing to a regular file.
-inline int open_file(const char* p) noexcept {
-    return ::open(p, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-}
-inline int stat_file(int fd, file_stat* st) noexcept { return ::fstat(fd, st); }
-inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept {
-    return static_cast<long>(::pread(fd, p, n, static_cast<off_t>(at)));
-}
-#endif
-
-}  // namespace detail
-
 struct mapped_file::descriptor {
     int fd;
     bool ours;
@@ -2467,7 +3549,7 @@ struct mapped_file::descriptor {
 
     explicit descriptor(const mapped_file& f) noexcept : fd(f.file_), ours(false) {
         if (fd >= 0 || f.path_.view().empty()) return;
-        fd = detail::open_file(f.path_.c_str());
+        fd = detail::open_file(f.path_.c_str(), O_RDONLY | O_NONBLOCK);
         os = errno;
         ours = fd >= 0;
         detail::file_stat st;
@@ -2503,11 +3585,20 @@ inline result<mapped_file> mapped_file::open(detail::path path, access how) noex
     mapped_file f;
     if (!path.ok()) return detail::no_memory();
     f.path_ = std::move(path);
-    do f.file_ = detail::open_file(f.path_.c_str());
-    while (f.file_ < 0 && errno == EINTR);
+    // O_NONBLOCK: opening a pipe by mistake must not hang; it means nothing to a regular file.
+    constexpr int flags = O_RDONLY | O_NONBLOCK;
+    auto open_as = [&f](int how_to) {
+        do f.file_ = detail::open_file(f.path_.c_str(), how_to);
+        while (f.file_ < 0 && errno == EINTR);
+    };
+    open_as(flags | O_NOFOLLOW);
+    const bool link = f.file_ < 0 && detail::is_link(errno);
+    if (link) open_as(flags);
     if (f.file_ < 0)
         return f.fail(errno == ENOENT ? errc::missing_file : errc::cannot_open, errno,
                       errno == ENOENT ? "there is no such file" : "cannot open the file");
+    // The descriptor stays good: a file is changed where it lies.
+    if (status s = detail::finish_change(f.path_, link); !s) return s.error();
     detail::file_stat st;
     if (detail::stat_file(f.file_, &st) != 0)
         return f.fail(errc::cannot_open, errno, "cannot ask for the file's size");
@@ -2677,6 +3768,7 @@ inline result<mapped_file> mapped_file::open(detail::path path, access how) noex
     }
     if (win::GetFileType(f.file_) != win::type_disk)
         return f.fail(errc::cannot_open, 0, "this is not a regular file");
+    if (status s = detail::finish_change(f.path_, false); !s) return s.error();
     long long size = 0;
     if (win::GetFileSizeEx(f.file_, reinterpret_cast<_LARGE_INTEGER*>(&size)) == 0)
         return f.fail(errc::cannot_open, static_cast<int>(win::GetLastError()),
