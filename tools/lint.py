@@ -29,6 +29,7 @@ FLOORS = [
     'tensor_list',
     'numbered_name', 'shard_index',
     ('safetensors', 'gguf'),
+    'metadata_edits', 'write_header', ('write_safetensors', 'write_gguf'),
     'checkpoint',
     'hparam_sources', 'hparam_table', 'hparams',
     'inference', 'infer_words', 'infer_puzzle', 'text_writer', 'infer_layers', 'infer_units',
