@@ -6,6 +6,7 @@
 
 #include "support/expect_gguf.hpp"
 #include "support/files.hpp"
+#include "support/ggml_library.hpp"
 #include "support/writer.hpp"
 
 #include <algorithm>
@@ -20,111 +21,16 @@
 #include <vector>
 
 #if defined(__unix__)
-#include <dlfcn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 namespace fs = std::filesystem;
 
-// The part of ggml.h and gguf.h that is used here.
-extern "C" {
-struct ggml_context;
-struct ggml_tensor;
-struct gguf_context;
-struct gguf_init_params {
-    bool no_alloc;
-    ggml_context** ctx;
-};
-}
-
-// X(return type, name, parameters)
-#define GGML_FUNCTIONS(X)                                                              \
-    X(void, ggml_log_set, (void (*)(int, const char*, void*), void*))                  \
-    X(const char*, ggml_type_name, (int))                                              \
-    X(std::int64_t, ggml_blck_size, (int))                                             \
-    X(std::size_t, ggml_type_size, (int))                                              \
-    X(ggml_tensor*, ggml_get_tensor, (ggml_context*, const char*))                     \
-    X(void*, ggml_get_data, (const ggml_tensor*))                                      \
-    X(std::size_t, ggml_nbytes, (const ggml_tensor*))                                  \
-    X(std::int64_t, ggml_nelements, (const ggml_tensor*))                              \
-    X(void, ggml_free, (ggml_context*))                                                \
-    X(gguf_context*, gguf_init_from_file, (const char*, gguf_init_params))             \
-    X(void, gguf_free, (gguf_context*))                                                \
-    X(std::uint32_t, gguf_get_version, (const gguf_context*))                          \
-    X(std::size_t, gguf_get_alignment, (const gguf_context*))                          \
-    X(std::size_t, gguf_get_data_offset, (const gguf_context*))                        \
-    X(std::int64_t, gguf_get_n_kv, (const gguf_context*))                              \
-    X(std::int64_t, gguf_find_key, (const gguf_context*, const char*))                 \
-    X(const char*, gguf_get_key, (const gguf_context*, std::int64_t))                  \
-    X(int, gguf_get_kv_type, (const gguf_context*, std::int64_t))                      \
-    X(int, gguf_get_arr_type, (const gguf_context*, std::int64_t))                     \
-    X(const void*, gguf_get_val_data, (const gguf_context*, std::int64_t))             \
-    X(bool, gguf_get_val_bool, (const gguf_context*, std::int64_t))                    \
-    X(const char*, gguf_get_val_str, (const gguf_context*, std::int64_t))              \
-    X(std::size_t, gguf_get_arr_n, (const gguf_context*, std::int64_t))                \
-    X(const void*, gguf_get_arr_data, (const gguf_context*, std::int64_t))             \
-    X(const char*, gguf_get_arr_str, (const gguf_context*, std::int64_t, std::size_t)) \
-    X(std::int64_t, gguf_get_n_tensors, (const gguf_context*))                         \
-    X(std::int64_t, gguf_find_tensor, (const gguf_context*, const char*))              \
-    X(const char*, gguf_get_tensor_name, (const gguf_context*, std::int64_t))          \
-    X(int, gguf_get_tensor_type, (const gguf_context*, std::int64_t))                  \
-    X(const std::int64_t*, gguf_get_tensor_ne, (const gguf_context*, std::int64_t))    \
-    X(std::size_t, gguf_get_tensor_size, (const gguf_context*, std::int64_t))          \
-    X(std::size_t, gguf_get_tensor_offset, (const gguf_context*, std::int64_t))
-
 namespace {
 
-std::string last_message;  // what ggml said last
-void remember(int, const char* text, void*) { last_message += text; }
-
-struct ggml_library {
-#define X(result, name, parameters) result(*name) parameters = nullptr;
-    GGML_FUNCTIONS(X)
-#undef X
-    std::string problem;  // why it cannot be used
-
-    ggml_library() {
-        const char* from_env = std::getenv("AKA_GGML_BASE");
-        const std::string path = from_env != nullptr ? from_env
-                                                     : AKA_SOURCE_DIR
-                                     "/build/npm/node_modules/@node-llama-cpp/"
-                                     "linux-x64/bins/linux-x64/libggml-base.so";
-        void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-        if (library == nullptr) {
-            problem = std::string("ggml is not there: ") + dlerror() + " (set AKA_GGML_BASE)";
-            return;
-        }
-#define X(result, name, parameters)                                       \
-    name = reinterpret_cast<result(*) parameters>(dlsym(library, #name)); \
-    if (name == nullptr) problem = path + " has no " #name;
-        GGML_FUNCTIONS(X)
-#undef X
-        if (problem.empty()) ggml_log_set(remember, nullptr);
-    }
-};
-const ggml_library& ggml() {
-    static const ggml_library library;
-    return library;
-}
-#define SKIP_WITHOUT_GGML() \
-    if (!ggml().problem.empty()) SKIP_TEST(ggml().problem)
-
-// A file as ggml holds it.
-struct ggml_file {
-    ggml_context* context = nullptr;
-    gguf_context* file = nullptr;
-
-    ggml_file(const fs::path& path, bool with_data) {
-        last_message.clear();
-        file = ggml().gguf_init_from_file(path.c_str(), {!with_data, &context});
-    }
-    ggml_file(const ggml_file&) = delete;
-    ggml_file& operator=(const ggml_file&) = delete;
-    ~ggml_file() {
-        if (file != nullptr) ggml().gguf_free(file);
-        if (context != nullptr) ggml().ggml_free(context);
-    }
-};
+using test::ggml;
+using test::ggml_file;
+using test::last_message;
 
 // How many types this ggml knows: it says so itself, and must not be asked about others.
 int type_count() {
