@@ -4549,6 +4549,10 @@ struct tensor_plan {
     aka::dtype stored;  // what the boxes copy; where the tensor's own differs, that is pending too
 };
 
+/// What tensor::convert_to is made of. Where the compiler calls it incomplete, include
+/// <aka/convert_tensor.hpp>: converting brings the decoders of all types, which readers do not pay.
+struct include_convert_tensor_hpp;
+
 /// Reads a strip of a file that is not mapped: neighbouring runs in one read where that pays.
 inline status read_strip(const mapped_file& f, const strip& s, std::byte* out) noexcept {
     constexpr std::size_t room = 16384;
@@ -4710,6 +4714,24 @@ class tensor {
         return copy_range(first * size, (first + count) * size, out.data());
     }
 
+    /// Writes the elements as another type, packed in this shape, in this machine's byte order,
+    /// with everything applied that is pending (norm_offset): to F32, F16, BF16, F64, rounded to
+    /// the nearest, ties to even; or the stored type as it is. Defined in convert_tensor.hpp, which
+    /// must be included. Errors: wrong_type (no such target, or an unknown type); wrong_size
+    /// (out.size() is not the target's bytes); bad_block; unsupported (C64 that is not real, or a
+    /// byte order that is not settled); no_data; and those of reading.
+    template <class Header = detail::include_convert_tensor_hpp>
+    status convert_to(aka::dtype to, span<std::byte> out) const noexcept {
+        return Header::convert(*this, to, out);
+    }
+    /// The elements as float32.
+    template <class Header = detail::include_convert_tensor_hpp>
+    status convert_to(span<float> out) const noexcept {
+        return Header::convert(
+            *this, aka::dtype::f32,
+            span<std::byte>(reinterpret_cast<std::byte*>(out.data()), out.size_bytes()));
+    }
+
     /// Brings the tensor's file range into memory; says what cannot be read.
     status prefetch() const noexcept {
         if (!is_packed()) return say(errc::needs_copy, "it is not one range of one file");
@@ -4759,6 +4781,8 @@ class tensor {
     }
 
   private:
+    friend struct detail::include_convert_tensor_hpp;
+
     struct cut {  // of a dimension that had `full` elements, those from `first` are left
         std::uint32_t dim;
         std::uint64_t first, full;
@@ -4797,6 +4821,14 @@ class tensor {
     }
 
     status copy_range(std::uint64_t first, std::uint64_t last, std::byte* out) const noexcept;
+    status gather(std::uint64_t first, std::uint64_t last, std::byte* out) const noexcept;
+    // A file that the tensor is in: one format has one byte order, so any will do.
+    std::uint32_t any_file() const noexcept {
+        return plan_ == nullptr || plan_->boxes.empty() ? file_ : plan_->boxes.front().file;
+    }
+    bool other_byte_order() const noexcept {
+        return any_file() < files_->size() && (*files_)[any_file()].swap;
+    }
     status carry_out(std::uint32_t file, const strip& s, std::byte* out) const noexcept;
     box region() const noexcept;
     void unplan() noexcept;
@@ -4986,12 +5018,17 @@ inline status tensor::copy_range(std::uint64_t first, std::uint64_t last,
                                  std::byte* out) const noexcept {
     if (files_ == nullptr) return no_view();
     if (is_pending()) return is_to_be_converted();
-    std::uint32_t any =
-        plan_ == nullptr || plan_->boxes.empty() ? file_ : plan_->boxes.front().file;
-    bool swap = any < files_->size() && (*files_)[any].swap;
+    bool swap = other_byte_order();
     if (swap && !detail::can_swap(dtype_))
         return say(errc::unsupported, "the byte order of this type is not settled");
+    status done = gather(first, last, out);
+    if (done && swap) detail::swap_in_place(dtype_, out, last - first);
+    return done;
+}
 
+/// Bytes [first, last) of the packed tensor, in the file's byte order.
+inline status tensor::gather(std::uint64_t first, std::uint64_t last,
+                             std::byte* out) const noexcept {
     // A stored tensor is one box; a plan has several; cuts choose parts of either. Destinations
     // count from the start of the tensor, `out` from `first`.
     status done;
@@ -5015,7 +5052,7 @@ inline status tensor::copy_range(std::uint64_t first, std::uint64_t last,
         return true;
     };
     if (first == last) {
-        done = carry_out(any, {}, out);
+        done = carry_out(any_file(), {}, out);
     } else if (cuts_ == 0) {
         copy(first, last, 0);
     } else {
@@ -5036,7 +5073,6 @@ inline status tensor::copy_range(std::uint64_t first, std::uint64_t last,
             });
         }
     }
-    if (done && swap) detail::swap_in_place(dtype_, out, last - first);
     return done;
 }
 
