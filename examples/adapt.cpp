@@ -43,7 +43,9 @@ int main(int argc, char** argv) {
 
     for (const aka::tensor t : *view) {
         const std::string name = cli::escape(t.name());
-        if (t.is_packed())
+        if (t.is_packed() && t.file().empty())
+            std::printf("%-56s made\n", name.c_str());
+        else if (t.is_packed())
             std::printf("%-56s a view of %.*s at byte %llu\n", name.c_str(),
                         static_cast<int>(t.file().size()), t.file().data(),
                         static_cast<unsigned long long>(t.offset()));

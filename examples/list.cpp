@@ -270,7 +270,7 @@ aka::status add_hashes(listing& l) {
             std::uint64_t n = std::min<std::uint64_t>(buffer.size(), t.size_bytes() - done);
             aka::status r;
             if (t.is_packed()) {
-                r = l.file.file(t.file_index())
+                r = l.all.file(t.file_index())
                         .read(t.offset() + done, {buffer.data(), static_cast<std::size_t>(n)});
             } else {
                 n = std::max(n / row, std::uint64_t{1}) * row;
@@ -284,7 +284,7 @@ aka::status add_hashes(listing& l) {
             done += n;
             progress.add(n);
         }
-        l.hashes.push_back(t.norm_offset() != 0 ? "" : h.hex());
+        l.hashes.push_back(t.is_pending() ? "" : h.hex());
     }
     return {};
 }
@@ -310,7 +310,7 @@ void write_tensor(cli::json_writer& json, const listing& l, const cli::sources* 
     json.key("bytes");
     l.names_only ? json.null() : json.number(t.size_bytes());
     json.key("file");
-    const bool one_place = !l.names_only && t.is_packed();
+    const bool one_place = !l.names_only && t.is_packed() && !t.file().empty();
     one_place ? json.string(cli::file_name(t.file())) : json.null();
     json.key("offset");
     one_place ? json.number(t.offset()) : json.null();

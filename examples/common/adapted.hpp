@@ -20,12 +20,15 @@
 
 namespace cli {
 
-// "view", "1 box", "128 boxes"; and what is to be added to every element.
+// "view", "1 box", "128 boxes"; what is to be added to every element, and from which type it is to
+// be converted. "made": of numbers that no file has.
 inline std::string how_made(const aka::tensor& t) {
     const std::uint64_t n = t.boxes().size();
-    std::string out = t.is_packed() ? "view" : std::to_string(n) + (n == 1 ? " box" : " boxes");
+    std::string out = std::to_string(n) + (n == 1 ? " box" : " boxes");
+    if (t.is_packed()) out = t.has_shape() && t.file().empty() ? "made" : "view";
     if (const float offset = t.norm_offset(); offset != 0)
         out += (offset < 0 ? ", less " : ", plus ") + shortest(offset < 0 ? -offset : offset);
+    if (t.stored_dtype() != t.dtype()) out += ", from " + std::string(aka::name(t.stored_dtype()));
     return out;
 }
 
@@ -101,7 +104,8 @@ class sources {
         auto at = std::upper_bound(by_place_.begin(), by_place_.end(),
                                    entry<place>{{file, offset, most}, ~std::uint32_t{0}});
         if (at == by_place_.begin()) return;
-        const std::string_view name = file_[(--at)->tensor].name();
+        if (std::get<0>((--at)->key) != file) return;  // made
+        const std::string_view name = file_[at->tensor].name();
         if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
     }
 

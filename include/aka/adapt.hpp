@@ -8,6 +8,7 @@
 
 #include "adapter.hpp"
 #include "compose.hpp"
+#include "rope_factors.hpp"
 
 AKA_BEGIN
 
@@ -43,6 +44,7 @@ class adapter_builder {
         if (status s = check_shapes(); !s) return s.error();
         if (status s = every_row(); !s) return s.error();
         if (status s = rest(); !s) return s.error();
+        if (status s = tie(); !s) return s.error();
         if (status s = detail::index_tensors(*store_, duplicates::refuse); !s) return s.error();
         adapter a(std::move(store_), std::move(id_));
         a.convention_ = to_;
@@ -76,7 +78,11 @@ class adapter_builder {
         places_.to_rope = want_.rope;
         cut_.part = want_.shard;
         if (status s = cut_.check(id_.sizes(0)); !s) return s;
-        return make_.start(*to_, *store_);
+        bool gguf = false;
+        for (const convention* c = to_; c != nullptr && !roles_; c = c->base())
+            gguf = gguf || c->id() == "gguf";
+        if (!gguf || want_.convention == "roles") want_.types = type_rules::as_stored;
+        return make_.start(*to_, want_.types, *store_);
     }
 
     // --- shapes
@@ -139,7 +145,8 @@ class adapter_builder {
         return left == 0;
     }
     status one_row(const name_row& row, std::int32_t layer) noexcept {
-        if ((row.role_set & have_.roles()) == 0 && !row.roles.empty()) return lacks_row(row, layer);
+        if ((row.role_set & have_.roles()) == 0 && !row.roles.empty())
+            return detail::is_factors(row.roles[0]) ? factors(row) : lacks_row(row, layer);
         bool each = detail::has_hole(row, hole_kind::expert),
              heads = detail::has_hole(row, hole_kind::head);
         std::uint64_t n = 1;
@@ -167,8 +174,8 @@ class adapter_builder {
     status lacks_row(const name_row& row, std::int32_t layer) noexcept {
         bool output = row.holds(role::output);
         if (row.also || (!output && row.optional)) return {};
-        bool tied = output && id_.hparams().tied != aka::hparams::answer::no &&
-                    have_.find(role::token_embd, -1, -1, *find_part("weight")) != have_.none;
+        const bool tied = output && id_.hparams().tied != aka::hparams::answer::no &&
+                          have_.find(role::token_embd, -1, -1, *find_part("weight")) != have_.none;
         // Layers of hybrid models have one kind of attention or feed-forward, not all.
         if (!tied && layer >= 0 && ((row.role_set & have_.roles()) != 0 || has_other_kind(row)))
             return {};
@@ -179,7 +186,36 @@ class adapter_builder {
         auto text = detail::format(row, make_.at(layer, index, row, weight), store_->names);
         ledger_entry e{text ? *text.get_if() : row.pattern,
                        tied ? "the embedding, which is tied to it" : "not in the file"};
+        if (tied && !row.optional && to_->tied() != tied_kind::yes && text) tied_name_ = e.name;
         return (tied ? made_ : missing_).push(e) ? status() : status(detail::no_memory());
+    }
+    // Factors of rotary embeddings are no loss where the hyper-parameters give them.
+    status factors(const name_row& row) noexcept {
+        detail::made_factors f;
+        if (status s = detail::factors_of(row.roles[0], id_.hparams(), id_.sizes(0).rotary, f);
+            !s || !f.wanted)
+            return s;
+        auto text = detail::format(row, make_.at(-1, -1, row, {find_part("weight"), "weight"}),
+                                   store_->names);
+        if (!text) return text.error();
+        if (!(f.known ? made_ : missing_).push({*text.get_if(), f.why})) return detail::no_memory();
+        return f.known ? make_.make(row, f.values.data(), f.values.size()) : status();
+    }
+    // A tied output is found by its name, though it is listed once, as the embedding.
+    status tie() noexcept {
+        const part_info& weight = *find_part("weight");
+        std::uint32_t i =
+            by_role_.find(detail::coordinate_map::key(role::token_embd, -1, -1, weight));
+        if (tied_name_.empty() || i == detail::coordinate_map::none) return {};
+        detail::tensor_record r = store_->tensors[i];
+        r.name = tied_name_.data();
+        r.name_size = static_cast<std::uint32_t>(tied_name_.size());
+        r.hash = detail::hash_name(tied_name_);
+        auto position = static_cast<std::uint32_t>(store_->tensors.size());
+        if (!store_->tensors.push(r) || !store_->plans.push(store_->plans[i]))
+            return detail::no_memory();
+        by_role_.insert(detail::coordinate_map::key(role::output, -1, -1, weight), position);
+        return store_->hidden = 1, status();
     }
     // Dense rows of a mixture of experts, and the other way round.
     bool has_other_kind(const name_row& row) const noexcept {
@@ -196,7 +232,9 @@ class adapter_builder {
             if (b.row != nullptr)
                 why = b.row->drop    ? "holds no weights"
                       : b.row->other ? "belongs to something else than the language model"
-                                     : "the target has no name for it";
+                      : b.row->is_tensor() && detail::is_factors(b.row->roles[0])
+                          ? "no tensor there: rope_scaling in the config says it"
+                          : "the target has no name for it";
             if (!unbound_.push({source_[i].name(), why})) return detail::no_memory();
         }
         return {};
@@ -214,6 +252,7 @@ class adapter_builder {
     detail::composer make_{source_, id_, have_, places_, cut_, want_};
     detail::coordinate_map by_role_;
     detail::growing<ledger_entry> missing_, unbound_, made_;
+    std::string_view tied_name_;
     bool roles_ = false;
 };
 

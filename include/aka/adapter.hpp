@@ -39,7 +39,11 @@ class adapter : public tensor_list {
     span<const ledger_entry> missing() const noexcept AKA_LIFETIMEBOUND { return view(missing_); }
     /// What the file has and the target does not name.
     span<const ledger_entry> unbound() const noexcept AKA_LIFETIMEBOUND { return view(unbound_); }
-    /// What the file lacks and follows from something else: a tied output.
+    /// What the file lacks and follows from something else. A tied output: where the target's
+    /// readers ask for one, `find` and `get` give the embedding under its name, but it is not
+    /// listed a second time; else (GGUF, Gemma) they know to take the embedding. Factors of rotary
+    /// embeddings (rope_freqs, rope_factors_long and _short of GGUF) are tensors like any other,
+    /// F32, computed once; their bytes are in the adapter's memory, their `file()` is empty.
     span<const ledger_entry> made() const noexcept AKA_LIFETIMEBOUND { return view(made_); }
 
     /// By coordinate: the tensor of the target that is this role alone. False in a condition where

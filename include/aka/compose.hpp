@@ -27,8 +27,9 @@ class composer {
 
     /// `to` is what the target's convention came down to, `into` the adapter's store, which has its
     /// source already.
-    status start(const convention& to, store& into) noexcept {
+    status start(const convention& to, type_rules types, store& into) noexcept {
         to_ = &to;
+        types_ = types;
         store_ = &into;
         std::size_t guess = source_.size() + 16;
         bool room = store_->tensors.reserve(guess) && store_->plans.reserve(guess);
@@ -66,6 +67,28 @@ class composer {
         made = true;
         return compose(row, layer, index, part, any);
     }
+    /// A tensor of numbers that no file has. They stay in the adapter's store, as one more file
+    /// behind the source's.
+    status make(const name_row& row, const float* values, std::size_t n) noexcept {
+        tensor_record r{};
+        r.type = static_cast<std::uint32_t>(dtype::f32);
+        r.rank = 1;
+        r.dims[0] = n;
+        r.bytes = n * sizeof(float);
+        void* kept = store_->names.allocate(n * sizeof(float), 32);
+        if (kept == nullptr) return no_memory();
+        std::memcpy(kept, values, n * sizeof(float));
+        file_list& files = store_->files;
+        if (files.size() == 0 && !files.extend(store_->source->data(), most_made))
+            return no_memory();
+        r.file = files.size();
+        file_entry& f = files.add();
+        f.file = mapped_file::memory({static_cast<const std::byte*>(kept), n * sizeof(float)});
+        f.data_end = r.bytes;
+        return add(row, -1, -1, {find_part("weight"), "weight"}, r, nullptr, 0);
+    }
+    static constexpr std::size_t most_made = 4;
+
     coordinate at(std::int32_t layer, std::int32_t index, const name_row& row,
                   const seen_part& part) const noexcept {
         coordinate c;
@@ -302,19 +325,6 @@ class composer {
 
     // --- the result
 
-    status add(const name_row& row, std::int32_t layer, std::int32_t index, const seen_part& part,
-               tensor_record& r, const tensor_plan* plan) noexcept {
-        auto text = format(row, at(layer, index, row, part), store_->names);
-        if (!text) return text.error();
-        r.name = text.get_if()->data();
-        r.name_size = static_cast<std::uint32_t>(text.get_if()->size());
-        r.hash = hash_name(*text.get_if());
-        auto position = static_cast<std::uint32_t>(store_->tensors.size());
-        if (!store_->tensors.push(r) || !store_->plans.push(plan)) return no_memory();
-        if (row.roles.size() == 1)
-            entries_.push({coordinate_map::key(row.roles[0], layer, index, *part.info), position});
-        return {};
-    }
     float pending(const name_row& row, const seen_part& part) const noexcept {
         if (part.info->kind != part_kind::weight) return 0;
         role r = row.roles[0];
@@ -325,18 +335,53 @@ class composer {
                 std::uint32_t from) noexcept {
         have_.use(from);
         tensor_record r = store_->source->tensors[from];
-        const tensor_plan* plan = nullptr;
-        if (float add_to = pending(row, part); add_to != 0) {
-            box b;
-            b.file = r.file;
-            b.src = r.offset;
-            b.run = r.bytes;
-            if (status s = keep_plan(&b, 1, add_to, r.dtype(), plan); !s) return s;
-        }
         r.at = from;
-        return add(row, layer, index, part, r, plan);
+        return add(row, layer, index, part, r, nullptr, 0);
     }
-    status keep_plan(const box* boxes, std::uint32_t n, float offset, dtype stored,
+    // The tensor is made: what is pending is the convention's to say. Without boxes it is the range
+    // that the record names.
+    status add(const name_row& row, std::int32_t layer, std::int32_t index, const seen_part& part,
+               tensor_record r, const box* boxes, std::uint32_t n) noexcept {
+        auto text = format(row, at(layer, index, row, part), store_->names);
+        if (!text) return text.error();
+        const float offset = pending(row, part);
+        const aka::dtype stored = r.dtype();
+        const std::uint64_t stored_bytes = r.bytes;
+        if (types_ == type_rules::convention && wants_f32(*text.get_if(), row, part, r)) {
+            if (!bytes_of(dtype::f32, r.shape().elements(), r.bytes)) return too_large(row);
+            r.type = static_cast<std::uint32_t>(dtype::f32);
+        }
+        const tensor_plan* plan = nullptr;
+        if (offset != 0 || stored != r.dtype() || n > 1 || (n == 1 && boxes[0].depth != 0)) {
+            box whole;
+            if (n == 0) {
+                whole.file = r.file;
+                whole.src = r.offset;
+                whole.run = stored_bytes;
+                boxes = &whole, n = 1;
+            }
+            if (status s = keep_plan(boxes, n, offset, stored, plan); !s) return s;
+        } else if (n == 1) {
+            r.offset = boxes[0].src;
+        }
+        r.name = text.get_if()->data();
+        r.name_size = static_cast<std::uint32_t>(text.get_if()->size());
+        r.hash = hash_name(*text.get_if());
+        auto position = static_cast<std::uint32_t>(store_->tensors.size());
+        if (!store_->tensors.push(r) || !store_->plans.push(plan)) return no_memory();
+        if (row.roles.size() == 1)
+            entries_.push({coordinate_map::key(row.roles[0], layer, index, *part.info), position});
+        return {};
+    }
+    static bool wants_f32(std::string_view name, const name_row& row, const seen_part& part,
+                          const tensor_record& r) noexcept {
+        return (part.info->kind == part_kind::weight || part.info->kind == part_kind::bias) &&
+               is_plain_float(r.dtype()) && gguf_wants_f32(name, row.roles[0], r);
+    }
+    AKA_COLD status too_large(const name_row& row) const noexcept {
+        return fail(errc::size_overflow, error::nowhere, "'", row.pattern, "': too large");
+    }
+    status keep_plan(const box* boxes, std::uint32_t n, float offset, aka::dtype stored,
                      const tensor_plan*& out) noexcept {
         void* kept =
             store_->names.allocate(box_list::packed_size(boxes, n), alignof(std::uint64_t));
@@ -362,10 +407,7 @@ class composer {
             --r.rank;
         }
         if (unit != 1 && r.rank < placement::most_dims) r.dims[r.rank++] = unit;
-        if (!bytes_of(like.dtype(), n, r.bytes))
-            return fail(errc::size_overflow, error::nowhere, "'", row.pattern, "': too large");
-        const tensor_plan* plan = nullptr;
-        float offset = pending(row, part);
+        if (!bytes_of(like.dtype(), n, r.bytes)) return too_large(row);
         std::uint64_t covered = 0;
         for (const box& b : pieces_) {
             box_extent e;
@@ -378,15 +420,10 @@ class composer {
             return fail(errc::bad_layout, error::nowhere, "'", row.pattern, "' of layer ", layer,
                         ": ", covered, " of its ", r.bytes, " bytes are known");
         r.file = pieces_[0].file;
-        if (pieces_.size() == 1 && pieces_[0].depth == 0 && offset == 0) {
-            r.offset = pieces_[0].src;
-        } else if (status s = keep_plan(pieces_.data(), static_cast<std::uint32_t>(pieces_.size()),
-                                        offset, like.dtype(), plan);
-                   !s) {
-            return s;
-        }
-        return add(row, layer, index, part, r, plan);
+        return add(row, layer, index, part, r, pieces_.data(),
+                   static_cast<std::uint32_t>(pieces_.size()));
     }
+
     struct entry {
         std::uint64_t key;
         std::uint32_t position;
@@ -405,6 +442,7 @@ class composer {
     const shard_cut& cut_;
     const target& want_;
     const convention* to_ = nullptr;
+    type_rules types_ = type_rules::as_stored;
     store* store_ = nullptr;
     growing<box> pieces_;
     copied last_;

@@ -70,6 +70,13 @@ struct hparams {
     double rope_mscale_all_dim = nan();
     std::uint64_t rope_original_ctx = 0;
     std::uint64_t n_long_factors = 0, n_short_factors = 0;
+    /// LongRoPE's lists; empty where an entry is no number.
+    span<const float> long_factors() const noexcept AKA_LIFETIMEBOUND {
+        return {factors_[0].data(), factors_[0].size()};
+    }
+    span<const float> short_factors() const noexcept AKA_LIFETIMEBOUND {
+        return {factors_[1].data(), factors_[1].size()};
+    }
     row_order rope_rows = row_order::unsaid;  ///< only where the file says it itself
     answer alibi = answer::unsaid;
 
@@ -156,6 +163,7 @@ struct hparams {
     static constexpr unsigned rows = 51;
     std::string_view keys_[rows];  // static text
     detail::growing<std::uint64_t> layers_[3];
+    detail::growing<float> factors_[2];  // long, short
     detail::arena text_;
 };
 

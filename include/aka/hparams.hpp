@@ -298,10 +298,12 @@ class hparams_reader {
         for (auto o : {"rope_scaling", "rope_parameters"}) {
             fixed_text<64> key;
             key << o << ".long_factor";
-            if (find(key.view(), kind::list, v)) h_.n_long_factors = v.count;
+            if (find(key.view(), kind::list, v))
+                if (status s = factors(v, h_.n_long_factors, h_.factors_[0]); !s) return s;
             fixed_text<64> other;
             other << o << ".short_factor";
-            if (find(other.view(), kind::list, v)) h_.n_short_factors = v.count;
+            if (find(other.view(), kind::list, v))
+                if (status s = factors(v, h_.n_short_factors, h_.factors_[1]); !s) return s;
         }
 
         if (h_.source == hparams_source::params_json)
@@ -316,6 +318,17 @@ class hparams_reader {
             h_.alibi = answer::yes;
         if (truth("use_sliding_window") == answer::no) h_.sliding_window = 0;
         return {};
+    }
+    status factors(const said_value& list, std::uint64_t& n, growing<float>& to) noexcept {
+        n = list.count;
+        to.clear();
+        bool room = true;
+        bool numbers = source_.each(list, [&](const said_value& v) {
+            if (!v.is(kind::number)) return false;
+            return room = to.push(static_cast<float>(v.real)), room;
+        });
+        if (!numbers) to.clear();
+        return room ? status() : status(no_memory());
     }
     // The numbers are in Meta's code. The factor is 8 there and 32 for Llama 3.2, so it stays
     // unsaid.

@@ -125,7 +125,8 @@ struct store {
     growing<note> notes;
     growing<std::byte> index_text;  // a shard index, whose names and keys are viewed
     std::string_view folder;
-    store* source = nullptr;  // of an adapter: whose files and keys these are; counted
+    std::uint32_t hidden = 0;  // tensors at the end that are found by name and not listed
+    store* source = nullptr;   // of an adapter: whose files and keys these are; counted
     std::uint32_t references = 1;
 
     store() noexcept = default;

@@ -16,6 +16,11 @@ struct shard {
     std::uint32_t rank = 0, world = 1;
 };
 
+/// Which element types the tensors of a target have. `convention`: the convention's own rule,
+/// where it has one; GGUF's is that of llama.cpp's converter, for which norms, vectors, biases and
+/// routers are F32. What is stored otherwise has a conversion pending (see tensor::is_pending).
+enum class type_rules : std::uint8_t { convention, as_stored };
+
 /// What to see a checkpoint as.
 struct target {
     /// A convention's id or alias; "hf": the family's Hugging Face spelling, as its models are on
@@ -24,6 +29,8 @@ struct target {
     std::string_view convention = "hf";
     rope_order rope = rope_order::unknown;  ///< unknown: the convention's own
     aka::shard shard;
+    /// In `resolved()`: as_stored also where the convention has no rule, and for "roles".
+    type_rules types = type_rules::convention;
 };
 
 namespace detail {
@@ -124,6 +131,25 @@ struct target_choice {
                     name(lacking), ", which this ", id.convention()->id(), " checkpoint has");
     }
 };
+
+/// Whether a tensor of GGUF is F32 whatever the file it comes from holds: norms, vectors, routers,
+/// convolutions, and whatever is no weight. As in llama.cpp's converter.
+inline bool gguf_wants_f32(std::string_view name, role r, const tensor_record& t) noexcept {
+    constexpr std::string_view norm = "_norm.weight", weight = ".weight";
+    auto ends = [&](std::string_view s) {
+        return name.size() >= s.size() && name.substr(name.size() - s.size()) == s;
+    };
+    if (r == role::ffn_gate_inp || r == role::ssm_conv1d || !ends(weight) || ends(norm))
+        return true;
+    std::uint32_t wide = 0;  // dimensions of one element do not count
+    const shape s = t.shape();
+    for (std::uint64_t n : s) wide += n != 1;
+    return wide <= 1;
+}
+/// Types that a conversion to F32 can be pending for: plain numbers, not blocks, not scales.
+inline bool is_plain_float(dtype t) noexcept {
+    return t == dtype::f16 || t == dtype::bf16 || t == dtype::f64;
+}
 
 /// How the axes of a rank are cut: heads by kv head, or, where there are fewer kv heads than ranks,
 /// by query heads within one; feed-forward widths evenly.

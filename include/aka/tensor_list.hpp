@@ -13,7 +13,9 @@ AKA_BEGIN
 /// calls are thread-safe; moving or dropping a handle invalidates nothing that another one holds.
 class tensor_list {
   public:
-    std::size_t size() const noexcept { return store_ ? store_->tensors.size() : 0; }
+    std::size_t size() const noexcept {
+        return store_ ? store_->tensors.size() - store_->hidden : 0;
+    }
     bool empty() const noexcept { return size() == 0; }
     tensor operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND { return at(*store_, i); }
 

@@ -4437,7 +4437,8 @@ struct store {
     growing<note> notes;
     growing<std::byte> index_text;  // a shard index, whose names and keys are viewed
     std::string_view folder;
-    store* source = nullptr;  // of an adapter: whose files and keys these are; counted
+    std::uint32_t hidden = 0;  // tensors at the end that are found by name and not listed
+    store* source = nullptr;   // of an adapter: whose files and keys these are; counted
     std::uint32_t references = 1;
 
     store() noexcept = default;
@@ -5094,7 +5095,9 @@ AKA_BEGIN
 /// calls are thread-safe; moving or dropping a handle invalidates nothing that another one holds.
 class tensor_list {
   public:
-    std::size_t size() const noexcept { return store_ ? store_->tensors.size() : 0; }
+    std::size_t size() const noexcept {
+        return store_ ? store_->tensors.size() - store_->hidden : 0;
+    }
     bool empty() const noexcept { return size() == 0; }
     tensor operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND { return at(*store_, i); }
 
@@ -8141,6 +8144,13 @@ struct hparams {
     double rope_mscale_all_dim = nan();
     std::uint64_t rope_original_ctx = 0;
     std::uint64_t n_long_factors = 0, n_short_factors = 0;
+    /// LongRoPE's lists; empty where an entry is no number.
+    span<const float> long_factors() const noexcept AKA_LIFETIMEBOUND {
+        return {factors_[0].data(), factors_[0].size()};
+    }
+    span<const float> short_factors() const noexcept AKA_LIFETIMEBOUND {
+        return {factors_[1].data(), factors_[1].size()};
+    }
     row_order rope_rows = row_order::unsaid;  ///< only where the file says it itself
     answer alibi = answer::unsaid;
 
@@ -8227,6 +8237,7 @@ struct hparams {
     static constexpr unsigned rows = 51;
     std::string_view keys_[rows];  // static text
     detail::growing<std::uint64_t> layers_[3];
+    detail::growing<float> factors_[2];  // long, short
     detail::arena text_;
 };
 
@@ -8725,10 +8736,12 @@ class hparams_reader {
         for (auto o : {"rope_scaling", "rope_parameters"}) {
             fixed_text<64> key;
             key << o << ".long_factor";
-            if (find(key.view(), kind::list, v)) h_.n_long_factors = v.count;
+            if (find(key.view(), kind::list, v))
+                if (status s = factors(v, h_.n_long_factors, h_.factors_[0]); !s) return s;
             fixed_text<64> other;
             other << o << ".short_factor";
-            if (find(other.view(), kind::list, v)) h_.n_short_factors = v.count;
+            if (find(other.view(), kind::list, v))
+                if (status s = factors(v, h_.n_short_factors, h_.factors_[1]); !s) return s;
         }
 
         if (h_.source == hparams_source::params_json)
@@ -8743,6 +8756,17 @@ class hparams_reader {
             h_.alibi = answer::yes;
         if (truth("use_sliding_window") == answer::no) h_.sliding_window = 0;
         return {};
+    }
+    status factors(const said_value& list, std::uint64_t& n, growing<float>& to) noexcept {
+        n = list.count;
+        to.clear();
+        bool room = true;
+        bool numbers = source_.each(list, [&](const said_value& v) {
+            if (!v.is(kind::number)) return false;
+            return room = to.push(static_cast<float>(v.real)), room;
+        });
+        if (!numbers) to.clear();
+        return room ? status() : status(no_memory());
     }
     // The numbers are in Meta's code. The factor is 8 there and 32 for Llama 3.2, so it stays
     // unsaid.
@@ -12828,6 +12852,11 @@ struct shard {
     std::uint32_t rank = 0, world = 1;
 };
 
+/// Which element types the tensors of a target have. `convention`: the convention's own rule,
+/// where it has one; GGUF's is that of llama.cpp's converter, for which norms, vectors, biases and
+/// routers are F32. What is stored otherwise has a conversion pending (see tensor::is_pending).
+enum class type_rules : std::uint8_t { convention, as_stored };
+
 /// What to see a checkpoint as.
 struct target {
     /// A convention's id or alias; "hf": the family's Hugging Face spelling, as its models are on
@@ -12836,6 +12865,8 @@ struct target {
     std::string_view convention = "hf";
     rope_order rope = rope_order::unknown;  ///< unknown: the convention's own
     aka::shard shard;
+    /// In `resolved()`: as_stored also where the convention has no rule, and for "roles".
+    type_rules types = type_rules::convention;
 };
 
 namespace detail {
@@ -12937,6 +12968,25 @@ struct target_choice {
     }
 };
 
+/// Whether a tensor of GGUF is F32 whatever the file it comes from holds: norms, vectors, routers,
+/// convolutions, and whatever is no weight. As in llama.cpp's converter.
+inline bool gguf_wants_f32(std::string_view name, role r, const tensor_record& t) noexcept {
+    constexpr std::string_view norm = "_norm.weight", weight = ".weight";
+    auto ends = [&](std::string_view s) {
+        return name.size() >= s.size() && name.substr(name.size() - s.size()) == s;
+    };
+    if (r == role::ffn_gate_inp || r == role::ssm_conv1d || !ends(weight) || ends(norm))
+        return true;
+    std::uint32_t wide = 0;  // dimensions of one element do not count
+    const shape s = t.shape();
+    for (std::uint64_t n : s) wide += n != 1;
+    return wide <= 1;
+}
+/// Types that a conversion to F32 can be pending for: plain numbers, not blocks, not scales.
+inline bool is_plain_float(dtype t) noexcept {
+    return t == dtype::f16 || t == dtype::bf16 || t == dtype::f64;
+}
+
 /// How the axes of a rank are cut: heads by kv head, or, where there are fewer kv heads than ranks,
 /// by query heads within one; feed-forward widths evenly.
 struct shard_cut {
@@ -13027,7 +13077,11 @@ class adapter : public tensor_list {
     span<const ledger_entry> missing() const noexcept AKA_LIFETIMEBOUND { return view(missing_); }
     /// What the file has and the target does not name.
     span<const ledger_entry> unbound() const noexcept AKA_LIFETIMEBOUND { return view(unbound_); }
-    /// What the file lacks and follows from something else: a tied output.
+    /// What the file lacks and follows from something else. A tied output: where the target's
+    /// readers ask for one, `find` and `get` give the embedding under its name, but it is not
+    /// listed a second time; else (GGUF, Gemma) they know to take the embedding. Factors of rotary
+    /// embeddings (rope_freqs, rope_factors_long and _short of GGUF) are tensors like any other,
+    /// F32, computed once; their bytes are in the adapter's memory, their `file()` is empty.
     span<const ledger_entry> made() const noexcept AKA_LIFETIMEBOUND { return view(made_); }
 
     /// By coordinate: the tensor of the target that is this role alone. False in a condition where
@@ -13352,8 +13406,9 @@ class composer {
 
     /// `to` is what the target's convention came down to, `into` the adapter's store, which has its
     /// source already.
-    status start(const convention& to, store& into) noexcept {
+    status start(const convention& to, type_rules types, store& into) noexcept {
         to_ = &to;
+        types_ = types;
         store_ = &into;
         std::size_t guess = source_.size() + 16;
         bool room = store_->tensors.reserve(guess) && store_->plans.reserve(guess);
@@ -13391,6 +13446,28 @@ class composer {
         made = true;
         return compose(row, layer, index, part, any);
     }
+    /// A tensor of numbers that no file has. They stay in the adapter's store, as one more file
+    /// behind the source's.
+    status make(const name_row& row, const float* values, std::size_t n) noexcept {
+        tensor_record r{};
+        r.type = static_cast<std::uint32_t>(dtype::f32);
+        r.rank = 1;
+        r.dims[0] = n;
+        r.bytes = n * sizeof(float);
+        void* kept = store_->names.allocate(n * sizeof(float), 32);
+        if (kept == nullptr) return no_memory();
+        std::memcpy(kept, values, n * sizeof(float));
+        file_list& files = store_->files;
+        if (files.size() == 0 && !files.extend(store_->source->data(), most_made))
+            return no_memory();
+        r.file = files.size();
+        file_entry& f = files.add();
+        f.file = mapped_file::memory({static_cast<const std::byte*>(kept), n * sizeof(float)});
+        f.data_end = r.bytes;
+        return add(row, -1, -1, {find_part("weight"), "weight"}, r, nullptr, 0);
+    }
+    static constexpr std::size_t most_made = 4;
+
     coordinate at(std::int32_t layer, std::int32_t index, const name_row& row,
                   const seen_part& part) const noexcept {
         coordinate c;
@@ -13627,19 +13704,6 @@ class composer {
 
     // --- the result
 
-    status add(const name_row& row, std::int32_t layer, std::int32_t index, const seen_part& part,
-               tensor_record& r, const tensor_plan* plan) noexcept {
-        auto text = format(row, at(layer, index, row, part), store_->names);
-        if (!text) return text.error();
-        r.name = text.get_if()->data();
-        r.name_size = static_cast<std::uint32_t>(text.get_if()->size());
-        r.hash = hash_name(*text.get_if());
-        auto position = static_cast<std::uint32_t>(store_->tensors.size());
-        if (!store_->tensors.push(r) || !store_->plans.push(plan)) return no_memory();
-        if (row.roles.size() == 1)
-            entries_.push({coordinate_map::key(row.roles[0], layer, index, *part.info), position});
-        return {};
-    }
     float pending(const name_row& row, const seen_part& part) const noexcept {
         if (part.info->kind != part_kind::weight) return 0;
         role r = row.roles[0];
@@ -13650,18 +13714,53 @@ class composer {
                 std::uint32_t from) noexcept {
         have_.use(from);
         tensor_record r = store_->source->tensors[from];
-        const tensor_plan* plan = nullptr;
-        if (float add_to = pending(row, part); add_to != 0) {
-            box b;
-            b.file = r.file;
-            b.src = r.offset;
-            b.run = r.bytes;
-            if (status s = keep_plan(&b, 1, add_to, r.dtype(), plan); !s) return s;
-        }
         r.at = from;
-        return add(row, layer, index, part, r, plan);
+        return add(row, layer, index, part, r, nullptr, 0);
     }
-    status keep_plan(const box* boxes, std::uint32_t n, float offset, dtype stored,
+    // The tensor is made: what is pending is the convention's to say. Without boxes it is the range
+    // that the record names.
+    status add(const name_row& row, std::int32_t layer, std::int32_t index, const seen_part& part,
+               tensor_record r, const box* boxes, std::uint32_t n) noexcept {
+        auto text = format(row, at(layer, index, row, part), store_->names);
+        if (!text) return text.error();
+        const float offset = pending(row, part);
+        const aka::dtype stored = r.dtype();
+        const std::uint64_t stored_bytes = r.bytes;
+        if (types_ == type_rules::convention && wants_f32(*text.get_if(), row, part, r)) {
+            if (!bytes_of(dtype::f32, r.shape().elements(), r.bytes)) return too_large(row);
+            r.type = static_cast<std::uint32_t>(dtype::f32);
+        }
+        const tensor_plan* plan = nullptr;
+        if (offset != 0 || stored != r.dtype() || n > 1 || (n == 1 && boxes[0].depth != 0)) {
+            box whole;
+            if (n == 0) {
+                whole.file = r.file;
+                whole.src = r.offset;
+                whole.run = stored_bytes;
+                boxes = &whole, n = 1;
+            }
+            if (status s = keep_plan(boxes, n, offset, stored, plan); !s) return s;
+        } else if (n == 1) {
+            r.offset = boxes[0].src;
+        }
+        r.name = text.get_if()->data();
+        r.name_size = static_cast<std::uint32_t>(text.get_if()->size());
+        r.hash = hash_name(*text.get_if());
+        auto position = static_cast<std::uint32_t>(store_->tensors.size());
+        if (!store_->tensors.push(r) || !store_->plans.push(plan)) return no_memory();
+        if (row.roles.size() == 1)
+            entries_.push({coordinate_map::key(row.roles[0], layer, index, *part.info), position});
+        return {};
+    }
+    static bool wants_f32(std::string_view name, const name_row& row, const seen_part& part,
+                          const tensor_record& r) noexcept {
+        return (part.info->kind == part_kind::weight || part.info->kind == part_kind::bias) &&
+               is_plain_float(r.dtype()) && gguf_wants_f32(name, row.roles[0], r);
+    }
+    AKA_COLD status too_large(const name_row& row) const noexcept {
+        return fail(errc::size_overflow, error::nowhere, "'", row.pattern, "': too large");
+    }
+    status keep_plan(const box* boxes, std::uint32_t n, float offset, aka::dtype stored,
                      const tensor_plan*& out) noexcept {
         void* kept =
             store_->names.allocate(box_list::packed_size(boxes, n), alignof(std::uint64_t));
@@ -13687,10 +13786,7 @@ class composer {
             --r.rank;
         }
         if (unit != 1 && r.rank < placement::most_dims) r.dims[r.rank++] = unit;
-        if (!bytes_of(like.dtype(), n, r.bytes))
-            return fail(errc::size_overflow, error::nowhere, "'", row.pattern, "': too large");
-        const tensor_plan* plan = nullptr;
-        float offset = pending(row, part);
+        if (!bytes_of(like.dtype(), n, r.bytes)) return too_large(row);
         std::uint64_t covered = 0;
         for (const box& b : pieces_) {
             box_extent e;
@@ -13703,15 +13799,10 @@ class composer {
             return fail(errc::bad_layout, error::nowhere, "'", row.pattern, "' of layer ", layer,
                         ": ", covered, " of its ", r.bytes, " bytes are known");
         r.file = pieces_[0].file;
-        if (pieces_.size() == 1 && pieces_[0].depth == 0 && offset == 0) {
-            r.offset = pieces_[0].src;
-        } else if (status s = keep_plan(pieces_.data(), static_cast<std::uint32_t>(pieces_.size()),
-                                        offset, like.dtype(), plan);
-                   !s) {
-            return s;
-        }
-        return add(row, layer, index, part, r, plan);
+        return add(row, layer, index, part, r, pieces_.data(),
+                   static_cast<std::uint32_t>(pieces_.size()));
     }
+
     struct entry {
         std::uint64_t key;
         std::uint32_t position;
@@ -13730,6 +13821,7 @@ class composer {
     const shard_cut& cut_;
     const target& want_;
     const convention* to_ = nullptr;
+    type_rules types_ = type_rules::as_stored;
     store* store_ = nullptr;
     growing<box> pieces_;
     copied last_;
@@ -13740,6 +13832,111 @@ class composer {
 AKA_END
 
 #endif  // AKA_COMPOSE_HPP
+
+// ---- aka/rope_factors.hpp ----------------------------------------------------------------------
+// aka: the factors of rotary embeddings that some conventions keep as tensors and others compute
+// from the hyper-parameters.
+#ifndef AKA_ROPE_FACTORS_HPP
+#define AKA_ROPE_FACTORS_HPP
+
+#include <cstdint>
+
+AKA_BEGIN
+namespace detail {
+
+inline double whole_power(double v, std::uint64_t n) noexcept {
+    double r = 1;
+    for (; n != 0; n /= 2, v *= v)
+        if (n % 2 != 0) r *= v;
+    return r;
+}
+/// The n-th root of v >= 1, to the last bits of a double (<cmath> is a large include).
+inline double nth_root(double v, std::uint64_t n) noexcept {
+    double r = 1;
+    while (whole_power(r, n) < v) r *= 2;
+    // From above, Newton's steps only go down.
+    for (double last = 2 * r; r < last;) {
+        last = r;
+        r -= (r - v / whole_power(r, n - 1)) / static_cast<double>(n);
+    }
+    return r;
+}
+
+/// What a tensor of factors holds, and why it can be made or not.
+struct made_factors {
+    const char* why = nullptr;
+    bool wanted = false;  // the hyper-parameters ask for this tensor
+    bool known = false;   // and `values` has it
+    growing<float> values;
+};
+
+/// By how much each wave of Llama 3.1's scaling is longer: 1 for waves that fit into the first
+/// context `high` times and more, `factor` for those that do not fit `low` times, and a blend of
+/// the two frequencies between. What a config leaves out is 1, 4 and 8192, as in llama.cpp's
+/// converter; the factor has to be said.
+inline status llama3_factors(const hparams& h, std::uint64_t rotary, made_factors& out) noexcept {
+    constexpr double two_pi = 6.283185307179586;
+    auto said = [](double v, double otherwise) { return v == v ? v : otherwise; };
+    const double factor = h.rope_factor, low = said(h.rope_low_freq_factor, 1),
+                 high = said(h.rope_high_freq_factor, 4), base = said(h.rope_freq_base, 10000);
+    const double context =
+        h.rope_original_ctx == 0 ? 8192 : static_cast<double>(h.rope_original_ctx);
+    out.wanted = true;
+    out.why = "the factor of its scaling is not said";
+    if (!(factor > 0)) return {};
+    out.why = "its scaling makes no sense";
+    if (!(low > 0) || !(high > low) || !(base >= 1) || base - base != 0) return {};
+    out.why = "the rotary width is not known";
+    if (rotary < 2 || rotary > 1u << 20) return {};
+    const std::uint64_t n = rotary / 2;
+    const double step = nth_root(base, n);
+    if (!out.values.reserve(static_cast<std::size_t>(n))) return no_memory();
+    double wave = two_pi;
+    for (std::uint64_t i = 0; i < n; ++i, wave *= step) {
+        const double fits = context / wave;
+        const double smooth = (fits - low) / (high - low);
+        const double f = fits > high  ? 1
+                         : fits < low ? factor
+                                      : 1 / ((1 - smooth) / factor + smooth);
+        out.values.push(static_cast<float>(f));
+    }
+    out.why = "computed from the scaling in the hyper-parameters (llama3)";
+    return out.known = true, status();
+}
+
+/// LongRoPE's lists stand in the config; there is one number a pair.
+inline status longrope_factors(span<const float> said, std::uint64_t rotary,
+                               made_factors& out) noexcept {
+    out.wanted = true;
+    out.why = said.empty() ? "the hyper-parameters have no list of factors"
+                           : "the list of factors in the hyper-parameters has another length";
+    if (said.empty() || said.size() != rotary / 2) return {};
+    if (!out.values.append(said.data(), said.size())) return no_memory();
+    out.why = "the list of factors in the hyper-parameters (longrope)";
+    return out.known = true, status();
+}
+
+/// `rotary`: rows of a head that turn. Errors: out_of_memory.
+inline status factors_of(role r, const hparams& h, std::uint64_t rotary,
+                         made_factors& out) noexcept {
+    if (r == role::rope_freqs && h.rope_scaling == hparams::scaling::llama3)
+        return llama3_factors(h, rotary, out);
+    if (h.rope_scaling != hparams::scaling::longrope) return {};
+    // GGUF's own keys have no lists: there they are tensors, or nothing.
+    if (h.source == hparams_source::gguf) return {};
+    if (r == role::rope_factors_long) return longrope_factors(h.long_factors(), rotary, out);
+    if (r == role::rope_factors_short) return longrope_factors(h.short_factors(), rotary, out);
+    return {};
+}
+
+inline bool is_factors(role r) noexcept {
+    return r == role::rope_freqs || r == role::rope_factors_long || r == role::rope_factors_short;
+}
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_ROPE_FACTORS_HPP
 
 // ---- aka/adapt.hpp -----------------------------------------------------------------------------
 // aka: builds adapters.
@@ -13784,6 +13981,7 @@ class adapter_builder {
         if (status s = check_shapes(); !s) return s.error();
         if (status s = every_row(); !s) return s.error();
         if (status s = rest(); !s) return s.error();
+        if (status s = tie(); !s) return s.error();
         if (status s = detail::index_tensors(*store_, duplicates::refuse); !s) return s.error();
         adapter a(std::move(store_), std::move(id_));
         a.convention_ = to_;
@@ -13817,7 +14015,11 @@ class adapter_builder {
         places_.to_rope = want_.rope;
         cut_.part = want_.shard;
         if (status s = cut_.check(id_.sizes(0)); !s) return s;
-        return make_.start(*to_, *store_);
+        bool gguf = false;
+        for (const convention* c = to_; c != nullptr && !roles_; c = c->base())
+            gguf = gguf || c->id() == "gguf";
+        if (!gguf || want_.convention == "roles") want_.types = type_rules::as_stored;
+        return make_.start(*to_, want_.types, *store_);
     }
 
     // --- shapes
@@ -13880,7 +14082,8 @@ class adapter_builder {
         return left == 0;
     }
     status one_row(const name_row& row, std::int32_t layer) noexcept {
-        if ((row.role_set & have_.roles()) == 0 && !row.roles.empty()) return lacks_row(row, layer);
+        if ((row.role_set & have_.roles()) == 0 && !row.roles.empty())
+            return detail::is_factors(row.roles[0]) ? factors(row) : lacks_row(row, layer);
         bool each = detail::has_hole(row, hole_kind::expert),
              heads = detail::has_hole(row, hole_kind::head);
         std::uint64_t n = 1;
@@ -13908,8 +14111,8 @@ class adapter_builder {
     status lacks_row(const name_row& row, std::int32_t layer) noexcept {
         bool output = row.holds(role::output);
         if (row.also || (!output && row.optional)) return {};
-        bool tied = output && id_.hparams().tied != aka::hparams::answer::no &&
-                    have_.find(role::token_embd, -1, -1, *find_part("weight")) != have_.none;
+        const bool tied = output && id_.hparams().tied != aka::hparams::answer::no &&
+                          have_.find(role::token_embd, -1, -1, *find_part("weight")) != have_.none;
         // Layers of hybrid models have one kind of attention or feed-forward, not all.
         if (!tied && layer >= 0 && ((row.role_set & have_.roles()) != 0 || has_other_kind(row)))
             return {};
@@ -13920,7 +14123,36 @@ class adapter_builder {
         auto text = detail::format(row, make_.at(layer, index, row, weight), store_->names);
         ledger_entry e{text ? *text.get_if() : row.pattern,
                        tied ? "the embedding, which is tied to it" : "not in the file"};
+        if (tied && !row.optional && to_->tied() != tied_kind::yes && text) tied_name_ = e.name;
         return (tied ? made_ : missing_).push(e) ? status() : status(detail::no_memory());
+    }
+    // Factors of rotary embeddings are no loss where the hyper-parameters give them.
+    status factors(const name_row& row) noexcept {
+        detail::made_factors f;
+        if (status s = detail::factors_of(row.roles[0], id_.hparams(), id_.sizes(0).rotary, f);
+            !s || !f.wanted)
+            return s;
+        auto text = detail::format(row, make_.at(-1, -1, row, {find_part("weight"), "weight"}),
+                                   store_->names);
+        if (!text) return text.error();
+        if (!(f.known ? made_ : missing_).push({*text.get_if(), f.why})) return detail::no_memory();
+        return f.known ? make_.make(row, f.values.data(), f.values.size()) : status();
+    }
+    // A tied output is found by its name, though it is listed once, as the embedding.
+    status tie() noexcept {
+        const part_info& weight = *find_part("weight");
+        std::uint32_t i =
+            by_role_.find(detail::coordinate_map::key(role::token_embd, -1, -1, weight));
+        if (tied_name_.empty() || i == detail::coordinate_map::none) return {};
+        detail::tensor_record r = store_->tensors[i];
+        r.name = tied_name_.data();
+        r.name_size = static_cast<std::uint32_t>(tied_name_.size());
+        r.hash = detail::hash_name(tied_name_);
+        auto position = static_cast<std::uint32_t>(store_->tensors.size());
+        if (!store_->tensors.push(r) || !store_->plans.push(store_->plans[i]))
+            return detail::no_memory();
+        by_role_.insert(detail::coordinate_map::key(role::output, -1, -1, weight), position);
+        return store_->hidden = 1, status();
     }
     // Dense rows of a mixture of experts, and the other way round.
     bool has_other_kind(const name_row& row) const noexcept {
@@ -13937,7 +14169,9 @@ class adapter_builder {
             if (b.row != nullptr)
                 why = b.row->drop    ? "holds no weights"
                       : b.row->other ? "belongs to something else than the language model"
-                                     : "the target has no name for it";
+                      : b.row->is_tensor() && detail::is_factors(b.row->roles[0])
+                          ? "no tensor there: rope_scaling in the config says it"
+                          : "the target has no name for it";
             if (!unbound_.push({source_[i].name(), why})) return detail::no_memory();
         }
         return {};
@@ -13955,6 +14189,7 @@ class adapter_builder {
     detail::composer make_{source_, id_, have_, places_, cut_, want_};
     detail::coordinate_map by_role_;
     detail::growing<ledger_entry> missing_, unbound_, made_;
+    std::string_view tied_name_;
     bool roles_ = false;
 };
 

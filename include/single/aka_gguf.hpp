@@ -4084,7 +4084,8 @@ struct store {
     growing<note> notes;
     growing<std::byte> index_text;  // a shard index, whose names and keys are viewed
     std::string_view folder;
-    store* source = nullptr;  // of an adapter: whose files and keys these are; counted
+    std::uint32_t hidden = 0;  // tensors at the end that are found by name and not listed
+    store* source = nullptr;   // of an adapter: whose files and keys these are; counted
     std::uint32_t references = 1;
 
     store() noexcept = default;
@@ -4741,7 +4742,9 @@ AKA_BEGIN
 /// calls are thread-safe; moving or dropping a handle invalidates nothing that another one holds.
 class tensor_list {
   public:
-    std::size_t size() const noexcept { return store_ ? store_->tensors.size() : 0; }
+    std::size_t size() const noexcept {
+        return store_ ? store_->tensors.size() - store_->hidden : 0;
+    }
     bool empty() const noexcept { return size() == 0; }
     tensor operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND { return at(*store_, i); }
 
