@@ -37,8 +37,10 @@ class name_reader {
         in.n_layer = layers.n_layer();
         in.n_expert = layers.n_expert();
         detail::model_stage(in).run();
-        detail::norm_stage(in).run();
+        detail::norm_stage norms(in);
+        norms.run();
         detail::matrix_stage(in).run();
+        norms.by_place();
         detail::doubt_stage(in).run();
         inference out;
         if (!detail::infer_report(in, out).run()) return detail::no_memory();

@@ -140,9 +140,9 @@ class matrix_stage {
                 blank[i].columns = u.shape[r - 1];
             }
             if (!experts) blank[i].allowed &= ~std::uint32_t{matrix::router};
-            sure[i] = allowed(u.sure, g, experts) & blank[i].allowed;
-            likely[i] = allowed(u.words(), g, experts) & blank[i].allowed;
-            if (low_rank(u.words())) sure[i] = likely[i] = 0, odd = true;
+            sure[i] = allowed(contrast(list, n, u.sure), g, experts) & blank[i].allowed;
+            likely[i] = allowed(contrast(list, n, u.words()), g, experts) & blank[i].allowed;
+            if (u.low_rank) sure[i] = likely[i] = 0, odd = true;
             if ((u.sure & about::dense_word) != 0) odd_fc(list, n, i, sure, likely);
             piece[i] = blank[i];
         }
@@ -159,6 +159,20 @@ class matrix_stage {
         const std::uint32_t* words = likely;
         bool whole = !odd && with(likely);
         if (!whole && !odd) words = sure, whole = with(sure);
+        // Words that contradict each other in one half of a block say nothing about the other half:
+        // that half is read by shapes alone.
+        std::uint32_t half[most];
+        for (std::uint32_t of : {std::uint32_t{matrix::of_feed_forward | matrix::router},
+                                 std::uint32_t{matrix::of_attention}}) {
+            if (whole || odd || g != group::main || !shapes_known(list, n)) break;
+            unsigned others = 0;
+            for (unsigned i = 0; i < n; ++i) {
+                bool in = sure[i] != 0 ? (sure[i] & ~of) == 0 : half_of(*list[i], of);
+                half[i] = in ? of & blank[i].allowed : sure[i];
+                others += !in && puzzle::bits(sure[i]) == 1 ? 1 : 0;
+            }
+            if (others >= 2) words = half, whole = with(half);
+        }
         // Without shapes a name that says nothing may be a norm: only where these are known can it
         // be the matrix that is left.
         bool norms = false;
@@ -205,6 +219,22 @@ class matrix_stage {
             if (u.role_count == 0 && u.why == nullptr)
                 u.why = "the layer is no block that is known";
         }
+    }
+    // `expand_gated` beside `expand_linear`: what both say is no difference.
+    static std::uint32_t contrast(name_unit* const* list, unsigned n, std::uint32_t w) noexcept {
+        constexpr std::uint32_t both = about::gate | about::up;
+        if ((w & both) != both) return w;
+        bool gate = false, up = false;
+        for (unsigned i = 0; i < n; ++i) {
+            std::uint32_t o = list[i]->words() & (both | about::down);
+            gate = gate || o == about::gate;
+            up = up || o == about::up;
+        }
+        return gate == up ? w : w & ~std::uint32_t{up ? about::up : about::gate};
+    }
+    static bool half_of(const name_unit& u, std::uint32_t of) noexcept {
+        bool a = (u.words() & about::attention) != 0, f = (u.words() & about::feed_forward) != 0;
+        return a != f && a == (of == matrix::of_attention);
     }
     static bool shapes_known(name_unit* const* list, unsigned n) noexcept {
         bool all = true;

@@ -4,6 +4,7 @@
 #define AKA_INFER_MODEL_HPP
 
 #include <cstdint>
+#include <string_view>
 
 #include "config.hpp"
 #include "hparams.hpp"
@@ -24,6 +25,13 @@ class model_stage {
     }
 
   private:
+    static bool says_embedding(std::string_view name) noexcept {
+        bool yes = false;
+        each_word(name, [&](std::string_view, std::string_view w) {
+            yes = yes || w.substr(0, 3) == "emb" || w == "wte" || w.find("embed") != w.npos;
+        });
+        return yes;
+    }
     void find_sizes() noexcept {
         if (in_.h != nullptr) {
             in_.sizes.x = in_.h->n_embd;
@@ -136,6 +144,19 @@ class model_stage {
                     embd = &u;
             }
             if (outs == 1) embds = heads = 1;
+        }
+        // `embedding_table` and `vocab_projection`: one says embedding, the other only of what.
+        if (embds == 2 && heads == 0 && matrices == 2) {
+            unsigned strong = 0;
+            name_unit *one = nullptr, *two = nullptr;
+            for (name_unit& u : in_.units) {
+                if (!candidate(u) || !matrix_like(u) || !wide(u)) continue;
+                if (says_embedding(in_.name_of(u)))
+                    one = &u, ++strong;
+                else
+                    two = &u;
+            }
+            if (strong == 1 && two != nullptr) embd = one, head = two, embds = heads = 1;
         }
         if (embds == 1) embd->give(role::token_embd, by_word);
         if (heads == 1) head->give(role::output, by_word);

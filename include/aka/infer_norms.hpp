@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "config.hpp"
+#include "infer_puzzle.hpp"
 #include "infer_units.hpp"
 #include "infer_words.hpp"
 #include "role_set.hpp"
@@ -27,7 +28,7 @@ class norm_stage {
         for (name_unit& u : in_.units) {
             if (!u.in_layer() || u.is_bias || u.drop || u.expert) continue;
             std::uint32_t w = u.words();
-            if ((w & (about::recurrent | about::side)) != 0 || low_rank(w)) continue;
+            if ((w & (about::recurrent | about::side)) != 0 || u.low_rank) continue;
             bool vector = u.shape.rank() == 1;
             if (u.shape.rank() > 1 && (u.shape.rank() > 2 || (w & about::norm) == 0)) continue;
             if (u.shape.rank() == 0 && (w & about::norm) == 0) continue;
@@ -123,7 +124,79 @@ class norm_stage {
         }
     }
 
+    /// When matrices have their roles: two norms that are still open, by the modules in which they
+    /// stand.
+    void by_place() noexcept {
+        name_unit* open[2] = {};
+        unsigned n = 0;
+        for (name_unit& u : in_.units) {
+            if (!u.in_layer()) continue;
+            for (unsigned i = 0; i < u.role_count; ++i)
+                if (!u.is_bias && (u.roles[i] == role::attn_norm || u.roles[i] == role::ffn_norm))
+                    return;
+            if (u.role_count != 0 || (u.candidates & bit(role::attn_norm)) == 0) continue;
+            if (n == 2 || u.is_bias || (u.words() & about::after) != 0 || u.shape.rank() > 1)
+                return;
+            open[n++] = &u;
+        }
+        if (n != 2) return;
+        unsigned a = place_of(*open[0]), b = place_of(*open[1]);
+        if (a == 3 || b == 3 || a == b) return;
+        bool turned = a == 2 || b == 1;
+        open[turned ? 1 : 0]->give(role::attn_norm, by_shape | by_word);
+        open[turned ? 0 : 1]->give(role::ffn_norm, by_shape | by_word);
+    }
+
   private:
+    // Words that every matrix of attention (or every one of the feed-forward) has: what the module
+    // is called.
+    bool names_module(std::string_view word, bool attention) const noexcept {
+        unsigned n = 0;
+        for (const name_unit& u : in_.units) {
+            constexpr std::uint32_t forward = matrix::of_feed_forward;
+            if (u.role_count == 0 || u.is_bias ||
+                (u.is & (attention ? std::uint32_t{matrix::of_attention} : forward)) == 0)
+                continue;
+            bool there = false;
+            each_word(in_.name_of(u), [&](std::string_view, std::string_view w) {
+                there = there || w == word ||
+                        (word.size() <= 3 && w.size() > word.size() &&
+                         w.substr(0, word.size()) == word);
+            });
+            if (!there) return false;
+            ++n;
+        }
+        return n >= 2;
+    }
+    // 1: beside attention; 2: beside the feed-forward; 3: both; 0: not to be seen.
+    unsigned place_of(const name_unit& u) const noexcept {
+        unsigned at = 0;
+        each_word(in_.name_of(u), [&](std::string_view, std::string_view w) {
+            // `an`, `ln_f`: what is left without a word for norms
+            if (w.size() > 1 && w.size() <= 4 && w.back() == 'n') {
+                std::string_view rest = w.substr(0, w.size() - 1);
+                if (rest.size() > 1 && rest.back() == 'l') rest.remove_suffix(1);
+                if (find_word(w) == 0) w = rest;
+            }
+            if ((find_word(w) & (about::norm | about::weight | about::layer)) != 0) return;
+            bool a = names_module(w, true), f = names_module(w, false);
+            if (a != f) at |= a ? 1 : 2;
+        });
+        return at;
+    }
+    // Whether the layers' matrices are called by words. Where they are only numbered, in whatever
+    // order, numbers of norms say nothing either.
+    bool words_for_matrices() const noexcept {
+        std::uint32_t said = 0;
+        for (const name_unit& u : in_.units)
+            if (u.in_layer() && u.shape.rank() != 1) said |= u.words();
+        constexpr std::uint32_t kinds[] = {about::query, about::key,      about::value,
+                                           about::out,   about::gate,     about::down,
+                                           about::up,    about::attention};
+        unsigned n = 0;
+        for (std::uint32_t k : kinds) n += (said & k) != 0 ? 1 : 0;
+        return n >= 3;
+    }
     static bool patterns_with_norm(const name_unit& u) noexcept {
         return (u.words() & about::norm) != 0;
     }
@@ -135,16 +208,22 @@ class norm_stage {
         if (attention || pre) return role::attn_norm;
         return role::none;
     }
-    static void number_two(name_unit* const* list, role* given) noexcept {
+    void number_two(name_unit* const* list, role* given) const noexcept {
+        if (!words_for_matrices()) return;
         std::uint32_t a = list[0]->number, b = list[1]->number;
         if (a == nothing || b == nothing || (a != b + 1 && b != a + 1)) return;
-        for (unsigned i = 0; i < 2; ++i)
-            if ((list[i]->words() & about::norm) == 0) return;
         std::string_view x = list[0]->stem, y = list[1]->stem;
         if (x.size() != y.size()) return;
         unsigned differ = 0;
-        for (std::size_t i = 0; i < x.size(); ++i) differ += x[i] != y[i] ? 1 : 0;
+        std::size_t at = 0;
+        for (std::size_t i = 0; i < x.size(); ++i)
+            if (x[i] != y[i]) at = i, ++differ;
         if (differ != 1) return;
+        for (unsigned i = 0; i < 2; ++i) {
+            // `n1` of a vector as wide as the model
+            bool n = list[i]->shape.rank() == 1 && at > 0 && (x[at - 1] == 'n' || x[at - 1] == 'N');
+            if ((list[i]->words() & about::norm) == 0 && !n) return;
+        }
         given[a < b ? 0 : 1] = role::attn_norm;
         given[a < b ? 1 : 0] = role::ffn_norm;
     }

@@ -36,7 +36,7 @@ struct name_unit {
     bool has_part = false, side = false;  // side: quantisers' parts, so shapes mean less
     std::uint32_t sure = 0, likely = 0, letters = 0;
     std::uint32_t number = nothing;  // the last that is no hole
-    bool layered = false, expert = false, tower = false;
+    bool layered = false, expert = false, tower = false, low_rank = false;
     aka::shape shape;
     std::uint32_t low = nothing, high = 0;
 
@@ -106,7 +106,11 @@ struct unknown_names {
 class unit_maker {
   public:
     explicit unit_maker(unknown_names& in) noexcept : in_(in) {}
-    bool run() noexcept { return make() && read_words(); }
+    bool run() noexcept {
+        if (!make()) return false;
+        marry_biases();
+        return read_words();
+    }
 
   private:
     // The name without its last word, when that says this.
@@ -206,6 +210,77 @@ class unit_maker {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     }
 
+    // `b_q` is the bias of `w_q`: names that are the same but for a word for weights and one for
+    // biases, and a vector as long as one side of the matrix.
+    void marry_biases() noexcept {
+        for (name_unit& b : in_.units) {
+            if (b.side || (b.weight != nothing && b.bias != nothing)) continue;
+            std::uint32_t at = b.weight != nothing ? b.weight : b.bias;
+            if (at == nothing || b.shape.rank() > 1) continue;
+            for (name_unit& m : in_.units) {
+                if (m.weight == nothing || m.bias != nothing || m.side || m.tensors == 0 ||
+                    m.layered != b.layered || m.expert != b.expert || m.tower != b.tower)
+                    continue;
+                std::uint32_t r = m.shape.rank(), n = b.shape.rank();
+                if ((r < 2) != (n == 0) || r > 2) continue;
+                if (n == 1 && b.shape[0] != m.shape[0] && b.shape[0] != m.shape[1]) continue;
+                if (!twins(in_.patterns[m.weight].text, in_.patterns[at].text, n == 1)) continue;
+                m.bias = at;
+                m.has_part = false;
+                m.tensors += b.tensors;
+                b.tensors = 0;
+                break;
+            }
+        }
+        std::size_t kept = 0;
+        for (name_unit& u : in_.units)
+            if (u.tensors != 0) in_.units[kept++] = u;
+        if (kept < in_.units.size()) (void)in_.units.resize(kept);
+    }
+    static bool twins(std::string_view w, std::string_view b, bool sized) noexcept {
+        std::size_t from = 0, most = w.size() < b.size() ? w.size() : b.size(), back = 0;
+        while (from < most && w[from] == b[from]) ++from;
+        while (back < most - from && w[w.size() - 1 - back] == b[b.size() - 1 - back]) ++back;
+        // The words that differ, or the letters: `weights` and `biases`, `wq` and `bq`.
+        for (int whole = 0; whole < 2; ++whole) {
+            std::string_view x = w.substr(from, w.size() - from - back);
+            std::string_view y = b.substr(from, b.size() - from - back);
+            if ((about_word(x) & about::weight) != 0 && (about_word(y) & about::bias) != 0 &&
+                (sized || y.size() > 1))
+                return true;
+            while (from > 0 && is_letter(w[from - 1])) --from;
+            while (back > 0 && is_letter(w[w.size() - back])) --back;
+        }
+        return false;
+    }
+    static std::uint32_t about_word(std::string_view s) noexcept {
+        std::uint32_t is = 0;
+        each_word(s, [&](std::string_view all, std::string_view w) {
+            is = all.size() == s.size() ? find_word(w) : 0;
+        });
+        return is;
+    }
+    // Whether a word of this name stands in a module of several matrices: it says what the module
+    // is, and not which of them. `word` is in `name`.
+    bool of_module(std::string_view name, std::string_view word) const noexcept {
+        std::size_t end = static_cast<std::size_t>(word.data() - name.data()) + word.size();
+        while (end < name.size() && !is_separator(name[end])) ++end;
+        if (end == name.size()) return false;
+        std::string_view front = name.substr(0, end + 1);
+        unsigned matrices = 0;
+        for (const name_unit& u : in_.units) {
+            if (u.shape.rank() == 1 || u.stem.size() <= front.size() ||
+                u.stem.substr(0, front.size()) != front)
+                continue;
+            std::uint32_t rest = 0;
+            if (u.shape.rank() == 0)
+                each_word(u.stem.substr(front.size()),
+                          [&](std::string_view, std::string_view w) { rest |= find_word(w); });
+            matrices += (rest & about::norm) == 0 ? 1 : 0;
+        }
+        return matrices > 1;
+    }
+
     // What the words say. Words that every layer's name has say nothing.
     bool read_words() noexcept {
         constexpr unsigned most = 16;
@@ -245,7 +320,8 @@ class unit_maker {
             // The word that says "weight" is not part of the name proper.
             if (u.weight != nothing && n.size() > u.stem.size()) n = u.stem;
             unsigned where = u.layered ? 1 : 0;
-            each_word(n, [&](std::string_view, std::string_view w) {
+            std::uint32_t all_words = 0, last = 0;
+            each_word(n, [&](std::string_view s, std::string_view w) {
                 for (unsigned i = 0; i < left[where]; ++i)
                     if (w == std::string_view(all[where][i].text, all[where][i].size)) return;
                 if (is_digit(w[0])) {
@@ -255,10 +331,24 @@ class unit_maker {
                     return;
                 }
                 word_meaning m = meaning_of(w);
+                constexpr std::uint32_t of_matrices = about::query | about::key | about::value |
+                                                      about::out | about::gate | about::up |
+                                                      about::down;
+                // `q_a` is of low rank; `a_q` is q of a module that is called a.
+                if (w.size() == 1 && (last & (of_matrices | about::adapter)) == 0)
+                    m.sure &= ~std::uint32_t{about::low_rank};
+                last = m.sure | m.likely;
+                all_words |= last;
+                if (((m.sure | m.likely) & of_matrices) != 0 && of_module(n, s)) {
+                    m.sure &= ~of_matrices;
+                    m.likely &= ~of_matrices;
+                    m.letters = 0;
+                }
                 u.sure |= m.sure & ~m.letters;
                 u.letters |= m.letters;
                 u.likely |= m.likely;
             });
+            u.low_rank = low_rank(all_words);
             if (u.letters != 0 && u.layered && !u.tower) single |= u.letters;
             // a, b, c, ...: labels, and then q, k and v are labels, too.
             unsigned count = 0;

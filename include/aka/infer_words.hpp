@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "config.hpp"
+#include "parts.hpp"
 
 AKA_BEGIN
 namespace detail {
@@ -61,6 +62,8 @@ inline constexpr known_word word_table[] = {
     {"value", about::value}, {"values", about::value}, {"val", about::value}, {"vals", about::value},
     {"output", about::out}, {"out", about::out}, {"outputs", about::out}, {"merge", about::out},
     {"gate", about::gate}, {"gated", about::gate}, {"gating", about::gate}, {"gates", about::gate},
+    // what the activation function is applied to
+    {"silu", about::gate}, {"swish", about::gate}, {"gelu", about::gate}, {"sigmoid", about::gate}, {"activated", about::gate}, {"activation", about::gate},
     {"up", about::up}, {"expand", about::up}, {"widen", about::up}, {"grow", about::up}, {"upward", about::up},
     {"down", about::down}, {"contract", about::down}, {"shrink", about::down}, {"reduce", about::down},
     {"narrow", about::down}, {"downward", about::down}, {"squeeze", about::down},
@@ -82,9 +85,9 @@ inline constexpr known_word word_table[] = {
     {"embed", about::embedding}, {"embedding", about::embedding}, {"embeddings", about::embedding}, {"emb", about::embedding},
     {"embd", about::embedding}, {"wte", about::embedding}, {"tok", about::embedding}, {"token", about::embedding},
     {"tokens", about::embedding}, {"vocab", about::embedding}, {"vocabulary", about::embedding}, {"word", about::embedding},
-    {"words", about::embedding}, {"embedder", about::embedding}, {"lexicon", about::embedding}, {"lookup", about::embedding},
+    {"words", about::embedding}, {"embedder", about::embedding}, {"lexicon", about::embedding}, {"lookup", about::embedding}, {"lut", about::embedding},
     {"head", about::head}, {"unembed", about::head}, {"unembedding", about::head}, {"logits", about::head}, {"logit", about::head},
-    {"classifier", about::head}, {"decode", about::head}, {"predict", about::head}, {"prediction", about::head}, {"lm", about::plain},
+    {"classifier", about::head}, {"cls", about::head}, {"score", about::head}, {"scores", about::head}, {"scoring", about::head}, {"readout", about::head}, {"decode", about::head}, {"predict", about::head}, {"prediction", about::head}, {"lm", about::plain},
     {"final", about::final}, {"last", about::final}, {"end", about::final}, {"closing", about::final}, {"top", about::final},
     {"pre", about::before}, {"input", about::before}, {"in", about::before}, {"before", about::before}, {"entry", about::before},
     {"first", about::before}, {"incoming", about::before},
@@ -202,8 +205,10 @@ inline split_word split_run(std::string_view s) noexcept {
             unsigned cost = 2;
             if (piece.size() == 1) {
                 char c = piece[0];
-                std::uint32_t letter =
-                    c == 'q' || c == 'k' || c == 'v' || c == 'o' ? find_letter(c) : 0;
+                // `wg` beside `wu` and `wd`; in longer runs g, u and d are too little.
+                std::uint32_t letter = c == 'q' || c == 'k' || c == 'v' || c == 'o' || s.size() == 2
+                                           ? find_letter(c)
+                                           : 0;
                 if (letter == 0 && c != 'w' && !(c == 'p' && from != 0)) continue;
                 next.letters |= letter;
                 is = letter != 0 ? letter : std::uint32_t{about::plain};
@@ -340,11 +345,14 @@ inline bool low_rank(std::uint32_t w) noexcept {
 }
 /// `linear_attn`, which is a recurrent net.
 inline bool linear_attention(std::string_view name) noexcept {
-    bool yes = false, last = false;
-    each_word(name, [&](std::string_view, std::string_view w) {
+    // `linear.attention_q` is a linear map in attention: the two words are one only side by side.
+    bool yes = false;
+    const char* end = nullptr;
+    each_word(name, [&](std::string_view s, std::string_view w) {
         bool a = (meaning_of(w).sure & about::attention) != 0;
-        yes = yes || (last && a);
-        last = w == "linear";
+        bool beside = end != nullptr && (s.data() == end || !is_separator(*end));
+        yes = yes || (beside && a);
+        end = w == "linear" ? s.data() + s.size() : nullptr;
     });
     return yes;
 }

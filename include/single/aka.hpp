@@ -14481,6 +14481,8 @@ inline constexpr known_word word_table[] = {
     {"value", about::value}, {"values", about::value}, {"val", about::value}, {"vals", about::value},
     {"output", about::out}, {"out", about::out}, {"outputs", about::out}, {"merge", about::out},
     {"gate", about::gate}, {"gated", about::gate}, {"gating", about::gate}, {"gates", about::gate},
+    // what the activation function is applied to
+    {"silu", about::gate}, {"swish", about::gate}, {"gelu", about::gate}, {"sigmoid", about::gate}, {"activated", about::gate}, {"activation", about::gate},
     {"up", about::up}, {"expand", about::up}, {"widen", about::up}, {"grow", about::up}, {"upward", about::up},
     {"down", about::down}, {"contract", about::down}, {"shrink", about::down}, {"reduce", about::down},
     {"narrow", about::down}, {"downward", about::down}, {"squeeze", about::down},
@@ -14502,9 +14504,9 @@ inline constexpr known_word word_table[] = {
     {"embed", about::embedding}, {"embedding", about::embedding}, {"embeddings", about::embedding}, {"emb", about::embedding},
     {"embd", about::embedding}, {"wte", about::embedding}, {"tok", about::embedding}, {"token", about::embedding},
     {"tokens", about::embedding}, {"vocab", about::embedding}, {"vocabulary", about::embedding}, {"word", about::embedding},
-    {"words", about::embedding}, {"embedder", about::embedding}, {"lexicon", about::embedding}, {"lookup", about::embedding},
+    {"words", about::embedding}, {"embedder", about::embedding}, {"lexicon", about::embedding}, {"lookup", about::embedding}, {"lut", about::embedding},
     {"head", about::head}, {"unembed", about::head}, {"unembedding", about::head}, {"logits", about::head}, {"logit", about::head},
-    {"classifier", about::head}, {"decode", about::head}, {"predict", about::head}, {"prediction", about::head}, {"lm", about::plain},
+    {"classifier", about::head}, {"cls", about::head}, {"score", about::head}, {"scores", about::head}, {"scoring", about::head}, {"readout", about::head}, {"decode", about::head}, {"predict", about::head}, {"prediction", about::head}, {"lm", about::plain},
     {"final", about::final}, {"last", about::final}, {"end", about::final}, {"closing", about::final}, {"top", about::final},
     {"pre", about::before}, {"input", about::before}, {"in", about::before}, {"before", about::before}, {"entry", about::before},
     {"first", about::before}, {"incoming", about::before},
@@ -14622,8 +14624,10 @@ inline split_word split_run(std::string_view s) noexcept {
             unsigned cost = 2;
             if (piece.size() == 1) {
                 char c = piece[0];
-                std::uint32_t letter =
-                    c == 'q' || c == 'k' || c == 'v' || c == 'o' ? find_letter(c) : 0;
+                // `wg` beside `wu` and `wd`; in longer runs g, u and d are too little.
+                std::uint32_t letter = c == 'q' || c == 'k' || c == 'v' || c == 'o' || s.size() == 2
+                                           ? find_letter(c)
+                                           : 0;
                 if (letter == 0 && c != 'w' && !(c == 'p' && from != 0)) continue;
                 next.letters |= letter;
                 is = letter != 0 ? letter : std::uint32_t{about::plain};
@@ -14760,11 +14764,14 @@ inline bool low_rank(std::uint32_t w) noexcept {
 }
 /// `linear_attn`, which is a recurrent net.
 inline bool linear_attention(std::string_view name) noexcept {
-    bool yes = false, last = false;
-    each_word(name, [&](std::string_view, std::string_view w) {
+    // `linear.attention_q` is a linear map in attention: the two words are one only side by side.
+    bool yes = false;
+    const char* end = nullptr;
+    each_word(name, [&](std::string_view s, std::string_view w) {
         bool a = (meaning_of(w).sure & about::attention) != 0;
-        yes = yes || (last && a);
-        last = w == "linear";
+        bool beside = end != nullptr && (s.data() == end || !is_separator(*end));
+        yes = yes || (beside && a);
+        end = w == "linear" ? s.data() + s.size() : nullptr;
     });
     return yes;
 }
@@ -15368,7 +15375,7 @@ struct name_unit {
     bool has_part = false, side = false;  // side: quantisers' parts, so shapes mean less
     std::uint32_t sure = 0, likely = 0, letters = 0;
     std::uint32_t number = nothing;  // the last that is no hole
-    bool layered = false, expert = false, tower = false;
+    bool layered = false, expert = false, tower = false, low_rank = false;
     aka::shape shape;
     std::uint32_t low = nothing, high = 0;
 
@@ -15438,7 +15445,11 @@ struct unknown_names {
 class unit_maker {
   public:
     explicit unit_maker(unknown_names& in) noexcept : in_(in) {}
-    bool run() noexcept { return make() && read_words(); }
+    bool run() noexcept {
+        if (!make()) return false;
+        marry_biases();
+        return read_words();
+    }
 
   private:
     // The name without its last word, when that says this.
@@ -15538,6 +15549,77 @@ class unit_maker {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     }
 
+    // `b_q` is the bias of `w_q`: names that are the same but for a word for weights and one for
+    // biases, and a vector as long as one side of the matrix.
+    void marry_biases() noexcept {
+        for (name_unit& b : in_.units) {
+            if (b.side || (b.weight != nothing && b.bias != nothing)) continue;
+            std::uint32_t at = b.weight != nothing ? b.weight : b.bias;
+            if (at == nothing || b.shape.rank() > 1) continue;
+            for (name_unit& m : in_.units) {
+                if (m.weight == nothing || m.bias != nothing || m.side || m.tensors == 0 ||
+                    m.layered != b.layered || m.expert != b.expert || m.tower != b.tower)
+                    continue;
+                std::uint32_t r = m.shape.rank(), n = b.shape.rank();
+                if ((r < 2) != (n == 0) || r > 2) continue;
+                if (n == 1 && b.shape[0] != m.shape[0] && b.shape[0] != m.shape[1]) continue;
+                if (!twins(in_.patterns[m.weight].text, in_.patterns[at].text, n == 1)) continue;
+                m.bias = at;
+                m.has_part = false;
+                m.tensors += b.tensors;
+                b.tensors = 0;
+                break;
+            }
+        }
+        std::size_t kept = 0;
+        for (name_unit& u : in_.units)
+            if (u.tensors != 0) in_.units[kept++] = u;
+        if (kept < in_.units.size()) (void)in_.units.resize(kept);
+    }
+    static bool twins(std::string_view w, std::string_view b, bool sized) noexcept {
+        std::size_t from = 0, most = w.size() < b.size() ? w.size() : b.size(), back = 0;
+        while (from < most && w[from] == b[from]) ++from;
+        while (back < most - from && w[w.size() - 1 - back] == b[b.size() - 1 - back]) ++back;
+        // The words that differ, or the letters: `weights` and `biases`, `wq` and `bq`.
+        for (int whole = 0; whole < 2; ++whole) {
+            std::string_view x = w.substr(from, w.size() - from - back);
+            std::string_view y = b.substr(from, b.size() - from - back);
+            if ((about_word(x) & about::weight) != 0 && (about_word(y) & about::bias) != 0 &&
+                (sized || y.size() > 1))
+                return true;
+            while (from > 0 && is_letter(w[from - 1])) --from;
+            while (back > 0 && is_letter(w[w.size() - back])) --back;
+        }
+        return false;
+    }
+    static std::uint32_t about_word(std::string_view s) noexcept {
+        std::uint32_t is = 0;
+        each_word(s, [&](std::string_view all, std::string_view w) {
+            is = all.size() == s.size() ? find_word(w) : 0;
+        });
+        return is;
+    }
+    // Whether a word of this name stands in a module of several matrices: it says what the module
+    // is, and not which of them. `word` is in `name`.
+    bool of_module(std::string_view name, std::string_view word) const noexcept {
+        std::size_t end = static_cast<std::size_t>(word.data() - name.data()) + word.size();
+        while (end < name.size() && !is_separator(name[end])) ++end;
+        if (end == name.size()) return false;
+        std::string_view front = name.substr(0, end + 1);
+        unsigned matrices = 0;
+        for (const name_unit& u : in_.units) {
+            if (u.shape.rank() == 1 || u.stem.size() <= front.size() ||
+                u.stem.substr(0, front.size()) != front)
+                continue;
+            std::uint32_t rest = 0;
+            if (u.shape.rank() == 0)
+                each_word(u.stem.substr(front.size()),
+                          [&](std::string_view, std::string_view w) { rest |= find_word(w); });
+            matrices += (rest & about::norm) == 0 ? 1 : 0;
+        }
+        return matrices > 1;
+    }
+
     // What the words say. Words that every layer's name has say nothing.
     bool read_words() noexcept {
         constexpr unsigned most = 16;
@@ -15577,7 +15659,8 @@ class unit_maker {
             // The word that says "weight" is not part of the name proper.
             if (u.weight != nothing && n.size() > u.stem.size()) n = u.stem;
             unsigned where = u.layered ? 1 : 0;
-            each_word(n, [&](std::string_view, std::string_view w) {
+            std::uint32_t all_words = 0, last = 0;
+            each_word(n, [&](std::string_view s, std::string_view w) {
                 for (unsigned i = 0; i < left[where]; ++i)
                     if (w == std::string_view(all[where][i].text, all[where][i].size)) return;
                 if (is_digit(w[0])) {
@@ -15587,10 +15670,24 @@ class unit_maker {
                     return;
                 }
                 word_meaning m = meaning_of(w);
+                constexpr std::uint32_t of_matrices = about::query | about::key | about::value |
+                                                      about::out | about::gate | about::up |
+                                                      about::down;
+                // `q_a` is of low rank; `a_q` is q of a module that is called a.
+                if (w.size() == 1 && (last & (of_matrices | about::adapter)) == 0)
+                    m.sure &= ~std::uint32_t{about::low_rank};
+                last = m.sure | m.likely;
+                all_words |= last;
+                if (((m.sure | m.likely) & of_matrices) != 0 && of_module(n, s)) {
+                    m.sure &= ~of_matrices;
+                    m.likely &= ~of_matrices;
+                    m.letters = 0;
+                }
                 u.sure |= m.sure & ~m.letters;
                 u.letters |= m.letters;
                 u.likely |= m.likely;
             });
+            u.low_rank = low_rank(all_words);
             if (u.letters != 0 && u.layered && !u.tower) single |= u.letters;
             // a, b, c, ...: labels, and then q, k and v are labels, too.
             unsigned count = 0;
@@ -15838,9 +15935,9 @@ class matrix_stage {
                 blank[i].columns = u.shape[r - 1];
             }
             if (!experts) blank[i].allowed &= ~std::uint32_t{matrix::router};
-            sure[i] = allowed(u.sure, g, experts) & blank[i].allowed;
-            likely[i] = allowed(u.words(), g, experts) & blank[i].allowed;
-            if (low_rank(u.words())) sure[i] = likely[i] = 0, odd = true;
+            sure[i] = allowed(contrast(list, n, u.sure), g, experts) & blank[i].allowed;
+            likely[i] = allowed(contrast(list, n, u.words()), g, experts) & blank[i].allowed;
+            if (u.low_rank) sure[i] = likely[i] = 0, odd = true;
             if ((u.sure & about::dense_word) != 0) odd_fc(list, n, i, sure, likely);
             piece[i] = blank[i];
         }
@@ -15857,6 +15954,20 @@ class matrix_stage {
         const std::uint32_t* words = likely;
         bool whole = !odd && with(likely);
         if (!whole && !odd) words = sure, whole = with(sure);
+        // Words that contradict each other in one half of a block say nothing about the other half:
+        // that half is read by shapes alone.
+        std::uint32_t half[most];
+        for (std::uint32_t of : {std::uint32_t{matrix::of_feed_forward | matrix::router},
+                                 std::uint32_t{matrix::of_attention}}) {
+            if (whole || odd || g != group::main || !shapes_known(list, n)) break;
+            unsigned others = 0;
+            for (unsigned i = 0; i < n; ++i) {
+                bool in = sure[i] != 0 ? (sure[i] & ~of) == 0 : half_of(*list[i], of);
+                half[i] = in ? of & blank[i].allowed : sure[i];
+                others += !in && puzzle::bits(sure[i]) == 1 ? 1 : 0;
+            }
+            if (others >= 2) words = half, whole = with(half);
+        }
         // Without shapes a name that says nothing may be a norm: only where these are known can it
         // be the matrix that is left.
         bool norms = false;
@@ -15903,6 +16014,22 @@ class matrix_stage {
             if (u.role_count == 0 && u.why == nullptr)
                 u.why = "the layer is no block that is known";
         }
+    }
+    // `expand_gated` beside `expand_linear`: what both say is no difference.
+    static std::uint32_t contrast(name_unit* const* list, unsigned n, std::uint32_t w) noexcept {
+        constexpr std::uint32_t both = about::gate | about::up;
+        if ((w & both) != both) return w;
+        bool gate = false, up = false;
+        for (unsigned i = 0; i < n; ++i) {
+            std::uint32_t o = list[i]->words() & (both | about::down);
+            gate = gate || o == about::gate;
+            up = up || o == about::up;
+        }
+        return gate == up ? w : w & ~std::uint32_t{up ? about::up : about::gate};
+    }
+    static bool half_of(const name_unit& u, std::uint32_t of) noexcept {
+        bool a = (u.words() & about::attention) != 0, f = (u.words() & about::feed_forward) != 0;
+        return a != f && a == (of == matrix::of_attention);
     }
     static bool shapes_known(name_unit* const* list, unsigned n) noexcept {
         bool all = true;
@@ -15992,6 +16119,7 @@ AKA_END
 #define AKA_INFER_MODEL_HPP
 
 #include <cstdint>
+#include <string_view>
 
 AKA_BEGIN
 namespace detail {
@@ -16005,6 +16133,13 @@ class model_stage {
     }
 
   private:
+    static bool says_embedding(std::string_view name) noexcept {
+        bool yes = false;
+        each_word(name, [&](std::string_view, std::string_view w) {
+            yes = yes || w.substr(0, 3) == "emb" || w == "wte" || w.find("embed") != w.npos;
+        });
+        return yes;
+    }
     void find_sizes() noexcept {
         if (in_.h != nullptr) {
             in_.sizes.x = in_.h->n_embd;
@@ -16118,6 +16253,19 @@ class model_stage {
             }
             if (outs == 1) embds = heads = 1;
         }
+        // `embedding_table` and `vocab_projection`: one says embedding, the other only of what.
+        if (embds == 2 && heads == 0 && matrices == 2) {
+            unsigned strong = 0;
+            name_unit *one = nullptr, *two = nullptr;
+            for (name_unit& u : in_.units) {
+                if (!candidate(u) || !matrix_like(u) || !wide(u)) continue;
+                if (says_embedding(in_.name_of(u)))
+                    one = &u, ++strong;
+                else
+                    two = &u;
+            }
+            if (strong == 1 && two != nullptr) embd = one, head = two, embds = heads = 1;
+        }
         if (embds == 1) embd->give(role::token_embd, by_word);
         if (heads == 1) head->give(role::output, by_word);
         bool sized = false;
@@ -16204,7 +16352,7 @@ class norm_stage {
         for (name_unit& u : in_.units) {
             if (!u.in_layer() || u.is_bias || u.drop || u.expert) continue;
             std::uint32_t w = u.words();
-            if ((w & (about::recurrent | about::side)) != 0 || low_rank(w)) continue;
+            if ((w & (about::recurrent | about::side)) != 0 || u.low_rank) continue;
             bool vector = u.shape.rank() == 1;
             if (u.shape.rank() > 1 && (u.shape.rank() > 2 || (w & about::norm) == 0)) continue;
             if (u.shape.rank() == 0 && (w & about::norm) == 0) continue;
@@ -16300,7 +16448,79 @@ class norm_stage {
         }
     }
 
+    /// When matrices have their roles: two norms that are still open, by the modules in which they
+    /// stand.
+    void by_place() noexcept {
+        name_unit* open[2] = {};
+        unsigned n = 0;
+        for (name_unit& u : in_.units) {
+            if (!u.in_layer()) continue;
+            for (unsigned i = 0; i < u.role_count; ++i)
+                if (!u.is_bias && (u.roles[i] == role::attn_norm || u.roles[i] == role::ffn_norm))
+                    return;
+            if (u.role_count != 0 || (u.candidates & bit(role::attn_norm)) == 0) continue;
+            if (n == 2 || u.is_bias || (u.words() & about::after) != 0 || u.shape.rank() > 1)
+                return;
+            open[n++] = &u;
+        }
+        if (n != 2) return;
+        unsigned a = place_of(*open[0]), b = place_of(*open[1]);
+        if (a == 3 || b == 3 || a == b) return;
+        bool turned = a == 2 || b == 1;
+        open[turned ? 1 : 0]->give(role::attn_norm, by_shape | by_word);
+        open[turned ? 0 : 1]->give(role::ffn_norm, by_shape | by_word);
+    }
+
   private:
+    // Words that every matrix of attention (or every one of the feed-forward) has: what the module
+    // is called.
+    bool names_module(std::string_view word, bool attention) const noexcept {
+        unsigned n = 0;
+        for (const name_unit& u : in_.units) {
+            constexpr std::uint32_t forward = matrix::of_feed_forward;
+            if (u.role_count == 0 || u.is_bias ||
+                (u.is & (attention ? std::uint32_t{matrix::of_attention} : forward)) == 0)
+                continue;
+            bool there = false;
+            each_word(in_.name_of(u), [&](std::string_view, std::string_view w) {
+                there = there || w == word ||
+                        (word.size() <= 3 && w.size() > word.size() &&
+                         w.substr(0, word.size()) == word);
+            });
+            if (!there) return false;
+            ++n;
+        }
+        return n >= 2;
+    }
+    // 1: beside attention; 2: beside the feed-forward; 3: both; 0: not to be seen.
+    unsigned place_of(const name_unit& u) const noexcept {
+        unsigned at = 0;
+        each_word(in_.name_of(u), [&](std::string_view, std::string_view w) {
+            // `an`, `ln_f`: what is left without a word for norms
+            if (w.size() > 1 && w.size() <= 4 && w.back() == 'n') {
+                std::string_view rest = w.substr(0, w.size() - 1);
+                if (rest.size() > 1 && rest.back() == 'l') rest.remove_suffix(1);
+                if (find_word(w) == 0) w = rest;
+            }
+            if ((find_word(w) & (about::norm | about::weight | about::layer)) != 0) return;
+            bool a = names_module(w, true), f = names_module(w, false);
+            if (a != f) at |= a ? 1 : 2;
+        });
+        return at;
+    }
+    // Whether the layers' matrices are called by words. Where they are only numbered, in whatever
+    // order, numbers of norms say nothing either.
+    bool words_for_matrices() const noexcept {
+        std::uint32_t said = 0;
+        for (const name_unit& u : in_.units)
+            if (u.in_layer() && u.shape.rank() != 1) said |= u.words();
+        constexpr std::uint32_t kinds[] = {about::query, about::key,      about::value,
+                                           about::out,   about::gate,     about::down,
+                                           about::up,    about::attention};
+        unsigned n = 0;
+        for (std::uint32_t k : kinds) n += (said & k) != 0 ? 1 : 0;
+        return n >= 3;
+    }
     static bool patterns_with_norm(const name_unit& u) noexcept {
         return (u.words() & about::norm) != 0;
     }
@@ -16312,16 +16532,22 @@ class norm_stage {
         if (attention || pre) return role::attn_norm;
         return role::none;
     }
-    static void number_two(name_unit* const* list, role* given) noexcept {
+    void number_two(name_unit* const* list, role* given) const noexcept {
+        if (!words_for_matrices()) return;
         std::uint32_t a = list[0]->number, b = list[1]->number;
         if (a == nothing || b == nothing || (a != b + 1 && b != a + 1)) return;
-        for (unsigned i = 0; i < 2; ++i)
-            if ((list[i]->words() & about::norm) == 0) return;
         std::string_view x = list[0]->stem, y = list[1]->stem;
         if (x.size() != y.size()) return;
         unsigned differ = 0;
-        for (std::size_t i = 0; i < x.size(); ++i) differ += x[i] != y[i] ? 1 : 0;
+        std::size_t at = 0;
+        for (std::size_t i = 0; i < x.size(); ++i)
+            if (x[i] != y[i]) at = i, ++differ;
         if (differ != 1) return;
+        for (unsigned i = 0; i < 2; ++i) {
+            // `n1` of a vector as wide as the model
+            bool n = list[i]->shape.rank() == 1 && at > 0 && (x[at - 1] == 'n' || x[at - 1] == 'N');
+            if ((list[i]->words() & about::norm) == 0 && !n) return;
+        }
         given[a < b ? 0 : 1] = role::attn_norm;
         given[a < b ? 1 : 0] = role::ffn_norm;
     }
@@ -16716,8 +16942,10 @@ class name_reader {
         in.n_layer = layers.n_layer();
         in.n_expert = layers.n_expert();
         detail::model_stage(in).run();
-        detail::norm_stage(in).run();
+        detail::norm_stage norms(in);
+        norms.run();
         detail::matrix_stage(in).run();
+        norms.by_place();
         detail::doubt_stage(in).run();
         inference out;
         if (!detail::infer_report(in, out).run()) return detail::no_memory();
