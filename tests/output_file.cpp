@@ -3,8 +3,10 @@
 #include <doctest/doctest.h>
 
 #include "support/files.hpp"
+#include "support/mounts.hpp"
 #include "support/outcome.hpp"
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -148,7 +150,7 @@ TEST_CASE("output file: copies of ranges, in every phase") {
     test::write_file(folder / "source", all);
     for (const way how : {way::map, way::read}) {
         const mapped_file source = opened(folder / "source", how);
-        for (const std::uint64_t shift : {0, 8, 4096, 4104}) {
+        for (const std::uint64_t shift : {0u, 8u, 4096u, 4104u}) {
             CAPTURE(shift);
             output_file f = created(folder / "copy");
             CHECK_OK(f.copy(shift, source, 0, 1000));
@@ -279,4 +281,81 @@ TEST_CASE("output set: in order, all or nothing") {
     second.clear();
     CHECK(entries(other.path()) == 1);
     CHECK(test::read_file(other / "3") == "somebody's");
+}
+
+TEST_CASE("output file: a full disk") {
+    const test::mounted disk("tmpfs", 4);
+    if (!disk) SKIP_TEST(disk.why());
+    const test::temp_folder folder;
+    test::write_file(folder / "source", pattern(6 << 20));
+    const mapped_file source = opened(folder / "source");
+    output_file f = created(disk / "a");
+    CHECK_REFUSED(f.need_space(6 << 20), no_space);
+    CHECK_OK(f.need_space(1 << 20));
+    CHECK_REFUSED(f.copy(0, source, 0, source.size()), no_space);
+    f.discard();
+    CHECK(entries(disk.path()) == 0);
+    output_file g = created(disk / "a");
+    CHECK_REFUSED(g.write(0, {source.data(), static_cast<std::size_t>(source.size())}), no_space);
+    g.discard();
+    CHECK(entries(disk.path()) == 0);
+}
+
+TEST_CASE("output file: a read-only file system") {
+    const test::mounted disk("tmpfs", 4);
+    if (!disk) SKIP_TEST(disk.why());
+    test::write_file(disk / "a", "abc");
+    if (!disk.make_read_only()) SKIP_TEST("cannot be made read-only");
+    const auto r = output_file::create(disk / "b");
+    CHECK_REFUSED(r, cannot_write);
+    CHECK(r.error().os_error() == EROFS);
+    CHECK(entries(disk.path()) == 1);
+}
+
+// The data's place in the file keeps its phase modulo the block: nearly all blocks are shared.
+TEST_CASE("output file: shared blocks") {
+    for (const char* kind : {"xfs", "btrfs"}) {
+        CAPTURE(kind);
+        const test::mounted disk(kind, 400);
+        if (!disk) SKIP_TEST(disk.why());
+        const std::string all = pattern((48 << 20) + 1234);
+        test::write_file(disk / "source", all);
+        const mapped_file source = opened(disk / "source");
+        output_options o;
+        o.size = all.size() + 4096;
+        output_file f = created(disk / "copy", o);
+        CHECK(f.shares_with(source));
+        const std::string head = pattern(5000 + 4096, 2);
+        CHECK_OK(f.write(0, bytes_of(head)));
+        CHECK_OK(f.copy(5000 + 4096, source, 5000, all.size() - 5000));
+        CHECK_OK(f.commit());
+        CHECK(f.bytes_shared() >= all.size() - 16384);
+        CHECK(f.bytes_copied() - head.size() <= 16384);
+        CHECK(f.bytes_shared() + f.bytes_copied() == o.size);
+        const bool same = test::read_file(disk / "copy") == head + all.substr(5000);
+        CHECK(same);
+        // Another phase: copied.
+        output_file g = created(disk / "odd");
+        CHECK_OK(g.copy(1, source, 0, all.size()));
+        CHECK_OK(g.commit());
+        CHECK(g.bytes_shared() == 0);
+        const bool odd = test::read_file(disk / "odd").substr(1) == all;
+        CHECK(odd);
+        // Another file system: copied.
+        const test::temp_folder folder;
+        output_file h = created(folder / "copy");
+        CHECK(!h.shares_with(source));
+        CHECK_OK(h.copy(0, source, 0, all.size()));
+        CHECK_OK(h.commit());
+        CHECK(h.bytes_copied() == all.size());
+        const bool far = test::read_file(folder / "copy") == all;
+        CHECK(far);
+        // What was tried leaves nothing: what is not written is zeros.
+        output_options small;
+        small.size = 8192;
+        output_file z = created(disk / "zeros", small);
+        CHECK(z.shares_with(source));
+        CHECK_OK(z.commit());
+        CHECK(test::read_file(disk / "zeros") == std::string(8192, '\0'));
+    }
 }

@@ -12,7 +12,6 @@
 #if defined(__linux__)
 #include <fcntl.h>
 #include <sys/ioctl.h>
-#include <sys/vfs.h>
 #if defined(FALLOC_FL_INSERT_RANGE) && defined(FALLOC_FL_COLLAPSE_RANGE)
 #define AKA_CAN_INSERT 1
 #endif
@@ -34,17 +33,6 @@ struct extent {
 };
 
 #if AKA_CAN_INSERT
-
-/// The unit in which room can be made in front of a file's data, 0 where it cannot. ext4 and XFS
-/// only: what a power cut leaves of an insertion is known of these two.
-inline std::uint64_t insert_unit(int fd) noexcept {
-    struct ::statfs fs;
-    if (::fstatfs(fd, &fs) != 0) return 0;
-    auto type = static_cast<std::uint32_t>(fs.f_type);
-    auto unit = static_cast<std::uint64_t>(fs.f_bsize);
-    bool known = type == 0xef53 || type == 0x58465342;
-    return known && unit >= 512 && (unit & (unit - 1)) == 0 ? unit : 0;
-}
 
 /// Room of `n` bytes at the start of a file, before all that it has.
 inline int insert_front(int fd, std::uint64_t n) noexcept {
@@ -118,7 +106,6 @@ inline int extents_of(int fd, std::uint64_t from, std::uint64_t to, growing<exte
 
 #else
 
-inline std::uint64_t insert_unit(raw_file::native) noexcept { return 0; }
 inline int insert_front(raw_file::native, std::uint64_t) noexcept { return ENOTSUP; }
 inline int take_out(raw_file::native, std::uint64_t, std::uint64_t) noexcept { return ENOTSUP; }
 inline int extents_of(raw_file::native, std::uint64_t, std::uint64_t, growing<extent>&) noexcept {

@@ -58,35 +58,34 @@ struct journal_entry {
     bool whole() const noexcept { return old_head == old_size; }
     std::uint64_t room() const noexcept { return whole() ? 0 : new_size - old_size; }
 };
+static_assert(sizeof(journal_entry) == journal_entry::fields * 8, "all numbers, in this order");
 
 /// 64 bits that tell a journal that is whole from one that a crash cut off.
 class checksum {
   public:
     void add(const void* data, std::size_t n) noexcept {
         auto* p = static_cast<const unsigned char*>(data);
-        size_ += n;
-        while (n != 0 && held_ != 0) take(*p++), --n;
-        for (; n >= 8; p += 8, n -= 8) mix(load_le<std::uint64_t>(p));
-        while (n != 0) take(*p++), --n;
+        while (n != 0) {
+            if (size_ % 8 == 0 && n >= 8) {
+                mix(load_le<std::uint64_t>(p));
+                p += 8, n -= 8, size_ += 8;
+                continue;
+            }
+            word_ |= static_cast<std::uint64_t>(*p++) << (8 * (size_++ % 8)), --n;
+            if (size_ % 8 == 0) mix(std::exchange(word_, 0));
+        }
     }
     std::uint64_t value() const noexcept {
         checksum last = *this;
-        last.mix(word_);
-        last.mix(size_);
-        return last.hash_;
+        return last.mix(word_), last.mix(size_), last.hash_;
     }
 
   private:
-    void take(unsigned char c) noexcept {
-        word_ |= static_cast<std::uint64_t>(c) << (8 * held_);
-        if (++held_ == 8) mix(std::exchange(word_, 0)), held_ = 0;
-    }
     void mix(std::uint64_t word) noexcept {
         hash_ = (hash_ ^ word) * 0x9e3779b97f4a7c15;
         hash_ ^= hash_ >> 29;
     }
     std::uint64_t hash_ = 0x616b612d6a726e6c, word_ = 0, size_ = 0;
-    unsigned held_ = 0;
 };
 
 /// A journal as it lies beside its files.
@@ -96,7 +95,7 @@ class journal {
     static constexpr std::size_t head_size = 32;  // magic, size, entries, bytes of their names
     static constexpr std::uint64_t most_entries = 1 << 16;
 
-    path folder, name;  // of the journal; its files are in the same folder
+    path folder, name, itself;  // the journal's; its files are in the same folder
     raw_file file;
     growing<journal_entry> entries;
     growing<char> names;
@@ -135,46 +134,44 @@ class journal {
 
 inline bool journal::load(int& os) noexcept {
     raw_file::facts f;
+    std::byte head[head_size], last[8];
+    growing<std::byte> buffer;
     entries.clear();
-    names.clear();
-    std::byte head[head_size];
-    if ((os = file.look(f)) != 0) return false;
-    if (!f.regular || f.size < head_size + 8) return false;
-    if ((os = file.read(0, head, sizeof head)) != 0)
-        return os = os == raw_file::ended ? 0 : os, false;
+    auto read = [&](std::uint64_t at, void* to, std::size_t n) {
+        os = file.read(at, to, n);
+        if (os == raw_file::ended) return os = 0, false;  // cut off
+        return os == 0;
+    };
+    if ((os = file.look(f)) != 0 || f.size < head_size + 8) return false;
+    const std::uint64_t end = f.size - 8;
+    if (!read(0, head, sizeof head) || !read(end, last, 8)) return false;
     auto count = load_le<std::uint64_t>(head + 16), text = load_le<std::uint64_t>(head + 24);
     if (std::memcmp(head, magic.data(), magic.size()) != 0 ||
         load_le<std::uint64_t>(head + 8) != f.size || count == 0 || count > most_entries ||
-        text > f.size || count * sizeof(journal_entry) > f.size)
+        text > end || count * sizeof(journal_entry) > end)
         return false;
 
+    const auto records = static_cast<std::size_t>(count) * sizeof(journal_entry);
     constexpr std::size_t step = std::size_t{1} << 18;
-    growing<std::byte> buffer;
-    if (!buffer.resize(f.size < step ? static_cast<std::size_t>(f.size) : step))
-        return os = ENOMEM, false;
-    checksum sum;
-    for (std::uint64_t at = 0, end = f.size - 8; at < end;) {
-        std::size_t n = end - at < step ? static_cast<std::size_t>(end - at) : step;
-        if ((os = file.read(at, buffer.data(), n)) != 0) return false;
-        sum.add(buffer.data(), n);
-        at += n;
-    }
-    std::byte last[8];
-    if ((os = file.read(f.size - 8, last, 8)) != 0) return false;
-    if (load_le<std::uint64_t>(last) != sum.value()) return false;
-
-    const auto records = static_cast<std::size_t>(count) * journal_entry::fields * 8;
-    if (!buffer.resize(records) || !names.resize(static_cast<std::size_t>(text)) ||
+    if (!buffer.resize(records > step ? records : step) ||
+        !names.resize(static_cast<std::size_t>(text)) ||
         !entries.resize(static_cast<std::size_t>(count)))
         return os = ENOMEM, false;
-    if ((os = file.read(head_size, buffer.data(), records)) != 0) return false;
-    if ((os = file.read(head_size + records, names.data(), names.size())) != 0) return false;
+    checksum sum;
+    for (std::uint64_t at = 0; at < end; at += step) {
+        std::size_t n = end - at < step ? static_cast<std::size_t>(end - at) : step;
+        if (!read(at, buffer.data(), n)) return false;
+        sum.add(buffer.data(), n);
+    }
+    if (load_le<std::uint64_t>(last) != sum.value() || !read(head_size, buffer.data(), records) ||
+        !read(head_size + records, names.data(), names.size()))
+        return false;
     for (std::size_t i = 0; i < entries.size(); ++i) {
         std::uint64_t v[journal_entry::fields];
-        for (std::size_t k = 0; k < journal_entry::fields; ++k)
-            v[k] = load_le<std::uint64_t>(buffer.data() + (i * journal_entry::fields + k) * 8);
-        entries[i] = {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10]};
-        if (!entry_ok(entries[i], f.size - 8)) return false;
+        const std::byte* from = buffer.data() + i * sizeof v;
+        for (std::uint64_t& x : v) x = load_le<std::uint64_t>(from), from += 8;
+        std::memcpy(&entries[i], v, sizeof v);
+        if (!entry_ok(entries[i], end)) return false;
     }
     return true;
 }
@@ -183,27 +180,36 @@ inline bool journal::load(int& os) noexcept {
 class job {
   public:
     explicit job(journal& j) noexcept : journal_(j) {}
+    ~job() {
+        raw_file f;
+        for (raw_file::native n : files_) f.adopt(n);
+    }
+    job(const job&) = delete;
 
     /// All files become the new ones, or, where that fails, all the old ones: then `why` is the
     /// reason. An error: neither was possible, and the journal stays. The caller holds the lock.
     status run(error& why) noexcept {
         if (status s = open_files(); !s) return s;
-        status done = forward();
-        if (done) return end();
-        why = done.error();
-        if (status s = back(); !s) {
-            error e = s.error();
-            return e.say("; the change cannot be finished either: ", why.detail());
+        touched_ = true;
+        if (status s = bring(true); !s) {
+            why = s.error();
+            if (s = bring(false); !s) {
+                error e = s.error();
+                return e.say("; the change cannot be finished either: ", why.detail());
+            }
         }
         return end();
     }
+    /// Whether any file may have been written.
+    bool touched() const noexcept { return touched_; }
 
-    /// Removes the journal, and then the links to it. What may fail of this fails harmlessly.
+  private:
+    // Removes the journal, and then the links to it.
     status end() noexcept {
-        if (int os = remove_name(journal_.beside(journal_.name.view())); os != 0 && !is_missing(os))
-            return error_of(os, journal_.name.view(), "cannot remove the journal");
-        if (int os = flush_folder(journal_.folder.c_str()); os != 0)
-            return error_of(os, journal_.folder.view(), "cannot flush the folder");
+        int os = remove_name(journal_.itself);
+        if (os == 0 || is_missing(os)) os = flush_folder(journal_.folder.c_str());
+        if (os != 0)
+            return write_error(os, journal_.folder.view(), "cannot remove the journal from it");
         for (const journal_entry& e : journal_.entries) {
             path link = journal_.beside(journal_.name_of(e));
             link += journal_suffix;
@@ -212,11 +218,7 @@ class job {
         return {};
     }
 
-  private:
-    error error_of(int os, std::string_view name, const char* what) noexcept {
-        return write_error(os, name, what);
-    }
-    error error_of(int os, const journal_entry& e, const char* what) noexcept {
+    AKA_COLD error failed(int os, const journal_entry& e, const char* what) noexcept {
         return write_error(os, journal_.beside(journal_.name_of(e)).view(), what);
     }
     AKA_COLD error not_its_file(const journal_entry& e, const char* why) noexcept {
@@ -227,137 +229,116 @@ class job {
             .in(journal_.beside(journal_.name_of(e)).view());
     }
 
-    struct files {
-        raw_file* data = nullptr;
-        std::size_t size = 0;
-        ~files() {
-            for (std::size_t i = 0; i < size; ++i) data[i].~raw_file();
-            AKA_FREE(data);
-        }
-    };
-
     // Opens all, and makes sure that they are the ones before any is touched.
     status open_files() noexcept {
-        std::size_t n = journal_.entries.size();
-        files_.data = static_cast<raw_file*>(AKA_MALLOC(n * sizeof(raw_file)));
-        if (files_.data == nullptr || !buffer_.resize(std::size_t{1} << 18)) return no_memory();
-        for (; files_.size < n; ++files_.size)
-            ::new (static_cast<void*>(files_.data + files_.size)) raw_file();
-        for (std::size_t i = 0; i < n; ++i) {
-            const journal_entry& e = journal_.entries[i];
+        if (!buffer_.resize(std::size_t{1} << 18) || !files_.reserve(journal_.entries.size()))
+            return no_memory();
+        for (const journal_entry& e : journal_.entries) {
             path p = journal_.beside(journal_.name_of(e));
+            raw_file file;
+            raw_file::facts f;
             if (!p.ok()) return no_memory();
-            if (int os = files_.data[i].open(p, raw_file::way::change); os != 0) {
-                if (is_missing(os)) return not_its_file(e, "the file is gone");
+            int os = file.open(p, raw_file::way::change);
+            if (is_missing(os)) return not_its_file(e, "the file is gone");
+            if (os == 0) os = file.look(f);
+            if (os != 0)
                 return fail(errc::interrupted, error::nowhere,
                             "a change of this file was interrupted, and it cannot be opened to "
                             "finish that: open the checkpoint as somebody who may write it")
                     .os(os)
                     .in(p.view());
-            }
-            raw_file::facts f;
-            if (int os = files_.data[i].look(f); os != 0)
-                return error_of(os, e, "cannot ask for the file's size");
             if (!f.regular || f.inode != e.inode) return not_its_file(e, "of another file");
-            std::uint64_t more = e.new_size > e.old_size ? e.new_size : e.old_size;
             // A whole file has any size while it is written.
-            if (e.whole() ? f.size > more : f.size != e.old_size && f.size != e.new_size)
-                return not_its_file(e, "its size has changed since");
+            bool known = e.whole() ? f.size <= e.old_size || f.size <= e.new_size
+                                   : f.size == e.old_size || f.size == e.new_size;
+            if (!known) return not_its_file(e, "its size has changed since");
+            files_.push(file.get());
+            file.release();
         }
         return {};
     }
 
-    status forward() noexcept {
-        for (std::size_t i = 0; i < files_.size; ++i)
-            if (status s = set_room(i, true); !s) return s;
-        for (std::size_t i = 0; i < files_.size; ++i)
-            if (status s = put_head(i, true); !s) return s;
-        return flush();
+    // To the new state or the old one, from any in between.
+    status bring(bool is_new) noexcept {
+        status s;
+        for (std::size_t i = 0; s && i < files_.size(); ++i) s = with(i, is_new, &job::set_room);
+        for (std::size_t i = 0; s && i < files_.size(); ++i) s = with(i, is_new, &job::put_head);
+        for (std::size_t i = 0; s && i < files_.size(); ++i) s = with(i, is_new, &job::flush);
+        return s;
     }
-    status back() noexcept {
-        for (std::size_t i = 0; i < files_.size; ++i)
-            if (status s = set_room(i, false); !s) return s;
-        for (std::size_t i = 0; i < files_.size; ++i)
-            if (status s = put_head(i, false); !s) return s;
-        return flush();
+    using step = status (job::*)(const journal_entry&, const raw_file&, bool);
+    status with(std::size_t i, bool is_new, step what) noexcept {
+        raw_file f;
+        f.adopt(files_[i]);
+        status s = (this->*what)(journal_.entries[i], f, is_new);
+        f.release();
+        return s;
     }
-    status flush() noexcept {
-        for (std::size_t i = 0; i < files_.size; ++i)
-            if (int os = files_.data[i].flush(); os != 0)
-                return error_of(os, journal_.entries[i], "cannot flush the file");
-        return {};
+
+    status flush(const journal_entry& e, const raw_file& file, bool) noexcept {
+        int os = file.flush();
+        return os == 0 ? status() : status(failed(os, e, "cannot flush the file"));
     }
 
     // Room at the front or none, whatever there is now.
-    status set_room(std::size_t i, bool wanted) noexcept {
-        const journal_entry& e = journal_.entries[i];
-        if (e.room() == 0) return {};
-        raw_file& file = files_.data[i];
+    status set_room(const journal_entry& e, const raw_file& file, bool wanted) noexcept {
         raw_file::facts f;
-        if (int os = file.look(f); os != 0)
-            return error_of(os, e, "cannot ask for the file's size");
+        int os = 0;
+        if (e.room() == 0) return {};
+        if ((os = file.look(f)) != 0) return failed(os, e, "cannot ask for the file's size");
         bool there = f.size == e.new_size;
         // An insertion is not one step on the disk: the new size comes first, then the extents
         // move one by one; taking out, the new size comes last.
         if (there) {
             shifted s;
-            if (status r = how_far(i, s); !r) return r;
+            if ((os = how_far(e, file, s)) != 0)
+                return failed(os, e, "cannot find out where the file's blocks are");
             if (s.what == shifted::foreign) return not_its_file(e, "its blocks are others now");
-            if (s.what != shifted::all) {
-                int os = s.what == shifted::none ? file.resize(e.old_size)
-                                                 : take_out(file.get(), s.gap, e.room());
-                if (os != 0) return error_of(os, e, "cannot close a gap in the file");
-                there = false;
-            }
+            there = s.what == shifted::all;
+            if (s.what == shifted::none) os = file.resize(e.old_size);
+            if (s.what == shifted::some) os = take_out(file.get(), s.gap, e.room());
+            if (os != 0) return failed(os, e, "cannot close a gap in the file");
         }
         if (there == wanted) return {};
-        if (wanted) {
-            if (int os = insert_front(file.get(), e.room()); os != 0)
-                return error_of(os, e, "the file system does not insert room in the file");
-        } else if (int os = take_out(file.get(), 0, e.room()); os != 0) {
-            return error_of(os, e, "cannot take the inserted room out of the file");
-        }
-        return {};
+        os = wanted ? insert_front(file.get(), e.room()) : take_out(file.get(), 0, e.room());
+        if (os == 0) return {};
+        return failed(os, e,
+                      wanted ? "the file system does not insert room in the file"
+                             : "cannot take the inserted room out of the file");
     }
 
-    status how_far(std::size_t i, shifted& s) noexcept {
-        const journal_entry& e = journal_.entries[i];
+    int how_far(const journal_entry& e, const raw_file& file, shifted& s) noexcept {
         growing<extent> before, now;
-        if (!before.resize(static_cast<std::size_t>(e.extents))) return no_memory();
+        if (!before.resize(static_cast<std::size_t>(e.extents))) return ENOMEM;
         for (std::size_t k = 0; k < before.size(); ++k) {
             std::byte b[24];
-            if (int os = journal_.file.read(e.at_extents + 24 * k, b, sizeof b); os != 0)
-                return error_of(os, journal_.name.view(), "cannot read the journal");
+            if (int os = journal_.file.read(e.at_extents + 24 * k, b, sizeof b); os != 0) return os;
             before[k] = {load_le<std::uint64_t>(b), load_le<std::uint64_t>(b + 8),
                          load_le<std::uint64_t>(b + 16)};
         }
-        if (int os = extents_of(files_.data[i].get(), 0, e.new_size, now); os != 0)
-            return error_of(os, e, "cannot ask where the file's blocks are");
+        int os = extents_of(file.get(), 0, e.new_size, now);
         s = compare_extents(before, now, e.room(), e.new_head);
-        return {};
+        return os;
     }
 
-    status put_head(std::size_t i, bool is_new) noexcept {
-        const journal_entry& e = journal_.entries[i];
+    status put_head(const journal_entry& e, const raw_file& file, bool is_new) noexcept {
         std::uint64_t from = is_new ? e.at_new : e.at_old, n = is_new ? e.new_head : e.old_head;
-        for (std::uint64_t at = 0; at < n;) {
-            std::size_t k = buffer_.size();
-            if (n - at < k) k = static_cast<std::size_t>(n - at);
-            if (int os = journal_.file.read(from + at, buffer_.data(), k); os != 0)
-                return error_of(os, journal_.name.view(), "cannot read the journal");
-            if (int os = files_.data[i].write(at, buffer_.data(), k); os != 0)
-                return error_of(os, e, "cannot write the file");
-            at += k;
+        int os = 0;
+        for (std::uint64_t at = 0; at < n && os == 0; at += buffer_.size()) {
+            std::size_t k =
+                n - at < buffer_.size() ? static_cast<std::size_t>(n - at) : buffer_.size();
+            os = journal_.file.read(from + at, buffer_.data(), k);
+            if (os == 0) os = file.write(at, buffer_.data(), k);
         }
-        if (e.whole() && e.old_size != e.new_size)
-            if (int os = files_.data[i].resize(is_new ? e.new_size : e.old_size); os != 0)
-                return error_of(os, e, "cannot change the file's size");
-        return {};
+        if (os == 0 && e.whole() && e.old_size != e.new_size)
+            os = file.resize(is_new ? e.new_size : e.old_size);
+        return os == 0 ? status() : status(failed(os, e, "cannot write the file"));
     }
 
     journal& journal_;
-    files files_;
+    growing<raw_file::native> files_;
     growing<std::byte> buffer_;
+    bool touched_ = false;
 };
 
 /// Whether there is a journal beside a file: one question to the system.
@@ -437,8 +418,8 @@ inline status recover_real(const path& file, recovery& what) noexcept {
                 .in(file.view());
         path first =
             j.beside(j.name.view().substr(0, j.name.view().size() - journal_suffix.size()));
-        path itself = j.beside(j.name.view());
-        if (!first.ok() || !itself.ok()) return no_memory();
+        j.itself = j.beside(j.name.view());
+        if (!first.ok() || !j.itself.ok()) return no_memory();
         raw_file lock;
         // A lock needs no more than a file that may be read.
         if (int os = lock.open(first, raw_file::way::read); os != 0)
@@ -448,7 +429,7 @@ inline status recover_real(const path& file, recovery& what) noexcept {
                 .os(os)
                 .in(file.view());
         if (status s = lock_for(file, lock); !s) return s;
-        int os = j.file.open(itself, raw_file::way::read);
+        int os = j.file.open(j.itself, raw_file::way::read);
         if (is_missing(os)) continue;  // done by somebody else meanwhile
         if (os != 0)
             return fail(errc::interrupted, error::nowhere,
@@ -462,7 +443,7 @@ inline status recover_real(const path& file, recovery& what) noexcept {
                     .os(os)
                     .in(file.view());
             // Never acted on. Who may not remove it may read the file all the same.
-            if (remove_name(itself) == 0) (void)flush_folder(j.folder.c_str());
+            if (remove_name(j.itself) == 0) (void)flush_folder(j.folder.c_str());
             what = recovery::cleared;
             return {};
         }

@@ -11,7 +11,6 @@
 
 #if !AKA_WINDOWS
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #if !defined(AKA_NO_MMAP)
 #include <sys/mman.h>
@@ -88,16 +87,9 @@ class mapped_file {
     void close_descriptor() noexcept;
 
   private:
-#if AKA_WINDOWS
-    using native = void*;
-    static native no_file() noexcept { return detail::win::invalid_handle(); }
-#else
-    using native = int;
-    static constexpr native no_file() noexcept { return -1; }
     // A process has about 1,024 descriptors and a checkpoint may have more files than that: past
     // this number a mapped file gives its descriptor back, and opens the path again if need be.
     static constexpr int most_kept = 256;
-#endif
     struct descriptor;  // this file's, or one opened for the occasion
     friend class output_file;
 
@@ -128,44 +120,39 @@ class mapped_file {
     detail::path path_;
     const std::byte* data_ = nullptr;
     std::uint64_t size_ = 0;
-    native file_ = no_file();
+    detail::raw_file file_;
     bool view_ = false;  // data_ is a mapping of ours
     std::uint64_t device_ = 0, inode_ = 0;
 };
 
-#if !AKA_WINDOWS
-
 struct mapped_file::descriptor {
-    int fd;
-    bool ours;
+    detail::raw_file ours;
+    const detail::raw_file* file = &ours;
     int os = 0;
     bool same = true;
 
-    explicit descriptor(const mapped_file& f) noexcept : fd(f.file_), ours(false) {
-        if (fd >= 0 || f.path_.view().empty()) return;
-        fd = detail::open_file(f.path_.c_str(), O_RDONLY | O_NONBLOCK);
-        os = errno;
-        ours = fd >= 0;
-        detail::file_stat st;
-        if (ours && (detail::stat_file(fd, &st) != 0 ||
-                     static_cast<std::uint64_t>(st.st_dev) != f.device_ ||
-                     static_cast<std::uint64_t>(st.st_ino) != f.inode_))
-            same = false;
+    explicit descriptor(const mapped_file& f) noexcept {
+        if (f.file_) file = &f.file_;
+        if (f.file_ || f.path_.view().empty()) return;
+        detail::raw_file::facts now;
+        os = ours.open(f.path_, detail::raw_file::way::follow);
+        same = os != 0 || (ours.look(now) == 0 && now.device == f.device_ && now.inode == f.inode_);
     }
-    ~descriptor() {
-        if (ours) ::close(fd);
+    bool open() const noexcept { return static_cast<bool>(*file); }
+    bool size(std::uint64_t& n) const noexcept {
+        detail::raw_file::facts now;
+        bool known = open() && same && file->look(now) == 0;
+        return n = now.size, known;
     }
-    descriptor(const descriptor&) = delete;
 };
 
-inline void mapped_file::close_descriptor() noexcept {
-    if (file_ >= 0) ::close(file_);
-    file_ = no_file();
-}
+inline void mapped_file::close_descriptor() noexcept { file_.close(); }
 
 inline void mapped_file::close() noexcept {
     close_descriptor();
-#if !defined(AKA_NO_MMAP)
+#if AKA_WINDOWS
+    if (view_) detail::win::UnmapViewOfFile(data_);
+#elif !defined(AKA_NO_MMAP)
     if (view_)
         ::munmap(const_cast<void*>(static_cast<const void*>(data_)),
                  static_cast<std::size_t>(size_));
@@ -176,43 +163,48 @@ inline void mapped_file::close() noexcept {
 }
 
 inline result<mapped_file> mapped_file::open(detail::path path, access how) noexcept {
+    using raw = detail::raw_file;
     mapped_file f;
+    raw::facts facts;
     if (!path.ok()) return detail::no_memory();
     f.path_ = std::move(path);
-    // O_NONBLOCK: opening a pipe by mistake must not hang; it means nothing to a regular file.
-    constexpr int flags = O_RDONLY | O_NONBLOCK;
-    auto open_as = [&f](int how_to) {
-        do f.file_ = detail::open_file(f.path_.c_str(), how_to);
-        while (f.file_ < 0 && errno == EINTR);
-    };
-    open_as(flags | O_NOFOLLOW);
-    const bool link = f.file_ < 0 && detail::is_link(errno);
-    if (link) open_as(flags);
-    if (f.file_ < 0)
-        return f.fail(errno == ENOENT ? errc::missing_file : errc::cannot_open, errno,
-                      errno == ENOENT ? "there is no such file" : "cannot open the file");
+    int os = f.file_.open(f.path_, raw::way::read);
+    const bool link = detail::is_link(os);
+    if (link) os = f.file_.open(f.path_, raw::way::follow);
+    if (os != 0)
+        return f.fail(detail::is_missing(os) ? errc::missing_file : errc::cannot_open, os,
+                      detail::is_missing(os) ? "there is no such file" : "cannot open the file");
     // The descriptor stays good: a file is changed where it lies.
     if (status s = detail::finish_change(f.path_, link); !s) return s.error();
-    detail::file_stat st;
-    if (detail::stat_file(f.file_, &st) != 0)
-        return f.fail(errc::cannot_open, errno, "cannot ask for the file's size");
-    if (!S_ISREG(st.st_mode))
+    if ((os = f.file_.look(facts)) != 0)
+        return f.fail(errc::cannot_open, os, "cannot ask for the file's size");
+    if (!facts.regular)
         return f.fail(errc::cannot_open, 0,
-                      S_ISDIR(st.st_mode) ? "this is a folder" : "this is not a regular file");
-    f.size_ = static_cast<std::uint64_t>(st.st_size);
-    f.device_ = static_cast<std::uint64_t>(st.st_dev);
-    f.inode_ = static_cast<std::uint64_t>(st.st_ino);
+                      facts.folder ? "this is a folder" : "this is not a regular file");
+    f.size_ = facts.size;
+    f.device_ = facts.device;
+    f.inode_ = facts.inode;
 #if !defined(AKA_NO_MMAP)
     if (how == access::map && f.size_ != 0 && detail::fits_memory(f.size_)) {
+        void* p = nullptr;
+#if AKA_WINDOWS
+        namespace win = detail::win;
+        void* m =
+            win::CreateFileMappingW(f.file_.get(), nullptr, win::page_readonly, 0, 0, nullptr);
+        if (m != nullptr) {
+            p = win::MapViewOfFile(m, win::map_read, 0, 0, 0);
+            win::CloseHandle(m);
+        }
+#else
         // Private, because some file systems refuse shared mappings; read-only, so that it costs
         // no commit charge; not populated: opening must not read 100 GB.
-        void* p =
-            ::mmap(nullptr, static_cast<std::size_t>(f.size_), PROT_READ, MAP_PRIVATE, f.file_, 0);
-        if (p != MAP_FAILED) {
-            f.data_ = static_cast<const std::byte*>(p);
-            f.view_ = true;
-            if (f.file_ >= most_kept) f.close_descriptor();
-        }
+        p = ::mmap(nullptr, static_cast<std::size_t>(f.size_), PROT_READ, MAP_PRIVATE,
+                   f.file_.get(), 0);
+        if (p == MAP_FAILED) p = nullptr;
+        if (p != nullptr && f.file_.get() >= most_kept) f.close_descriptor();
+#endif
+        f.data_ = static_cast<const std::byte*>(p);
+        f.view_ = p != nullptr;
     }
 #else
     (void)how;
@@ -228,40 +220,34 @@ inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const
         return {};
     }
     descriptor d(*this);
-    if (d.fd < 0) {
+    if (!d.open()) {
         if (d.os == 0) return fail(errc::no_data, 0, "only the header of this file was read");
         return fail(errc::cannot_open, d.os, "cannot open the file again");
     }
     if (!d.same) return fail(errc::file_changed, 0, "another file has this name now");
-    while (!out.empty()) {
-        constexpr std::size_t most = 0x40000000;  // Linux reads 2 GiB - 4 KiB a call, macOS less
-        long n = detail::read_file(d.fd, out.data(), out.size() < most ? out.size() : most, offset);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return fail(errc::cannot_read, errno, "cannot read the file").at(offset);
-        if (n == 0) {
-            detail::file_stat st;
-            bool known = detail::stat_file(d.fd, &st) == 0;
-            return shrunk(known ? static_cast<std::uint64_t>(st.st_size) : offset);
-        }
-        offset += static_cast<std::uint64_t>(n);
-        out = out.subspan(static_cast<std::size_t>(n));
-    }
-    return {};
+    int os = d.file->read(offset, out.data(), out.size());
+    if (os == 0) return {};
+    if (os != detail::raw_file::ended)
+        return fail(errc::cannot_read, os, "cannot read the file").at(offset);
+    std::uint64_t now = offset;
+    (void)d.size(now);
+    return shrunk(now);
 }
+
+#if !AKA_WINDOWS
 
 inline status mapped_file::prefetch(std::uint64_t offset, std::uint64_t size) const noexcept {
     if (status s = check_range(offset, size); !s) return s;
     if (size == 0 || (data_ != nullptr && !view_)) return {};
     {
         descriptor d(*this);
-        detail::file_stat st;
-        if (d.fd >= 0 && d.same && detail::stat_file(d.fd, &st) == 0 &&
-            static_cast<std::uint64_t>(st.st_size) < size_)
-            return shrunk(static_cast<std::uint64_t>(st.st_size));
+        std::uint64_t now = 0;
+        const bool known = d.size(now);
+        if (known && now < size_) return shrunk(now);
 #if defined(POSIX_FADV_WILLNEED)
-        if (!view_ && d.fd >= 0 && d.same) {
-            (void)::posix_fadvise(d.fd, static_cast<off_t>(offset), static_cast<off_t>(size),
-                                  POSIX_FADV_WILLNEED);
+        if (!view_ && known) {
+            (void)::posix_fadvise(d.file->get(), static_cast<off_t>(offset),
+                                  static_cast<off_t>(size), POSIX_FADV_WILLNEED);
         }
 #endif
     }
@@ -304,9 +290,9 @@ inline status mapped_file::drop_cache(std::uint64_t offset, std::uint64_t size) 
 #endif
 #if defined(POSIX_FADV_DONTNEED)
     descriptor d(*this);
-    if (d.fd < 0) return fail(errc::cannot_open, d.os, "cannot open the file again");
+    if (!d.open()) return fail(errc::cannot_open, d.os, "cannot open the file again");
     if (!d.same) return fail(errc::file_changed, 0, "another file has this name now");
-    int e = ::posix_fadvise(d.fd, static_cast<off_t>(offset), static_cast<off_t>(size),
+    int e = ::posix_fadvise(d.file->get(), static_cast<off_t>(offset), static_cast<off_t>(size),
                             POSIX_FADV_DONTNEED);
     if (e != 0) return fail(errc::cannot_read, e, "the system will not drop cached pages");
 #endif
@@ -329,97 +315,6 @@ inline status mapped_file::advise(pattern p) const noexcept {
 }
 
 #else  // Windows
-
-struct mapped_file::descriptor {};
-
-inline void mapped_file::close_descriptor() noexcept {
-    if (file_ != no_file()) detail::win::CloseHandle(file_);
-    file_ = no_file();
-}
-
-inline void mapped_file::close() noexcept {
-    close_descriptor();
-    if (view_) detail::win::UnmapViewOfFile(data_);
-    view_ = false;
-    data_ = nullptr;
-    size_ = 0;
-}
-
-inline result<mapped_file> mapped_file::open(detail::path path, access how) noexcept {
-    namespace win = detail::win;
-    mapped_file f;
-    detail::growing<wchar_t> wide;
-    if (!path.ok() || !detail::to_wide(path.view(), wide)) return detail::no_memory();
-    f.path_ = std::move(path);
-    // All sharing is granted: the file can be renamed, replaced and deleted while it is open.
-    f.file_ = win::CreateFileW(wide.data(), win::generic_read, win::share_all, nullptr,
-                               win::open_existing, win::attribute_normal, nullptr);
-    if (f.file_ == no_file()) {
-        auto os = static_cast<int>(win::GetLastError());
-        bool absent = os == 2 || os == 3;  // ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND
-        return f.fail(absent ? errc::missing_file : errc::cannot_open, os,
-                      absent ? "there is no such file" : "cannot open the file");
-    }
-    if (win::GetFileType(f.file_) != win::type_disk)
-        return f.fail(errc::cannot_open, 0, "this is not a regular file");
-    if (status s = detail::finish_change(f.path_, false); !s) return s.error();
-    long long size = 0;
-    if (win::GetFileSizeEx(f.file_, reinterpret_cast<_LARGE_INTEGER*>(&size)) == 0)
-        return f.fail(errc::cannot_open, static_cast<int>(win::GetLastError()),
-                      "cannot ask for the file's size");
-    f.size_ = static_cast<std::uint64_t>(size);
-#if !defined(AKA_NO_MMAP)
-    if (how == access::map && f.size_ != 0 && detail::fits_memory(f.size_)) {
-        void* m = win::CreateFileMappingW(f.file_, nullptr, win::page_readonly, 0, 0, nullptr);
-        if (m != nullptr) {
-            void* p = win::MapViewOfFile(m, win::map_read, 0, 0, 0);
-            win::CloseHandle(m);
-            if (p != nullptr) {
-                f.data_ = static_cast<const std::byte*>(p);
-                f.view_ = true;
-            }
-        }
-    }
-#else
-    (void)how;
-#endif
-    return f;
-}
-
-inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const noexcept {
-    namespace win = detail::win;
-    if (status s = check_range(offset, out.size()); !s) return s;
-    if (out.empty()) return {};
-    if (data_ != nullptr && !view_) {
-        std::memcpy(out.data(), data_ + offset, out.size());
-        return {};
-    }
-    if (file_ == no_file()) return fail(errc::no_data, 0, "only the header of this file was read");
-    while (!out.empty()) {
-        constexpr std::size_t most = std::size_t{64} << 20;
-        win::overlapped o = {};
-        o.offset = static_cast<unsigned long>(offset);
-        o.offset_high = static_cast<unsigned long>(offset >> 32);
-        unsigned long n = 0;
-        if (win::ReadFile(file_, out.data(),
-                          static_cast<unsigned long>(out.size() < most ? out.size() : most), &n,
-                          reinterpret_cast<_OVERLAPPED*>(&o)) == 0) {
-            auto os = win::GetLastError();
-            if (os != win::error_handle_eof)
-                return fail(errc::cannot_read, static_cast<int>(os), "cannot read the file")
-                    .at(offset);
-            n = 0;
-        }
-        if (n == 0) {
-            long long now = 0;
-            bool known = win::GetFileSizeEx(file_, reinterpret_cast<_LARGE_INTEGER*>(&now)) != 0;
-            return shrunk(known ? static_cast<std::uint64_t>(now) : offset);
-        }
-        offset += n;
-        out = out.subspan(n);
-    }
-    return {};
-}
 
 inline status mapped_file::prefetch(std::uint64_t offset, std::uint64_t size) const noexcept {
     if (status s = check_range(offset, size); !s) return s;

@@ -87,7 +87,9 @@ class output_file {
     status commit() noexcept {
         if (status s = flush(); !s) return s;
         if (status s = publish(); !s) return s;
-        return flush_folder();
+        status s = flush_folder();
+        if (!s && !there_) (void)detail::remove_name(place_);  // a target that may not last is none
+        return s;
     }
     /// Forgets the file.
     void discard() noexcept;
@@ -216,7 +218,7 @@ inline int rename_file(const path& from, const path& to, bool replace) noexcept 
 #else
 inline int rename_file(const path& from, const path& to, bool replace) noexcept {
     growing<wchar_t> a, b;
-    if (!to_wide(from.view(), a) || !to_wide(to.view(), b)) return 8;
+    if (!to_wide(from.view(), a) || !to_wide(to.view(), b)) return ENOMEM;
     unsigned long flags = win::move_write_through | (replace ? win::move_replace : 0);
     return win::MoveFileExW(a.data(), b.data(), flags) != 0 ? 0 : last_error();
 }
@@ -279,14 +281,10 @@ inline result<output_file> output_file::create(detail::path target,
     if (!o.replace && (f.there_ || kind != detail::path_kind::missing)) return f.exists();
 
     unsigned mode = 0;
-#if !AKA_WINDOWS
     if (o.like != nullptr) {
         mapped_file::descriptor d(*o.like);
-        detail::file_stat st;
-        if (d.fd >= 0 && d.same && detail::stat_file(d.fd, &st) == 0)
-            mode = static_cast<unsigned>(st.st_mode) & 0777;
+        if (d.open() && d.same && d.file->look(facts) == 0) mode = facts.mode & 0777;
     }
-#endif
     if (status s = f.open(mode); !s) return s.error();
     if (o.size != 0)
         if (int e = f.file_.resize(o.size); e != 0)
@@ -363,9 +361,9 @@ inline status output_file::write(std::uint64_t offset, byte_span bytes) noexcept
 
 inline bool output_file::shares_with(const mapped_file& source) noexcept {
     mapped_file::descriptor d(source);
-    if (d.fd < 0 || !d.same || !shares_) return false;
+    if (!d.open() || !d.same || !shares_) return false;
     detail::range_copier c(file_.get());
-    bool can = c.can_share(d.fd, source.size());
+    bool can = c.can_share(d.file->get(), source.size());
     // The block that was tried goes away again.
     if (can) can = file_.resize(0) == 0 && file_.resize(size_) == 0;
     return can;
@@ -376,11 +374,9 @@ inline status output_file::copy(std::uint64_t offset, const mapped_file& source,
     if (status s = check(offset, n); !s) return s;
     if (status s = source.check_range(from, n); !s) return s;
     mapped_file::descriptor d(source);
-    if (d.fd < 0 && source.data() != nullptr) {
-        if (source.path().empty() || d.os != 0)
-            return write(offset, {source.data() + from, static_cast<std::size_t>(n)});
-    }
-    if (d.fd < 0)
+    if (!d.open() && source.data() != nullptr)
+        return write(offset, {source.data() + from, static_cast<std::size_t>(n)});
+    if (!d.open())
         return detail::fail(d.os == 0 ? errc::no_data : errc::cannot_open, error::nowhere,
                             "cannot open the file again")
             .os(d.os)
@@ -393,7 +389,7 @@ inline status output_file::copy(std::uint64_t offset, const mapped_file& source,
             .in(path());
     detail::range_copier c(file_.get(), shares_);
     bool reading = false;
-    int os = c.copy(d.fd, from, offset, n, reading);
+    int os = c.copy(d.file->get(), from, offset, n, reading);
     shares_ = c.shares();
     copied_ += c.counts.copied;
     shared_ += c.counts.shared;

@@ -65,12 +65,12 @@ inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) n
 /// `ended` where the file is shorter than what was asked for.
 class raw_file {
   public:
-    enum class way : std::uint8_t { read, change, create };
+    enum class way : std::uint8_t { read, follow, change, create };
     static constexpr int ended = -1;
     struct facts {
         std::uint64_t device = 0, inode = 0, size = 0, links = 0;
         unsigned mode = 0;
-        bool regular = false;
+        bool regular = false, folder = false;
     };
 #if AKA_WINDOWS
     using native = void*;
@@ -94,7 +94,8 @@ class raw_file {
     void adopt(native f) noexcept { close(), file_ = f; }
     void release() noexcept { file_ = none(); }
 
-    /// A name that is a symbolic link is refused; `create` wants a name that nobody has.
+    /// A name that is a symbolic link is refused, but by `follow`, which reads; `create` wants a
+    /// name that nobody has.
     int open(const path& p, way w, unsigned mode = 0666) noexcept;
     void close() noexcept;
     int read(std::uint64_t at, void* to, std::size_t n) const noexcept;
@@ -119,9 +120,11 @@ inline bool is_busy(int os) noexcept { return os == EWOULDBLOCK || os == EAGAIN;
 
 inline int raw_file::open(const path& p, way w, unsigned mode) noexcept {
     close();
-    int flags = w == way::read ? O_RDONLY : O_RDWR;
+    // O_NONBLOCK: opening a pipe by mistake must not hang; it means nothing to a regular file.
+    int flags = O_NONBLOCK | (w == way::read || w == way::follow ? O_RDONLY : O_RDWR);
     if (w == way::create) flags |= O_CREAT | O_EXCL;
-    do file_ = open_file(p.c_str(), flags | O_NONBLOCK | O_NOFOLLOW, mode);
+    if (w != way::follow) flags |= O_NOFOLLOW;
+    do file_ = open_file(p.c_str(), flags, mode);
     while (file_ < 0 && errno == EINTR);
     return file_ < 0 ? errno : 0;
 }
@@ -180,6 +183,7 @@ inline int raw_file::look(facts& f) const noexcept {
     f.links = static_cast<std::uint64_t>(st.st_nlink);
     f.mode = static_cast<unsigned>(st.st_mode) & 07777;
     f.regular = S_ISREG(st.st_mode);
+    f.folder = S_ISDIR(st.st_mode);
     return 0;
 }
 
@@ -234,9 +238,11 @@ inline int last_error() noexcept { return static_cast<int>(win::GetLastError());
 inline int raw_file::open(const path& p, way w, unsigned) noexcept {
     close();
     growing<wchar_t> wide;
-    if (!to_wide(p.view(), wide)) return 8;  // ERROR_NOT_ENOUGH_MEMORY
+    if (!to_wide(p.view(), wide)) return ENOMEM;
     file_ = win::CreateFileW(
-        wide.data(), w == way::read ? win::generic_read : win::generic_read | win::generic_write,
+        wide.data(),
+        w == way::read || w == way::follow ? win::generic_read
+                                           : win::generic_read | win::generic_write,
         win::share_all, nullptr, w == way::create ? win::create_new : win::open_existing,
         win::attribute_normal, nullptr);
     return file_ == none() ? last_error() : 0;
@@ -304,7 +310,8 @@ inline int raw_file::look(facts& f) const noexcept {
     f.size = both(i.size_high, i.size_low);
     f.links = i.links;
     f.mode = 0666;
-    f.regular = (i.attributes & win::attribute_directory) == 0;
+    f.folder = (i.attributes & win::attribute_directory) != 0;
+    f.regular = !f.folder;
     return 0;
 }
 
@@ -322,7 +329,7 @@ inline int raw_file::lock() const noexcept {
 inline int flush_folder(const char*) noexcept { return 0; }
 inline int remove_name(const path& p) noexcept {
     growing<wchar_t> wide;
-    if (!to_wide(p.view(), wide)) return 8;
+    if (!to_wide(p.view(), wide)) return ENOMEM;
     return win::DeleteFileW(wide.data()) != 0 ? 0 : last_error();
 }
 inline bool is_missing(int os) noexcept { return os == 2 || os == 3; }
@@ -334,13 +341,14 @@ inline int make_link(const path&, const path&) noexcept { return 50; }  // ERROR
 inline void remove_link(const path&) noexcept {}
 inline int real_path(const path& p, path& out) noexcept {
     out = path(p.view());
-    return out.ok() ? 0 : 8;
+    return out.ok() ? 0 : ENOMEM;
 }
 
 #endif
 
 /// The error for what a raw_file could not write.
 AKA_COLD inline error write_error(int os, std::string_view file, const char* what) noexcept {
+    if (os == ENOMEM) return no_memory();
     return fail(is_full(os) ? errc::no_space : errc::cannot_write, error::nowhere, what)
         .os(os)
         .in(file);

@@ -2427,12 +2427,12 @@ inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) n
 /// `ended` where the file is shorter than what was asked for.
 class raw_file {
   public:
-    enum class way : std::uint8_t { read, change, create };
+    enum class way : std::uint8_t { read, follow, change, create };
     static constexpr int ended = -1;
     struct facts {
         std::uint64_t device = 0, inode = 0, size = 0, links = 0;
         unsigned mode = 0;
-        bool regular = false;
+        bool regular = false, folder = false;
     };
 #if AKA_WINDOWS
     using native = void*;
@@ -2456,7 +2456,8 @@ class raw_file {
     void adopt(native f) noexcept { close(), file_ = f; }
     void release() noexcept { file_ = none(); }
 
-    /// A name that is a symbolic link is refused; `create` wants a name that nobody has.
+    /// A name that is a symbolic link is refused, but by `follow`, which reads; `create` wants a
+    /// name that nobody has.
     int open(const path& p, way w, unsigned mode = 0666) noexcept;
     void close() noexcept;
     int read(std::uint64_t at, void* to, std::size_t n) const noexcept;
@@ -2481,9 +2482,11 @@ inline bool is_busy(int os) noexcept { return os == EWOULDBLOCK || os == EAGAIN;
 
 inline int raw_file::open(const path& p, way w, unsigned mode) noexcept {
     close();
-    int flags = w == way::read ? O_RDONLY : O_RDWR;
+    // O_NONBLOCK: opening a pipe by mistake must not hang; it means nothing to a regular file.
+    int flags = O_NONBLOCK | (w == way::read || w == way::follow ? O_RDONLY : O_RDWR);
     if (w == way::create) flags |= O_CREAT | O_EXCL;
-    do file_ = open_file(p.c_str(), flags | O_NONBLOCK | O_NOFOLLOW, mode);
+    if (w != way::follow) flags |= O_NOFOLLOW;
+    do file_ = open_file(p.c_str(), flags, mode);
     while (file_ < 0 && errno == EINTR);
     return file_ < 0 ? errno : 0;
 }
@@ -2542,6 +2545,7 @@ inline int raw_file::look(facts& f) const noexcept {
     f.links = static_cast<std::uint64_t>(st.st_nlink);
     f.mode = static_cast<unsigned>(st.st_mode) & 07777;
     f.regular = S_ISREG(st.st_mode);
+    f.folder = S_ISDIR(st.st_mode);
     return 0;
 }
 
@@ -2596,9 +2600,11 @@ inline int last_error() noexcept { return static_cast<int>(win::GetLastError());
 inline int raw_file::open(const path& p, way w, unsigned) noexcept {
     close();
     growing<wchar_t> wide;
-    if (!to_wide(p.view(), wide)) return 8;  // ERROR_NOT_ENOUGH_MEMORY
+    if (!to_wide(p.view(), wide)) return ENOMEM;
     file_ = win::CreateFileW(
-        wide.data(), w == way::read ? win::generic_read : win::generic_read | win::generic_write,
+        wide.data(),
+        w == way::read || w == way::follow ? win::generic_read
+                                           : win::generic_read | win::generic_write,
         win::share_all, nullptr, w == way::create ? win::create_new : win::open_existing,
         win::attribute_normal, nullptr);
     return file_ == none() ? last_error() : 0;
@@ -2666,7 +2672,8 @@ inline int raw_file::look(facts& f) const noexcept {
     f.size = both(i.size_high, i.size_low);
     f.links = i.links;
     f.mode = 0666;
-    f.regular = (i.attributes & win::attribute_directory) == 0;
+    f.folder = (i.attributes & win::attribute_directory) != 0;
+    f.regular = !f.folder;
     return 0;
 }
 
@@ -2684,7 +2691,7 @@ inline int raw_file::lock() const noexcept {
 inline int flush_folder(const char*) noexcept { return 0; }
 inline int remove_name(const path& p) noexcept {
     growing<wchar_t> wide;
-    if (!to_wide(p.view(), wide)) return 8;
+    if (!to_wide(p.view(), wide)) return ENOMEM;
     return win::DeleteFileW(wide.data()) != 0 ? 0 : last_error();
 }
 inline bool is_missing(int os) noexcept { return os == 2 || os == 3; }
@@ -2696,13 +2703,14 @@ inline int make_link(const path&, const path&) noexcept { return 50; }  // ERROR
 inline void remove_link(const path&) noexcept {}
 inline int real_path(const path& p, path& out) noexcept {
     out = path(p.view());
-    return out.ok() ? 0 : 8;
+    return out.ok() ? 0 : ENOMEM;
 }
 
 #endif
 
 /// The error for what a raw_file could not write.
 AKA_COLD inline error write_error(int os, std::string_view file, const char* what) noexcept {
+    if (os == ENOMEM) return no_memory();
     return fail(is_full(os) ? errc::no_space : errc::cannot_write, error::nowhere, what)
         .os(os)
         .in(file);
@@ -2726,7 +2734,6 @@ AKA_END
 #if defined(__linux__)
 #include <fcntl.h>
 #include <sys/ioctl.h>
-#include <sys/vfs.h>
 #if defined(FALLOC_FL_INSERT_RANGE) && defined(FALLOC_FL_COLLAPSE_RANGE)
 #define AKA_CAN_INSERT 1
 #endif
@@ -2744,17 +2751,6 @@ struct extent {
 };
 
 #if AKA_CAN_INSERT
-
-/// The unit in which room can be made in front of a file's data, 0 where it cannot. ext4 and XFS
-/// only: what a power cut leaves of an insertion is known of these two.
-inline std::uint64_t insert_unit(int fd) noexcept {
-    struct ::statfs fs;
-    if (::fstatfs(fd, &fs) != 0) return 0;
-    auto type = static_cast<std::uint32_t>(fs.f_type);
-    auto unit = static_cast<std::uint64_t>(fs.f_bsize);
-    bool known = type == 0xef53 || type == 0x58465342;
-    return known && unit >= 512 && (unit & (unit - 1)) == 0 ? unit : 0;
-}
 
 /// Room of `n` bytes at the start of a file, before all that it has.
 inline int insert_front(int fd, std::uint64_t n) noexcept {
@@ -2828,7 +2824,6 @@ inline int extents_of(int fd, std::uint64_t from, std::uint64_t to, growing<exte
 
 #else
 
-inline std::uint64_t insert_unit(raw_file::native) noexcept { return 0; }
 inline int insert_front(raw_file::native, std::uint64_t) noexcept { return ENOTSUP; }
 inline int take_out(raw_file::native, std::uint64_t, std::uint64_t) noexcept { return ENOTSUP; }
 inline int extents_of(raw_file::native, std::uint64_t, std::uint64_t, growing<extent>&) noexcept {
@@ -2950,35 +2945,34 @@ struct journal_entry {
     bool whole() const noexcept { return old_head == old_size; }
     std::uint64_t room() const noexcept { return whole() ? 0 : new_size - old_size; }
 };
+static_assert(sizeof(journal_entry) == journal_entry::fields * 8, "all numbers, in this order");
 
 /// 64 bits that tell a journal that is whole from one that a crash cut off.
 class checksum {
   public:
     void add(const void* data, std::size_t n) noexcept {
         auto* p = static_cast<const unsigned char*>(data);
-        size_ += n;
-        while (n != 0 && held_ != 0) take(*p++), --n;
-        for (; n >= 8; p += 8, n -= 8) mix(load_le<std::uint64_t>(p));
-        while (n != 0) take(*p++), --n;
+        while (n != 0) {
+            if (size_ % 8 == 0 && n >= 8) {
+                mix(load_le<std::uint64_t>(p));
+                p += 8, n -= 8, size_ += 8;
+                continue;
+            }
+            word_ |= static_cast<std::uint64_t>(*p++) << (8 * (size_++ % 8)), --n;
+            if (size_ % 8 == 0) mix(std::exchange(word_, 0));
+        }
     }
     std::uint64_t value() const noexcept {
         checksum last = *this;
-        last.mix(word_);
-        last.mix(size_);
-        return last.hash_;
+        return last.mix(word_), last.mix(size_), last.hash_;
     }
 
   private:
-    void take(unsigned char c) noexcept {
-        word_ |= static_cast<std::uint64_t>(c) << (8 * held_);
-        if (++held_ == 8) mix(std::exchange(word_, 0)), held_ = 0;
-    }
     void mix(std::uint64_t word) noexcept {
         hash_ = (hash_ ^ word) * 0x9e3779b97f4a7c15;
         hash_ ^= hash_ >> 29;
     }
     std::uint64_t hash_ = 0x616b612d6a726e6c, word_ = 0, size_ = 0;
-    unsigned held_ = 0;
 };
 
 /// A journal as it lies beside its files.
@@ -2988,7 +2982,7 @@ class journal {
     static constexpr std::size_t head_size = 32;  // magic, size, entries, bytes of their names
     static constexpr std::uint64_t most_entries = 1 << 16;
 
-    path folder, name;  // of the journal; its files are in the same folder
+    path folder, name, itself;  // the journal's; its files are in the same folder
     raw_file file;
     growing<journal_entry> entries;
     growing<char> names;
@@ -3027,46 +3021,44 @@ class journal {
 
 inline bool journal::load(int& os) noexcept {
     raw_file::facts f;
+    std::byte head[head_size], last[8];
+    growing<std::byte> buffer;
     entries.clear();
-    names.clear();
-    std::byte head[head_size];
-    if ((os = file.look(f)) != 0) return false;
-    if (!f.regular || f.size < head_size + 8) return false;
-    if ((os = file.read(0, head, sizeof head)) != 0)
-        return os = os == raw_file::ended ? 0 : os, false;
+    auto read = [&](std::uint64_t at, void* to, std::size_t n) {
+        os = file.read(at, to, n);
+        if (os == raw_file::ended) return os = 0, false;  // cut off
+        return os == 0;
+    };
+    if ((os = file.look(f)) != 0 || f.size < head_size + 8) return false;
+    const std::uint64_t end = f.size - 8;
+    if (!read(0, head, sizeof head) || !read(end, last, 8)) return false;
     auto count = load_le<std::uint64_t>(head + 16), text = load_le<std::uint64_t>(head + 24);
     if (std::memcmp(head, magic.data(), magic.size()) != 0 ||
         load_le<std::uint64_t>(head + 8) != f.size || count == 0 || count > most_entries ||
-        text > f.size || count * sizeof(journal_entry) > f.size)
+        text > end || count * sizeof(journal_entry) > end)
         return false;
 
+    const auto records = static_cast<std::size_t>(count) * sizeof(journal_entry);
     constexpr std::size_t step = std::size_t{1} << 18;
-    growing<std::byte> buffer;
-    if (!buffer.resize(f.size < step ? static_cast<std::size_t>(f.size) : step))
-        return os = ENOMEM, false;
-    checksum sum;
-    for (std::uint64_t at = 0, end = f.size - 8; at < end;) {
-        std::size_t n = end - at < step ? static_cast<std::size_t>(end - at) : step;
-        if ((os = file.read(at, buffer.data(), n)) != 0) return false;
-        sum.add(buffer.data(), n);
-        at += n;
-    }
-    std::byte last[8];
-    if ((os = file.read(f.size - 8, last, 8)) != 0) return false;
-    if (load_le<std::uint64_t>(last) != sum.value()) return false;
-
-    const auto records = static_cast<std::size_t>(count) * journal_entry::fields * 8;
-    if (!buffer.resize(records) || !names.resize(static_cast<std::size_t>(text)) ||
+    if (!buffer.resize(records > step ? records : step) ||
+        !names.resize(static_cast<std::size_t>(text)) ||
         !entries.resize(static_cast<std::size_t>(count)))
         return os = ENOMEM, false;
-    if ((os = file.read(head_size, buffer.data(), records)) != 0) return false;
-    if ((os = file.read(head_size + records, names.data(), names.size())) != 0) return false;
+    checksum sum;
+    for (std::uint64_t at = 0; at < end; at += step) {
+        std::size_t n = end - at < step ? static_cast<std::size_t>(end - at) : step;
+        if (!read(at, buffer.data(), n)) return false;
+        sum.add(buffer.data(), n);
+    }
+    if (load_le<std::uint64_t>(last) != sum.value() || !read(head_size, buffer.data(), records) ||
+        !read(head_size + records, names.data(), names.size()))
+        return false;
     for (std::size_t i = 0; i < entries.size(); ++i) {
         std::uint64_t v[journal_entry::fields];
-        for (std::size_t k = 0; k < journal_entry::fields; ++k)
-            v[k] = load_le<std::uint64_t>(buffer.data() + (i * journal_entry::fields + k) * 8);
-        entries[i] = {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10]};
-        if (!entry_ok(entries[i], f.size - 8)) return false;
+        const std::byte* from = buffer.data() + i * sizeof v;
+        for (std::uint64_t& x : v) x = load_le<std::uint64_t>(from), from += 8;
+        std::memcpy(&entries[i], v, sizeof v);
+        if (!entry_ok(entries[i], end)) return false;
     }
     return true;
 }
@@ -3075,27 +3067,36 @@ inline bool journal::load(int& os) noexcept {
 class job {
   public:
     explicit job(journal& j) noexcept : journal_(j) {}
+    ~job() {
+        raw_file f;
+        for (raw_file::native n : files_) f.adopt(n);
+    }
+    job(const job&) = delete;
 
     /// All files become the new ones, or, where that fails, all the old ones: then `why` is the
     /// reason. An error: neither was possible, and the journal stays. The caller holds the lock.
     status run(error& why) noexcept {
         if (status s = open_files(); !s) return s;
-        status done = forward();
-        if (done) return end();
-        why = done.error();
-        if (status s = back(); !s) {
-            error e = s.error();
-            return e.say("; the change cannot be finished either: ", why.detail());
+        touched_ = true;
+        if (status s = bring(true); !s) {
+            why = s.error();
+            if (s = bring(false); !s) {
+                error e = s.error();
+                return e.say("; the change cannot be finished either: ", why.detail());
+            }
         }
         return end();
     }
+    /// Whether any file may have been written.
+    bool touched() const noexcept { return touched_; }
 
-    /// Removes the journal, and then the links to it. What may fail of this fails harmlessly.
+  private:
+    // Removes the journal, and then the links to it.
     status end() noexcept {
-        if (int os = remove_name(journal_.beside(journal_.name.view())); os != 0 && !is_missing(os))
-            return error_of(os, journal_.name.view(), "cannot remove the journal");
-        if (int os = flush_folder(journal_.folder.c_str()); os != 0)
-            return error_of(os, journal_.folder.view(), "cannot flush the folder");
+        int os = remove_name(journal_.itself);
+        if (os == 0 || is_missing(os)) os = flush_folder(journal_.folder.c_str());
+        if (os != 0)
+            return write_error(os, journal_.folder.view(), "cannot remove the journal from it");
         for (const journal_entry& e : journal_.entries) {
             path link = journal_.beside(journal_.name_of(e));
             link += journal_suffix;
@@ -3104,11 +3105,7 @@ class job {
         return {};
     }
 
-  private:
-    error error_of(int os, std::string_view name, const char* what) noexcept {
-        return write_error(os, name, what);
-    }
-    error error_of(int os, const journal_entry& e, const char* what) noexcept {
+    AKA_COLD error failed(int os, const journal_entry& e, const char* what) noexcept {
         return write_error(os, journal_.beside(journal_.name_of(e)).view(), what);
     }
     AKA_COLD error not_its_file(const journal_entry& e, const char* why) noexcept {
@@ -3119,137 +3116,116 @@ class job {
             .in(journal_.beside(journal_.name_of(e)).view());
     }
 
-    struct files {
-        raw_file* data = nullptr;
-        std::size_t size = 0;
-        ~files() {
-            for (std::size_t i = 0; i < size; ++i) data[i].~raw_file();
-            AKA_FREE(data);
-        }
-    };
-
     // Opens all, and makes sure that they are the ones before any is touched.
     status open_files() noexcept {
-        std::size_t n = journal_.entries.size();
-        files_.data = static_cast<raw_file*>(AKA_MALLOC(n * sizeof(raw_file)));
-        if (files_.data == nullptr || !buffer_.resize(std::size_t{1} << 18)) return no_memory();
-        for (; files_.size < n; ++files_.size)
-            ::new (static_cast<void*>(files_.data + files_.size)) raw_file();
-        for (std::size_t i = 0; i < n; ++i) {
-            const journal_entry& e = journal_.entries[i];
+        if (!buffer_.resize(std::size_t{1} << 18) || !files_.reserve(journal_.entries.size()))
+            return no_memory();
+        for (const journal_entry& e : journal_.entries) {
             path p = journal_.beside(journal_.name_of(e));
+            raw_file file;
+            raw_file::facts f;
             if (!p.ok()) return no_memory();
-            if (int os = files_.data[i].open(p, raw_file::way::change); os != 0) {
-                if (is_missing(os)) return not_its_file(e, "the file is gone");
+            int os = file.open(p, raw_file::way::change);
+            if (is_missing(os)) return not_its_file(e, "the file is gone");
+            if (os == 0) os = file.look(f);
+            if (os != 0)
                 return fail(errc::interrupted, error::nowhere,
                             "a change of this file was interrupted, and it cannot be opened to "
                             "finish that: open the checkpoint as somebody who may write it")
                     .os(os)
                     .in(p.view());
-            }
-            raw_file::facts f;
-            if (int os = files_.data[i].look(f); os != 0)
-                return error_of(os, e, "cannot ask for the file's size");
             if (!f.regular || f.inode != e.inode) return not_its_file(e, "of another file");
-            std::uint64_t more = e.new_size > e.old_size ? e.new_size : e.old_size;
             // A whole file has any size while it is written.
-            if (e.whole() ? f.size > more : f.size != e.old_size && f.size != e.new_size)
-                return not_its_file(e, "its size has changed since");
+            bool known = e.whole() ? f.size <= e.old_size || f.size <= e.new_size
+                                   : f.size == e.old_size || f.size == e.new_size;
+            if (!known) return not_its_file(e, "its size has changed since");
+            files_.push(file.get());
+            file.release();
         }
         return {};
     }
 
-    status forward() noexcept {
-        for (std::size_t i = 0; i < files_.size; ++i)
-            if (status s = set_room(i, true); !s) return s;
-        for (std::size_t i = 0; i < files_.size; ++i)
-            if (status s = put_head(i, true); !s) return s;
-        return flush();
+    // To the new state or the old one, from any in between.
+    status bring(bool is_new) noexcept {
+        status s;
+        for (std::size_t i = 0; s && i < files_.size(); ++i) s = with(i, is_new, &job::set_room);
+        for (std::size_t i = 0; s && i < files_.size(); ++i) s = with(i, is_new, &job::put_head);
+        for (std::size_t i = 0; s && i < files_.size(); ++i) s = with(i, is_new, &job::flush);
+        return s;
     }
-    status back() noexcept {
-        for (std::size_t i = 0; i < files_.size; ++i)
-            if (status s = set_room(i, false); !s) return s;
-        for (std::size_t i = 0; i < files_.size; ++i)
-            if (status s = put_head(i, false); !s) return s;
-        return flush();
+    using step = status (job::*)(const journal_entry&, const raw_file&, bool);
+    status with(std::size_t i, bool is_new, step what) noexcept {
+        raw_file f;
+        f.adopt(files_[i]);
+        status s = (this->*what)(journal_.entries[i], f, is_new);
+        f.release();
+        return s;
     }
-    status flush() noexcept {
-        for (std::size_t i = 0; i < files_.size; ++i)
-            if (int os = files_.data[i].flush(); os != 0)
-                return error_of(os, journal_.entries[i], "cannot flush the file");
-        return {};
+
+    status flush(const journal_entry& e, const raw_file& file, bool) noexcept {
+        int os = file.flush();
+        return os == 0 ? status() : status(failed(os, e, "cannot flush the file"));
     }
 
     // Room at the front or none, whatever there is now.
-    status set_room(std::size_t i, bool wanted) noexcept {
-        const journal_entry& e = journal_.entries[i];
-        if (e.room() == 0) return {};
-        raw_file& file = files_.data[i];
+    status set_room(const journal_entry& e, const raw_file& file, bool wanted) noexcept {
         raw_file::facts f;
-        if (int os = file.look(f); os != 0)
-            return error_of(os, e, "cannot ask for the file's size");
+        int os = 0;
+        if (e.room() == 0) return {};
+        if ((os = file.look(f)) != 0) return failed(os, e, "cannot ask for the file's size");
         bool there = f.size == e.new_size;
         // An insertion is not one step on the disk: the new size comes first, then the extents
         // move one by one; taking out, the new size comes last.
         if (there) {
             shifted s;
-            if (status r = how_far(i, s); !r) return r;
+            if ((os = how_far(e, file, s)) != 0)
+                return failed(os, e, "cannot find out where the file's blocks are");
             if (s.what == shifted::foreign) return not_its_file(e, "its blocks are others now");
-            if (s.what != shifted::all) {
-                int os = s.what == shifted::none ? file.resize(e.old_size)
-                                                 : take_out(file.get(), s.gap, e.room());
-                if (os != 0) return error_of(os, e, "cannot close a gap in the file");
-                there = false;
-            }
+            there = s.what == shifted::all;
+            if (s.what == shifted::none) os = file.resize(e.old_size);
+            if (s.what == shifted::some) os = take_out(file.get(), s.gap, e.room());
+            if (os != 0) return failed(os, e, "cannot close a gap in the file");
         }
         if (there == wanted) return {};
-        if (wanted) {
-            if (int os = insert_front(file.get(), e.room()); os != 0)
-                return error_of(os, e, "the file system does not insert room in the file");
-        } else if (int os = take_out(file.get(), 0, e.room()); os != 0) {
-            return error_of(os, e, "cannot take the inserted room out of the file");
-        }
-        return {};
+        os = wanted ? insert_front(file.get(), e.room()) : take_out(file.get(), 0, e.room());
+        if (os == 0) return {};
+        return failed(os, e,
+                      wanted ? "the file system does not insert room in the file"
+                             : "cannot take the inserted room out of the file");
     }
 
-    status how_far(std::size_t i, shifted& s) noexcept {
-        const journal_entry& e = journal_.entries[i];
+    int how_far(const journal_entry& e, const raw_file& file, shifted& s) noexcept {
         growing<extent> before, now;
-        if (!before.resize(static_cast<std::size_t>(e.extents))) return no_memory();
+        if (!before.resize(static_cast<std::size_t>(e.extents))) return ENOMEM;
         for (std::size_t k = 0; k < before.size(); ++k) {
             std::byte b[24];
-            if (int os = journal_.file.read(e.at_extents + 24 * k, b, sizeof b); os != 0)
-                return error_of(os, journal_.name.view(), "cannot read the journal");
+            if (int os = journal_.file.read(e.at_extents + 24 * k, b, sizeof b); os != 0) return os;
             before[k] = {load_le<std::uint64_t>(b), load_le<std::uint64_t>(b + 8),
                          load_le<std::uint64_t>(b + 16)};
         }
-        if (int os = extents_of(files_.data[i].get(), 0, e.new_size, now); os != 0)
-            return error_of(os, e, "cannot ask where the file's blocks are");
+        int os = extents_of(file.get(), 0, e.new_size, now);
         s = compare_extents(before, now, e.room(), e.new_head);
-        return {};
+        return os;
     }
 
-    status put_head(std::size_t i, bool is_new) noexcept {
-        const journal_entry& e = journal_.entries[i];
+    status put_head(const journal_entry& e, const raw_file& file, bool is_new) noexcept {
         std::uint64_t from = is_new ? e.at_new : e.at_old, n = is_new ? e.new_head : e.old_head;
-        for (std::uint64_t at = 0; at < n;) {
-            std::size_t k = buffer_.size();
-            if (n - at < k) k = static_cast<std::size_t>(n - at);
-            if (int os = journal_.file.read(from + at, buffer_.data(), k); os != 0)
-                return error_of(os, journal_.name.view(), "cannot read the journal");
-            if (int os = files_.data[i].write(at, buffer_.data(), k); os != 0)
-                return error_of(os, e, "cannot write the file");
-            at += k;
+        int os = 0;
+        for (std::uint64_t at = 0; at < n && os == 0; at += buffer_.size()) {
+            std::size_t k =
+                n - at < buffer_.size() ? static_cast<std::size_t>(n - at) : buffer_.size();
+            os = journal_.file.read(from + at, buffer_.data(), k);
+            if (os == 0) os = file.write(at, buffer_.data(), k);
         }
-        if (e.whole() && e.old_size != e.new_size)
-            if (int os = files_.data[i].resize(is_new ? e.new_size : e.old_size); os != 0)
-                return error_of(os, e, "cannot change the file's size");
-        return {};
+        if (os == 0 && e.whole() && e.old_size != e.new_size)
+            os = file.resize(is_new ? e.new_size : e.old_size);
+        return os == 0 ? status() : status(failed(os, e, "cannot write the file"));
     }
 
     journal& journal_;
-    files files_;
+    growing<raw_file::native> files_;
     growing<std::byte> buffer_;
+    bool touched_ = false;
 };
 
 /// Whether there is a journal beside a file: one question to the system.
@@ -3329,8 +3305,8 @@ inline status recover_real(const path& file, recovery& what) noexcept {
                 .in(file.view());
         path first =
             j.beside(j.name.view().substr(0, j.name.view().size() - journal_suffix.size()));
-        path itself = j.beside(j.name.view());
-        if (!first.ok() || !itself.ok()) return no_memory();
+        j.itself = j.beside(j.name.view());
+        if (!first.ok() || !j.itself.ok()) return no_memory();
         raw_file lock;
         // A lock needs no more than a file that may be read.
         if (int os = lock.open(first, raw_file::way::read); os != 0)
@@ -3340,7 +3316,7 @@ inline status recover_real(const path& file, recovery& what) noexcept {
                 .os(os)
                 .in(file.view());
         if (status s = lock_for(file, lock); !s) return s;
-        int os = j.file.open(itself, raw_file::way::read);
+        int os = j.file.open(j.itself, raw_file::way::read);
         if (is_missing(os)) continue;  // done by somebody else meanwhile
         if (os != 0)
             return fail(errc::interrupted, error::nowhere,
@@ -3354,7 +3330,7 @@ inline status recover_real(const path& file, recovery& what) noexcept {
                     .os(os)
                     .in(file.view());
             // Never acted on. Who may not remove it may read the file all the same.
-            if (remove_name(itself) == 0) (void)flush_folder(j.folder.c_str());
+            if (remove_name(j.itself) == 0) (void)flush_folder(j.folder.c_str());
             what = recovery::cleared;
             return {};
         }
@@ -3424,7 +3400,6 @@ AKA_END
 
 #if !AKA_WINDOWS
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #if !defined(AKA_NO_MMAP)
 #include <sys/mman.h>
@@ -3494,16 +3469,9 @@ class mapped_file {
     void close_descriptor() noexcept;
 
   private:
-#if AKA_WINDOWS
-    using native = void*;
-    static native no_file() noexcept { return detail::win::invalid_handle(); }
-#else
-    using native = int;
-    static constexpr native no_file() noexcept { return -1; }
     // A process has about 1,024 descriptors and a checkpoint may have more files than that: past
     // this number a mapped file gives its descriptor back, and opens the path again if need be.
     static constexpr int most_kept = 256;
-#endif
     struct descriptor;  // this file's, or one opened for the occasion
     friend class output_file;
 
@@ -3534,44 +3502,39 @@ class mapped_file {
     detail::path path_;
     const std::byte* data_ = nullptr;
     std::uint64_t size_ = 0;
-    native file_ = no_file();
+    detail::raw_file file_;
     bool view_ = false;  // data_ is a mapping of ours
     std::uint64_t device_ = 0, inode_ = 0;
 };
 
-#if !AKA_WINDOWS
-
 struct mapped_file::descriptor {
-    int fd;
-    bool ours;
+    detail::raw_file ours;
+    const detail::raw_file* file = &ours;
     int os = 0;
     bool same = true;
 
-    explicit descriptor(const mapped_file& f) noexcept : fd(f.file_), ours(false) {
-        if (fd >= 0 || f.path_.view().empty()) return;
-        fd = detail::open_file(f.path_.c_str(), O_RDONLY | O_NONBLOCK);
-        os = errno;
-        ours = fd >= 0;
-        detail::file_stat st;
-        if (ours && (detail::stat_file(fd, &st) != 0 ||
-                     static_cast<std::uint64_t>(st.st_dev) != f.device_ ||
-                     static_cast<std::uint64_t>(st.st_ino) != f.inode_))
-            same = false;
+    explicit descriptor(const mapped_file& f) noexcept {
+        if (f.file_) file = &f.file_;
+        if (f.file_ || f.path_.view().empty()) return;
+        detail::raw_file::facts now;
+        os = ours.open(f.path_, detail::raw_file::way::follow);
+        same = os != 0 || (ours.look(now) == 0 && now.device == f.device_ && now.inode == f.inode_);
     }
-    ~descriptor() {
-        if (ours) ::close(fd);
+    bool open() const noexcept { return static_cast<bool>(*file); }
+    bool size(std::uint64_t& n) const noexcept {
+        detail::raw_file::facts now;
+        bool known = open() && same && file->look(now) == 0;
+        return n = now.size, known;
     }
-    descriptor(const descriptor&) = delete;
 };
 
-inline void mapped_file::close_descriptor() noexcept {
-    if (file_ >= 0) ::close(file_);
-    file_ = no_file();
-}
+inline void mapped_file::close_descriptor() noexcept { file_.close(); }
 
 inline void mapped_file::close() noexcept {
     close_descriptor();
-#if !defined(AKA_NO_MMAP)
+#if AKA_WINDOWS
+    if (view_) detail::win::UnmapViewOfFile(data_);
+#elif !defined(AKA_NO_MMAP)
     if (view_)
         ::munmap(const_cast<void*>(static_cast<const void*>(data_)),
                  static_cast<std::size_t>(size_));
@@ -3582,43 +3545,48 @@ inline void mapped_file::close() noexcept {
 }
 
 inline result<mapped_file> mapped_file::open(detail::path path, access how) noexcept {
+    using raw = detail::raw_file;
     mapped_file f;
+    raw::facts facts;
     if (!path.ok()) return detail::no_memory();
     f.path_ = std::move(path);
-    // O_NONBLOCK: opening a pipe by mistake must not hang; it means nothing to a regular file.
-    constexpr int flags = O_RDONLY | O_NONBLOCK;
-    auto open_as = [&f](int how_to) {
-        do f.file_ = detail::open_file(f.path_.c_str(), how_to);
-        while (f.file_ < 0 && errno == EINTR);
-    };
-    open_as(flags | O_NOFOLLOW);
-    const bool link = f.file_ < 0 && detail::is_link(errno);
-    if (link) open_as(flags);
-    if (f.file_ < 0)
-        return f.fail(errno == ENOENT ? errc::missing_file : errc::cannot_open, errno,
-                      errno == ENOENT ? "there is no such file" : "cannot open the file");
+    int os = f.file_.open(f.path_, raw::way::read);
+    const bool link = detail::is_link(os);
+    if (link) os = f.file_.open(f.path_, raw::way::follow);
+    if (os != 0)
+        return f.fail(detail::is_missing(os) ? errc::missing_file : errc::cannot_open, os,
+                      detail::is_missing(os) ? "there is no such file" : "cannot open the file");
     // The descriptor stays good: a file is changed where it lies.
     if (status s = detail::finish_change(f.path_, link); !s) return s.error();
-    detail::file_stat st;
-    if (detail::stat_file(f.file_, &st) != 0)
-        return f.fail(errc::cannot_open, errno, "cannot ask for the file's size");
-    if (!S_ISREG(st.st_mode))
+    if ((os = f.file_.look(facts)) != 0)
+        return f.fail(errc::cannot_open, os, "cannot ask for the file's size");
+    if (!facts.regular)
         return f.fail(errc::cannot_open, 0,
-                      S_ISDIR(st.st_mode) ? "this is a folder" : "this is not a regular file");
-    f.size_ = static_cast<std::uint64_t>(st.st_size);
-    f.device_ = static_cast<std::uint64_t>(st.st_dev);
-    f.inode_ = static_cast<std::uint64_t>(st.st_ino);
+                      facts.folder ? "this is a folder" : "this is not a regular file");
+    f.size_ = facts.size;
+    f.device_ = facts.device;
+    f.inode_ = facts.inode;
 #if !defined(AKA_NO_MMAP)
     if (how == access::map && f.size_ != 0 && detail::fits_memory(f.size_)) {
+        void* p = nullptr;
+#if AKA_WINDOWS
+        namespace win = detail::win;
+        void* m =
+            win::CreateFileMappingW(f.file_.get(), nullptr, win::page_readonly, 0, 0, nullptr);
+        if (m != nullptr) {
+            p = win::MapViewOfFile(m, win::map_read, 0, 0, 0);
+            win::CloseHandle(m);
+        }
+#else
         // Private, because some file systems refuse shared mappings; read-only, so that it costs
         // no commit charge; not populated: opening must not read 100 GB.
-        void* p =
-            ::mmap(nullptr, static_cast<std::size_t>(f.size_), PROT_READ, MAP_PRIVATE, f.file_, 0);
-        if (p != MAP_FAILED) {
-            f.data_ = static_cast<const std::byte*>(p);
-            f.view_ = true;
-            if (f.file_ >= most_kept) f.close_descriptor();
-        }
+        p = ::mmap(nullptr, static_cast<std::size_t>(f.size_), PROT_READ, MAP_PRIVATE,
+                   f.file_.get(), 0);
+        if (p == MAP_FAILED) p = nullptr;
+        if (p != nullptr && f.file_.get() >= most_kept) f.close_descriptor();
+#endif
+        f.data_ = static_cast<const std::byte*>(p);
+        f.view_ = p != nullptr;
     }
 #else
     (void)how;
@@ -3634,40 +3602,34 @@ inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const
         return {};
     }
     descriptor d(*this);
-    if (d.fd < 0) {
+    if (!d.open()) {
         if (d.os == 0) return fail(errc::no_data, 0, "only the header of this file was read");
         return fail(errc::cannot_open, d.os, "cannot open the file again");
     }
     if (!d.same) return fail(errc::file_changed, 0, "another file has this name now");
-    while (!out.empty()) {
-        constexpr std::size_t most = 0x40000000;  // Linux reads 2 GiB - 4 KiB a call, macOS less
-        long n = detail::read_file(d.fd, out.data(), out.size() < most ? out.size() : most, offset);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return fail(errc::cannot_read, errno, "cannot read the file").at(offset);
-        if (n == 0) {
-            detail::file_stat st;
-            bool known = detail::stat_file(d.fd, &st) == 0;
-            return shrunk(known ? static_cast<std::uint64_t>(st.st_size) : offset);
-        }
-        offset += static_cast<std::uint64_t>(n);
-        out = out.subspan(static_cast<std::size_t>(n));
-    }
-    return {};
+    int os = d.file->read(offset, out.data(), out.size());
+    if (os == 0) return {};
+    if (os != detail::raw_file::ended)
+        return fail(errc::cannot_read, os, "cannot read the file").at(offset);
+    std::uint64_t now = offset;
+    (void)d.size(now);
+    return shrunk(now);
 }
+
+#if !AKA_WINDOWS
 
 inline status mapped_file::prefetch(std::uint64_t offset, std::uint64_t size) const noexcept {
     if (status s = check_range(offset, size); !s) return s;
     if (size == 0 || (data_ != nullptr && !view_)) return {};
     {
         descriptor d(*this);
-        detail::file_stat st;
-        if (d.fd >= 0 && d.same && detail::stat_file(d.fd, &st) == 0 &&
-            static_cast<std::uint64_t>(st.st_size) < size_)
-            return shrunk(static_cast<std::uint64_t>(st.st_size));
+        std::uint64_t now = 0;
+        const bool known = d.size(now);
+        if (known && now < size_) return shrunk(now);
 #if defined(POSIX_FADV_WILLNEED)
-        if (!view_ && d.fd >= 0 && d.same) {
-            (void)::posix_fadvise(d.fd, static_cast<off_t>(offset), static_cast<off_t>(size),
-                                  POSIX_FADV_WILLNEED);
+        if (!view_ && known) {
+            (void)::posix_fadvise(d.file->get(), static_cast<off_t>(offset),
+                                  static_cast<off_t>(size), POSIX_FADV_WILLNEED);
         }
 #endif
     }
@@ -3710,9 +3672,9 @@ inline status mapped_file::drop_cache(std::uint64_t offset, std::uint64_t size) 
 #endif
 #if defined(POSIX_FADV_DONTNEED)
     descriptor d(*this);
-    if (d.fd < 0) return fail(errc::cannot_open, d.os, "cannot open the file again");
+    if (!d.open()) return fail(errc::cannot_open, d.os, "cannot open the file again");
     if (!d.same) return fail(errc::file_changed, 0, "another file has this name now");
-    int e = ::posix_fadvise(d.fd, static_cast<off_t>(offset), static_cast<off_t>(size),
+    int e = ::posix_fadvise(d.file->get(), static_cast<off_t>(offset), static_cast<off_t>(size),
                             POSIX_FADV_DONTNEED);
     if (e != 0) return fail(errc::cannot_read, e, "the system will not drop cached pages");
 #endif
@@ -3735,97 +3697,6 @@ inline status mapped_file::advise(pattern p) const noexcept {
 }
 
 #else  // Windows
-
-struct mapped_file::descriptor {};
-
-inline void mapped_file::close_descriptor() noexcept {
-    if (file_ != no_file()) detail::win::CloseHandle(file_);
-    file_ = no_file();
-}
-
-inline void mapped_file::close() noexcept {
-    close_descriptor();
-    if (view_) detail::win::UnmapViewOfFile(data_);
-    view_ = false;
-    data_ = nullptr;
-    size_ = 0;
-}
-
-inline result<mapped_file> mapped_file::open(detail::path path, access how) noexcept {
-    namespace win = detail::win;
-    mapped_file f;
-    detail::growing<wchar_t> wide;
-    if (!path.ok() || !detail::to_wide(path.view(), wide)) return detail::no_memory();
-    f.path_ = std::move(path);
-    // All sharing is granted: the file can be renamed, replaced and deleted while it is open.
-    f.file_ = win::CreateFileW(wide.data(), win::generic_read, win::share_all, nullptr,
-                               win::open_existing, win::attribute_normal, nullptr);
-    if (f.file_ == no_file()) {
-        auto os = static_cast<int>(win::GetLastError());
-        bool absent = os == 2 || os == 3;  // ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND
-        return f.fail(absent ? errc::missing_file : errc::cannot_open, os,
-                      absent ? "there is no such file" : "cannot open the file");
-    }
-    if (win::GetFileType(f.file_) != win::type_disk)
-        return f.fail(errc::cannot_open, 0, "this is not a regular file");
-    if (status s = detail::finish_change(f.path_, false); !s) return s.error();
-    long long size = 0;
-    if (win::GetFileSizeEx(f.file_, reinterpret_cast<_LARGE_INTEGER*>(&size)) == 0)
-        return f.fail(errc::cannot_open, static_cast<int>(win::GetLastError()),
-                      "cannot ask for the file's size");
-    f.size_ = static_cast<std::uint64_t>(size);
-#if !defined(AKA_NO_MMAP)
-    if (how == access::map && f.size_ != 0 && detail::fits_memory(f.size_)) {
-        void* m = win::CreateFileMappingW(f.file_, nullptr, win::page_readonly, 0, 0, nullptr);
-        if (m != nullptr) {
-            void* p = win::MapViewOfFile(m, win::map_read, 0, 0, 0);
-            win::CloseHandle(m);
-            if (p != nullptr) {
-                f.data_ = static_cast<const std::byte*>(p);
-                f.view_ = true;
-            }
-        }
-    }
-#else
-    (void)how;
-#endif
-    return f;
-}
-
-inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const noexcept {
-    namespace win = detail::win;
-    if (status s = check_range(offset, out.size()); !s) return s;
-    if (out.empty()) return {};
-    if (data_ != nullptr && !view_) {
-        std::memcpy(out.data(), data_ + offset, out.size());
-        return {};
-    }
-    if (file_ == no_file()) return fail(errc::no_data, 0, "only the header of this file was read");
-    while (!out.empty()) {
-        constexpr std::size_t most = std::size_t{64} << 20;
-        win::overlapped o = {};
-        o.offset = static_cast<unsigned long>(offset);
-        o.offset_high = static_cast<unsigned long>(offset >> 32);
-        unsigned long n = 0;
-        if (win::ReadFile(file_, out.data(),
-                          static_cast<unsigned long>(out.size() < most ? out.size() : most), &n,
-                          reinterpret_cast<_OVERLAPPED*>(&o)) == 0) {
-            auto os = win::GetLastError();
-            if (os != win::error_handle_eof)
-                return fail(errc::cannot_read, static_cast<int>(os), "cannot read the file")
-                    .at(offset);
-            n = 0;
-        }
-        if (n == 0) {
-            long long now = 0;
-            bool known = win::GetFileSizeEx(file_, reinterpret_cast<_LARGE_INTEGER*>(&now)) != 0;
-            return shrunk(known ? static_cast<std::uint64_t>(now) : offset);
-        }
-        offset += n;
-        out = out.subspan(n);
-    }
-    return {};
-}
 
 inline status mapped_file::prefetch(std::uint64_t offset, std::uint64_t size) const noexcept {
     if (status s = check_range(offset, size); !s) return s;

@@ -1,0 +1,330 @@
+// Killed at every system call, and failed at each one that can fail: what is there afterwards, when
+// it is opened again, is the old or the new, whole.
+#include <aka/edit_in_place.hpp>
+#include <aka/mapped_file.hpp>
+#include <aka/output_file.hpp>
+#include <doctest/doctest.h>
+
+#include "support/files.hpp"
+#include "support/outcome.hpp"
+#include "support/trace.hpp"
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+using test::fault;
+
+using files = std::map<std::string, std::string>;  // name, contents
+
+std::string pattern(std::size_t n, std::uint64_t seed) {
+    std::string s(n, '\0');
+    std::uint64_t x = seed * 0x9e3779b97f4a7c15;
+    for (std::size_t i = 0; i < n; ++i) {
+        if (i % 8 == 0) x = (x ^ (x >> 29)) * 0xbf58476d1ce4e5b9 + 0x94d049bb133111eb;
+        s[i] = static_cast<char>(x >> (8 * (i % 8)));
+    }
+    return s;
+}
+
+// One change of a folder: what is there before, what it does, what is there after.
+struct scenario {
+    files before, after;
+    std::function<aka::status(const fs::path&)> change;
+};
+
+struct head {
+    std::string name;
+    std::size_t old_size;
+    std::string bytes;
+    bool whole = false;
+};
+scenario editing(const files& before, const std::vector<head>& heads) {
+    scenario s;
+    s.before = s.after = before;
+    for (const head& h : heads) {
+        std::string& f = s.after[h.name];
+        f = h.bytes + (h.whole ? "" : f.substr(h.old_size));
+    }
+    s.change = [heads](const fs::path& folder) -> aka::status {
+        aka::edit_in_place edit;
+        for (const head& h : heads) {
+            const aka::byte_span to = aka::as_bytes(std::string_view(h.bytes));
+            const aka::status r = h.whole ? edit.replace_file(folder / h.name, to)
+                                          : edit.replace_head(folder / h.name, h.old_size, to);
+            if (!r) return r;
+        }
+        return edit.commit();
+    };
+    return s;
+}
+
+std::size_t step_of_temporary_folder() {
+    const test::temp_folder folder;
+    test::write_file(folder / "a", "abc");
+    const auto r = aka::edit_in_place::growth_step(folder / "a");
+    return r ? static_cast<std::size_t>(*r) : 0;
+}
+
+scenario same_size() {
+    return editing({{"a", pattern(300000, 1)}}, {{"a", 5000, pattern(5000, 2)}});
+}
+scenario grown(std::size_t step) {
+    return editing({{"a", pattern(300000, 1)}}, {{"a", 5000, pattern(5000 + step, 2)}});
+}
+scenario several(std::size_t step) {
+    return editing({{"s1", pattern(100000, 1)},
+                    {"s2", pattern(200000, 2)},
+                    {"s3", pattern(50000, 3)},
+                    {"index", pattern(3000, 4)},
+                    {"other", "not touched"}},
+                   {{"s1", 5000, pattern(5000 + step, 5)},
+                    {"s2", 7000, pattern(7000, 6)},
+                    {"s3", 100, pattern(100 + 2 * step, 7)},
+                    {"index", 0, pattern(2500, 8), true}});
+}
+scenario copying(bool replace) {
+    scenario s;
+    const std::string source = pattern(std::size_t{3} << 20, 1);
+    s.before = {{"source", source}};
+    if (replace) s.before["target"] = "what was there";
+    s.after = {{"source", source}, {"target", "head" + source}};
+    s.change = [replace](const fs::path& folder) -> aka::status {
+        const auto in = aka::mapped_file::open(folder / "source");
+        if (!in) return in.error();
+        aka::output_options o;
+        o.like = in.get_if();
+        o.size = 4 + in.get_if()->size();
+        o.replace = replace;
+        auto out = aka::output_file::create(folder / "target", o);
+        if (!out) return out.error();
+        aka::output_file& f = *out.get_if();
+        if (aka::status r = f.need_space(o.size); !r) return r;
+        if (aka::status r = f.write(0, aka::as_bytes(std::string_view("head"))); !r) return r;
+        if (aka::status r = f.copy(4, *in.get_if(), 0, in.get_if()->size()); !r) return r;
+        return f.commit();
+    };
+    return s;
+}
+
+void set_up(const fs::path& folder, const files& what) {
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+    for (const auto& f : what) test::write_file(folder / f.first, f.second);
+}
+// As a reader sees it: by opening, which finishes or undoes what was interrupted.
+std::string opened(const fs::path& p) {
+    const auto f = aka::mapped_file::open(p, aka::access::read);
+    if (!f) return "error: " + test::said(f);
+    std::string s(static_cast<std::size_t>(f.get_if()->size()), '\0');
+    const aka::status r = f.get_if()->read(0, {reinterpret_cast<std::byte*>(s.data()), s.size()});
+    return r ? s : "error: " + test::said(r);
+}
+// All files that the scenario knows; one that is not there is left out.
+files seen(const fs::path& folder, const scenario& s) {
+    files r;
+    for (const auto& f : s.after)
+        if (fs::exists(folder / f.first)) r[f.first] = opened(folder / f.first);
+    return r;
+}
+std::string outcome(const fs::path& folder, const scenario& s) {
+    const files now = seen(folder, s);
+    if (now == s.before) return "old";
+    if (now == s.after) return "new";
+    std::string text = "neither";
+    for (const auto& f : now) {
+        const auto b = s.before.find(f.first);
+        text += "; " + f.first + " (" + std::to_string(f.second.size()) + ") ";
+        text += b != s.before.end() && f.second == b->second ? "old"
+                : f.second == s.after.at(f.first)            ? "new"
+                                                             : f.second.substr(0, 200);
+    }
+    return text;
+}
+// Nothing of the change is left lying about. What may be: a link without its journal, and the
+// temporary name that a file has for a moment when it is to replace another.
+std::string litter(const fs::path& folder, const scenario& s) {
+    for (const auto& e : fs::directory_iterator(folder)) {
+        const std::string name = e.path().filename().string();
+        const bool temporary = s.before.count("target") != 0 && name.substr(0, 5) == ".aka-";
+        if (s.before.count(name) + s.after.count(name) == 0 && fs::exists(e.path()) && !temporary)
+            return name;
+    }
+    return "";
+}
+
+int exit_code(const aka::status& s) { return s ? 0 : s.code() == aka::errc::interrupted ? 2 : 1; }
+
+struct tally {
+    int runs = 0, as_old = 0, as_new = 0;
+};
+
+// Killed before and after each system call of the change, and opened again.
+void killed_everywhere(const std::string& name, const scenario& s) {
+    const test::temp_folder root;
+    const fs::path folder = root / "f";
+    set_up(folder, s.before);
+    const auto change = [&] { return exit_code(s.change(folder)); };
+    const test::traced all = test::run_traced(change);
+    if (!all.ran) SKIP_TEST("this system does not trace processes");
+    REQUIRE(all.exit_code == 0);
+    REQUIRE(outcome(folder, s) == "new");
+    REQUIRE(litter(folder, s) == "");
+    tally t;
+    // Before the first, and after each: after one is before the next.
+    for (int at = -1; at < all.calls; ++at) {
+        set_up(folder, s.before);
+        const test::traced r = test::run_traced(
+            change, at < 0 ? fault::kill_before : fault::kill_after, at < 0 ? 0 : at);
+        REQUIRE((r.exit_code == -1 || at + 1 >= r.calls));
+        const std::string is = outcome(folder, s);
+        CHECK_MESSAGE((is == "old" || is == "new"),
+                      name << ", killed at call " << at << " of " << all.calls << ": " << is);
+        CHECK(litter(folder, s) == "");
+        ++t.runs;
+        t.as_old += is == "old";
+        t.as_new += is == "new";
+        // And the change can be made after that.
+        if (is == "old" && at % 4 == 0) {
+            const aka::status again = s.change(folder);
+            CHECK_OK(again);
+            CHECK(outcome(folder, s) == "new");
+            CHECK(litter(folder, s) == "");
+        }
+    }
+    CHECK(t.as_old > 0);
+    CHECK(t.as_new > 0);
+    CHECK(t.as_old + t.as_new == t.runs);
+    MESSAGE(name << ": killed at " << t.runs << " places of " << all.calls << " system calls: old "
+                 << t.as_old << ", new " << t.as_new << ", neither "
+                 << t.runs - t.as_old - t.as_new);
+}
+
+// An error of the system at each call that can have one.
+void failed_everywhere(const std::string& name, const scenario& s, fault how, int error) {
+    const test::temp_folder root;
+    const fs::path folder = root / "f";
+    const auto change = [&] { return exit_code(s.change(folder)); };
+    tally t;
+    int refused = 0, open_jobs = 0;
+    for (int at = 0;; ++at) {
+        set_up(folder, s.before);
+        const test::traced r = test::run_traced(change, how, at, error);
+        if (!r.ran) SKIP_TEST("this system does not trace processes");
+        if (r.calls <= at) break;
+        CAPTURE(name);
+        CAPTURE(at);
+        CAPTURE(error);
+        REQUIRE(r.exit_code >= 0);
+        if (how == fault::cut_short) CHECK(r.exit_code == 0);
+        // Refused: all is as it was, without a reader's help. A name that cannot be removed or
+        // flushed at the very end is refused too, when the change is done.
+        const bool journal =
+            fs::exists(folder / "a.aka-journal") || fs::exists(folder / "s1.aka-journal");
+        const std::string is = outcome(folder, s);
+        CHECK_MESSAGE((is == "old" || is == "new"), name << ", failed at " << at << ": " << is);
+        if (r.exit_code == 0) CHECK(is == "new");
+        if (journal) CHECK(r.exit_code == 2);
+        CHECK(litter(folder, s) == "");
+        ++t.runs;
+        t.as_old += is == "old";
+        t.as_new += is == "new";
+        refused += r.exit_code == 1;
+        open_jobs += r.exit_code == 2;
+    }
+    CHECK(t.as_old + t.as_new == t.runs);
+    MESSAGE(name << ": "
+                 << std::string(how == fault::cut_short   ? "short"
+                                : how == fault::fail_once ? "error once "
+                                                          : "error from then on ")
+                 << error << " at " << t.runs << " places: old " << t.as_old << ", new " << t.as_new
+                 << ", neither " << t.runs - t.as_old - t.as_new << "; refused " << refused
+                 << ", left to the next "
+                 << "open " << open_jobs);
+}
+
+void failed_everywhere(const std::string& name, const scenario& s) {
+#if AKA_TEST_INJECT
+    for (const int error : {ENOSPC, EIO}) {
+        failed_everywhere(name, s, fault::fail_once, error);
+        failed_everywhere(name, s, fault::fail_on, error);
+    }
+    failed_everywhere(name, s, fault::cut_short, 0);
+#else
+    (void)name, (void)s;
+    SKIP_TEST("errors of the system are injected on x86-64 Linux only");
+#endif
+}
+
+}  // namespace
+
+TEST_CASE("crash: a beginning of the same size") { killed_everywhere("same size", same_size()); }
+
+TEST_CASE("crash: a beginning that grows") {
+    const std::size_t step = step_of_temporary_folder();
+    if (step == 0) SKIP_TEST("the temporary folder's file system does not insert ranges");
+    killed_everywhere("grown", grown(step));
+}
+
+TEST_CASE("crash: several files at once") {
+    killed_everywhere("several files", several(step_of_temporary_folder()));
+}
+
+TEST_CASE("crash: a copy") {
+    killed_everywhere("copy", copying(false));
+    killed_everywhere("copy over another", copying(true));
+}
+
+TEST_CASE("crash: recovery is killed as well") {
+    const std::size_t step = step_of_temporary_folder();
+    const scenario s = several(step);
+    const test::temp_folder root;
+    const fs::path folder = root / "f";
+    const auto change = [&] { return exit_code(s.change(folder)); };
+    const auto open_one = [&] { return aka::mapped_file::open(folder / "s2") ? 0 : 1; };
+    set_up(folder, s.before);
+    const test::traced all = test::run_traced(change);
+    if (!all.ran) SKIP_TEST("this system does not trace processes");
+    tally t;
+    // Every seventh place of the change, every third of what opening does then.
+    for (int at = 0; at < all.calls; at += 7) {
+        for (int again = 0;; again += 3) {
+            set_up(folder, s.before);
+            test::run_traced(change, fault::kill_after, at);
+            const test::traced r = test::run_traced(open_one, fault::kill_before, again);
+            const std::string is = outcome(folder, s);
+            CHECK_MESSAGE((is == "old" || is == "new"),
+                          "killed at " << at << ", then at " << again << ": " << is);
+            CHECK(litter(folder, s) == "");
+            ++t.runs;
+            t.as_old += is == "old";
+            t.as_new += is == "new";
+            if (r.exit_code >= 0) break;
+        }
+    }
+    CHECK(t.as_old + t.as_new == t.runs);
+    MESSAGE("killed twice: " << t.runs << " times: old " << t.as_old << ", new " << t.as_new);
+}
+
+TEST_CASE("system errors: a beginning of the same size") {
+    failed_everywhere("same size", same_size());
+}
+TEST_CASE("system errors: a beginning that grows") {
+    const std::size_t step = step_of_temporary_folder();
+    if (step == 0) SKIP_TEST("the temporary folder's file system does not insert ranges");
+    failed_everywhere("grown", grown(step));
+}
+TEST_CASE("system errors: several files at once") {
+    failed_everywhere("several files", several(step_of_temporary_folder()));
+}
+TEST_CASE("system errors: a copy") { failed_everywhere("copy", copying(false)); }
