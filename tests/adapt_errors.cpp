@@ -1,7 +1,9 @@
 // What cannot be adapted is refused, naming the tensors and the numbers.
 #include <doctest/doctest.h>
 
+#include "support/bound.hpp"
 #include "support/spellings.hpp"
+#include "support/write_gguf.hpp"
 
 #include <aka/llama.hpp>
 
@@ -150,6 +152,87 @@ TEST_CASE("a target that cannot hold the model") {
     CHECK(a.code() == aka::errc::unsupported);
     says(a.error(), "phi3 has no name for ffn_gate");
     CHECK(aka::adapt(*file, "no such convention").code() == aka::errc::not_found);
+}
+
+TEST_CASE("linear attention is not passed through as if GGUF had it alike") {
+    // A hybrid of two layers, one with each kind of attention; no config: sizes are not asked for.
+    std::vector<st_tensor> all;
+    auto add = [&](const std::string& name, std::vector<std::uint64_t> shape) {
+        std::uint64_t n = 2;
+        for (std::uint64_t d : shape) n *= d;
+        all.push_back(
+            {name, "BF16", std::move(shape), std::string(static_cast<std::size_t>(n), 'x')});
+    };
+    const bool gguf_names[] = {false, true};
+    for (bool gguf : gguf_names) {
+        all.clear();
+        auto both = [&](const std::string& hf, const std::string& name,
+                        std::vector<std::uint64_t> shape) {
+            add(gguf ? name : hf, std::move(shape));
+        };
+        both("model.embed_tokens.weight", "token_embd.weight", {40, 16});
+        both("model.norm.weight", "output_norm.weight", {16});
+        both("lm_head.weight", "output.weight", {40, 16});
+        for (const char* l : {"0", "1"}) {
+            const std::string h = std::string("model.layers.") + l + ".";
+            const std::string b = std::string("blk.") + l + ".";
+            both(h + "input_layernorm.weight", b + "attn_norm.weight", {16});
+            both(h + "post_attention_layernorm.weight", b + "post_attention_norm.weight", {16});
+            both(h + "mlp.gate_proj.weight", b + "ffn_gate.weight", {24, 16});
+            both(h + "mlp.up_proj.weight", b + "ffn_up.weight", {24, 16});
+            both(h + "mlp.down_proj.weight", b + "ffn_down.weight", {16, 24});
+        }
+        both("model.layers.0.linear_attn.in_proj_qkv.weight", "blk.0.attn_qkv.weight", {32, 16});
+        both("model.layers.0.linear_attn.in_proj_z.weight", "blk.0.attn_gate.weight", {16, 16});
+        both("model.layers.0.linear_attn.in_proj_a.weight", "blk.0.ssm_alpha.weight", {2, 16});
+        both("model.layers.0.linear_attn.in_proj_b.weight", "blk.0.ssm_beta.weight", {2, 16});
+        both("model.layers.0.linear_attn.conv1d.weight", "blk.0.ssm_conv1d.weight", {32, 1, 4});
+        both("model.layers.0.linear_attn.A_log", "blk.0.ssm_a", {2});
+        both("model.layers.0.linear_attn.dt_bias", "blk.0.ssm_dt.bias", {2});
+        both("model.layers.0.linear_attn.norm.weight", "blk.0.ssm_norm.weight", {8});
+        both("model.layers.0.linear_attn.out_proj.weight", "blk.0.ssm_out.weight", {16, 16});
+        both("model.layers.1.self_attn.q_proj.weight", "blk.1.attn_q.weight", {32, 16});
+        both("model.layers.1.self_attn.k_proj.weight", "blk.1.attn_k.weight", {8, 16});
+        both("model.layers.1.self_attn.v_proj.weight", "blk.1.attn_v.weight", {8, 16});
+        both("model.layers.1.self_attn.o_proj.weight", "blk.1.attn_output.weight", {16, 16});
+        test::temp_folder folder;
+        if (gguf) {
+            test::gguf_writer g;
+            g.add("general.architecture", "qwen3next");
+            const auto count = [&](const char* key, std::uint32_t v) {
+                g.add(std::string("qwen3next.") + key, v);
+            };
+            count("block_count", 2);
+            count("embedding_length", 16);
+            count("feed_forward_length", 24);
+            count("attention.head_count", 2);
+            count("attention.head_count_kv", 1);
+            count("attention.key_length", 8);
+            count("attention.value_length", 8);
+            for (const st_tensor& t : all) g.add_tensor(t.name, 30, t.shape, t.data);
+            g.save(folder / "model.gguf");
+        } else {
+            test::write_file((folder / "model.safetensors").string(), test::write_safetensors(all));
+        }
+        auto file = aka::checkpoint::open(folder.path().string());
+        REQUIRE_MESSAGE(file, file.error().message().view());
+        auto source = aka::identify(*file, test::known());
+        REQUIRE((source && source->convention() != nullptr));
+        const std::string id(source->convention()->id());
+        CHECK_MESSAGE(id == (gguf ? "gguf:qwen3next" : "qwen3_next"), id);
+        for (const char* to : {"gguf", "gguf:qwen3next", "gguf:qwen35", "hf", "qwen3_next"}) {
+            auto a = aka::adapt(*file, to, test::known());
+            if ((std::string_view(to).substr(0, 4) == "gguf") == gguf) continue;
+            REQUIRE_MESSAGE(!a, to);
+            CHECK(a.code() == aka::errc::unsupported);
+            says(a.error(), "linear attention (ssm_");
+            says(a.error(), "value heads");
+        }
+        // Among GGUF's own, or Hugging Face's, they are what they are.
+        auto same = aka::adapt(*file, id, test::known());
+        REQUIRE_MESSAGE(same, same.error().message().view());
+        CHECK(same->size() == all.size());
+    }
 }
 
 TEST_CASE("without a config what needs no head count still works, the rest says why not") {

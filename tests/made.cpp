@@ -6,6 +6,7 @@
 #include "support/model_gguf.hpp"
 #include "support/spellings.hpp"
 
+#include <aka/convert_tensor.hpp>
 #include <aka/llama.hpp>
 
 #include <cmath>
@@ -327,6 +328,53 @@ TEST_CASE("GGUF's norms, vectors and routers are F32, whatever the file has") {
         REQUIRE_MESSAGE(other, other.error().message().view());
         CHECK(other->resolved().types == aka::type_rules::as_stored);
         for (aka::tensor t : *other) CHECK(!t.is_pending());
+    }
+}
+
+TEST_CASE("what is pending is carried out by convert_to") {
+    auto floats = [](const aka::tensor& t) {
+        std::vector<float> out(static_cast<std::size_t>(t.elements()));
+        auto done = t.convert_to(aka::dtype::f32, {reinterpret_cast<std::byte*>(out.data()),
+                                                   out.size() * sizeof(float)});
+        CHECK_MESSAGE(done, t.name(), ": ", done.error().message().view());
+        return out;
+    };
+    for (const char* type : {"BF16", "F16"}) {
+        test::model_config c;
+        c.biases = true;
+        c.dtype = type;
+        const test::model m = test::random_model(c, 77);
+        test::temp_folder folder;
+        test::write_spelling(test::find_spelling("hf_qwen2"), m, folder.path());
+        auto file = aka::checkpoint::open(folder.path().string());
+        REQUIRE(file);
+        auto a = adapt(*file, "gguf", known());
+        REQUIRE_MESSAGE(a, a.error().message().view());
+        std::size_t pending = 0;
+        for (const std::string& key : m.order) {
+            aka::tensor t = a->find(key);
+            REQUIRE_MESSAGE(t, key);
+            pending += t.is_pending();
+            CHECK(floats(t) == test::decode_floats(m.at(key).data, type));
+        }
+        CHECK(pending == c.n_layer * 5 + 1);
+
+        // Gemma's norms are stored less one; GGUF's are not, and are F32.
+        test::temp_folder other;
+        test::write_file((other / "model.safetensors").string(), test::write_safetensors(m.list()));
+        test::write_file((other / "config.json").string(),
+                         test::hf_config_json(c, "gemma", "GemmaForCausalLM"));
+        auto gemma = aka::checkpoint::open(other.path().string());
+        REQUIRE(gemma);
+        auto g = adapt(*gemma, "gguf", known());
+        REQUIRE_MESSAGE(g, g.error().message().view());
+        CHECK(g->resolved().convention == "gguf:gemma");
+        aka::tensor n = g->find("blk.1.ffn_norm.weight");
+        CHECK((n.norm_offset() == 1 && n.dtype() == aka::dtype::f32));
+        std::vector<float> expected = test::decode_floats(m.at("blk.1.ffn_norm.weight").data, type);
+        for (float& v : expected) v += 1;
+        CHECK(floats(n) == expected);
+        CHECK(bytes_of(n.stored()) == m.at("blk.1.ffn_norm.weight").data);
     }
 }
 

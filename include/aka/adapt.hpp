@@ -78,10 +78,8 @@ class adapter_builder {
         places_.to_rope = want_.rope;
         cut_.part = want_.shard;
         if (status s = cut_.check(id_.sizes(0)); !s) return s;
-        bool gguf = false;
-        for (const convention* c = to_; c != nullptr && !roles_; c = c->base())
-            gguf = gguf || c->id() == "gguf";
-        if (!gguf || want_.convention == "roles") want_.types = type_rules::as_stored;
+        if (roles_ || want_.convention == "roles" || !choice.uses_gguf_names(*to_))
+            want_.types = type_rules::as_stored;
         return make_.start(*to_, want_.types, *store_);
     }
 

@@ -12816,6 +12816,29 @@ struct target_choice {
         return false;
     }
     static bool is_gguf(const convention& c) noexcept { return c.id().substr(0, 5) == "gguf:"; }
+    static bool uses_gguf_names(const convention& c) noexcept {
+        for (const convention* b = &c; b != nullptr; b = b->base())
+            if (b->id() == "gguf") return true;
+        return false;
+    }
+    // llama.cpp's converter puts the value heads of linear attention into another order, and other
+    // numbers in place of some: what looks like the same tensor is not.
+    status linear_attention(const convention& to, bool roles) const noexcept {
+        std::uint64_t linear = 0;
+        for (unsigned r = static_cast<unsigned>(role::ssm_in); r < role_count; ++r)
+            linear |= bit(static_cast<role>(r));
+        if (roles || (have & linear) == 0 ||
+            uses_gguf_names(to) == uses_gguf_names(*id.convention()))
+            return {};
+        for (unsigned r = static_cast<unsigned>(role::ssm_in); r < role_count; ++r)
+            if ((have & bit(static_cast<role>(r))) != 0)
+                return fail(errc::unsupported, error::nowhere, "from ", id.convention()->id(),
+                            " to ", to.id(), ": the rows of linear attention (",
+                            name(static_cast<role>(r)),
+                            ") lie in another order in GGUF, where llama.cpp's converter re-orders "
+                            "the value heads; they would have to be moved, which aka does not do");
+        return {};
+    }
 
     /// The convention of this name. Errors: not_found; unsupported where it cannot hold the model.
     status choose(std::string_view wanted, const convention*& to) const noexcept {
@@ -12832,6 +12855,7 @@ struct target_choice {
         if (!to->not_llama().empty())
             return fail(errc::unsupported, error::nowhere, "convention ", to->id(), ": ",
                         to->not_llama());
+        if (status s = linear_attention(*to, wanted == "roles"); !s) return s;
         role lacking = role::none;
         if (cannot_hold(*to, lacking) == nullptr && lacking == role::none) return {};
         return fail(errc::unsupported, error::nowhere, "convention ", to->id(), " has no name for ",
@@ -13886,10 +13910,8 @@ class adapter_builder {
         places_.to_rope = want_.rope;
         cut_.part = want_.shard;
         if (status s = cut_.check(id_.sizes(0)); !s) return s;
-        bool gguf = false;
-        for (const convention* c = to_; c != nullptr && !roles_; c = c->base())
-            gguf = gguf || c->id() == "gguf";
-        if (!gguf || want_.convention == "roles") want_.types = type_rules::as_stored;
+        if (roles_ || want_.convention == "roles" || !choice.uses_gguf_names(*to_))
+            want_.types = type_rules::as_stored;
         return make_.start(*to_, want_.types, *store_);
     }
 
