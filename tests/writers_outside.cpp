@@ -170,7 +170,9 @@ TEST_CASE("@huggingface/gguf reads what was written") {
         CHECK(found["version"].as_u64() == expected.version);
         CHECK(found["littleEndian"].as_bool() == !expected.big_endian);
         CHECK(found["keys"].size() == expected.keys.size());
-        for (const auto& [key, value] : expected.keys) {
+        for (const auto& k : expected.keys) {
+            const std::string& key = k.first;
+            const test::gguf_value& value = k.second;
             CAPTURE(key);
             const test::json* v = found["keys"].find(key);
             REQUIRE(v != nullptr);
