@@ -35,7 +35,7 @@ FLOORS = [
     'inference', 'infer_words', 'infer_puzzle', 'text_writer', 'infer_layers', 'infer_units',
     'infer_model', 'infer_norms', 'infer_matrices', 'infer_doubts', 'infer_table', 'infer_report',
     'infer',
-    'identify', 'coordinate_map', 'rope_factors', 'target', 'adapter', 'places', 'source_tensors', 'compose', 'adapt', 'llama',
+    'identify', 'coordinate_map', 'rope_factors', 'target', 'adapter', 'places', 'source_tensors', 'block_scales', 'compose', 'adapt', 'llama',
     'copy_range', 'output_file', 'edit_in_place',
     'convert', 'cpu', 'vec8', 'dequantize_grids', 'dequantize_blocks', 'dequantize_vec8',
     'dequantize', 'validate_blocks', 'convert_tensor',

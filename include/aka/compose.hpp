@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "block_scales.hpp"
 #include "places.hpp"
 #include "source_tensors.hpp"
 
@@ -137,15 +138,19 @@ class composer {
                         ": its shape is not known, so it cannot be put into another layout");
         part_kind kind = part.info->kind;
         if (kind != part_kind::weight && kind != part_kind::bias && kind != part_kind::row_scale &&
-            kind != part_kind::rows)
+            kind != part_kind::rows && kind != part_kind::block_scale)
             return fail(errc::unsupported, error::nowhere, "tensor ", quoted{like.name()}, ": ",
                         part.text, " (", part.info->scheme, ") cannot be moved with its rows");
         if (!places_.heads_known() && has_heads(row))
             return fail(errc::bad_hparams, error::nowhere,
                         "the number of heads is not known (no config), so ", quoted{like.name()},
                         " cannot be put into another layout");
+        std::uint32_t placed_as = any;
+        blocks_ = nullptr;
+        if (kind == part_kind::block_scale)
+            if (status s = weight_of(any, placed_as); !s) return s;
         const places::placed* stored = nullptr;
-        if (status s = places_.place_source(any, stored); !s) return s;
+        if (status s = places_.place_source(placed_as, stored); !s) return s;
         const placement& from = stored->where;
         const axis_sizes& z = stored->sizes;
         axis_sizes cut = z;
@@ -175,6 +180,7 @@ class composer {
                             to_->id(), " and not in ", id_.convention()->id());
             return emit(row, layer, index, part, any);
         }
+        if (kind == part_kind::block_scale) blocks_ = &to;
         for (unsigned a = 0; a < to.atoms; ++a) {
             const atom_place& place = to.atom[a];
             bool many = place.find(axis::e) != nullptr && own.e != 1 && is_expert(place.role);
@@ -197,6 +203,31 @@ class composer {
             }
         }
         return emit_plan(row, layer, index, part, like, to, unit);
+    }
+    // Scales of blocks lie where their weights do, only coarser.
+    status weight_of(std::uint32_t scale, std::uint32_t& weight) const noexcept {
+        const bound_name& b = id_.names()[scale];
+        weight =
+            have_.find(b.row->roles[0], b.layer, source_tensors::index_of(b), *find_part("weight"));
+        if (weight != none) return {};
+        return fail(errc::missing_tensor, error::nowhere, "tensor ", quoted{source_[scale].name()},
+                    " has scales of a weight that the file lacks");
+    }
+    status zip_scales(const atom_place& f, const atom_place& to, const placement& source,
+                      const tensor& src, box& out) noexcept {
+        const weight_grid from = weight_grid::of(source), into = weight_grid::of(*blocks_);
+        if (!from.has_scales(src.shape()))
+            return fail(errc::unsupported, error::nowhere, "tensor ", quoted{src.name()},
+                        ": its shape ", src.shape(), " is not one scale for ", scale_side, " by ",
+                        scale_side, " of ", from.rows, " by ", from.columns, " weights");
+        if (status s = zip(f, to, dtype::u8, out); !s) return s;
+        std::uint64_t cut = 0;
+        if (copy_of_scales(from, into, info(src.dtype()).block_bytes, out, cut)) return {};
+        return fail(errc::unsupported, error::nowhere, "tensor ", quoted{src.name()},
+                    ": its scales belong to blocks of ", scale_side, " by ", scale_side,
+                    " weights, and ", cut, " rows or columns of ", from.rows, " by ", from.columns,
+                    " would be moved, which cuts them")
+            .in(src.file());
     }
     // Rows with payloads can be moved while they are whole on both sides.
     status rows_whole(const name_row& row, const axis_sizes& z, const axis_sizes& own,
@@ -255,7 +286,12 @@ class composer {
                         like.dtype_name(), ") and ", quoted{src.name_view()}, " (",
                         source_[t].dtype_name(), ") would have to be one tensor");
         const places::placed* p = nullptr;
-        if (status s = places_.place_source(t, p); !s) return s;
+        std::uint32_t placed_as = t;
+        if (blocks_ != nullptr) {
+            if (status s = weight_of(t, placed_as); !s) return s;
+            whole = nullptr;
+        }
+        if (status s = places_.place_source(placed_as, p); !s) return s;
         box b;
         // The experts of a stack differ in nothing but where they begin.
         if (whole != nullptr && p == last_.from && whole == last_.to && !stacked) {
@@ -299,6 +335,7 @@ class composer {
             return fail(errc::out_of_range, error::nowhere, "tensor ", quoted{src.name()},
                         " has no expert ", expert);
         cut_.source(f, p.sizes);
+        if (blocks_ != nullptr) return zip_scales(f, to, p.where, src, out);
         if (unit != 1) return zip_rows(f, to, src, unit, out);
         status s = zip(f, to, src.dtype(), out);
         if (s) return s;
@@ -399,7 +436,8 @@ class composer {
         std::uint64_t n = unit;
         for (unsigned i = 0; i < to.rank; ++i) {
             r.dims[i] = to.dims[i];
-            n *= to.dims[i];
+            if (blocks_ != nullptr && i + 2 >= to.rank) r.dims[i] = weight_grid::blocks(to.dims[i]);
+            n *= r.dims[i];
         }
         // One expert's own tensor has no dimension for experts.
         if (index >= 0 && is_expert(row.roles[0]) && r.rank > 1 && r.dims[0] == 1) {
@@ -444,6 +482,7 @@ class composer {
     const convention* to_ = nullptr;
     type_rules types_ = type_rules::as_stored;
     store* store_ = nullptr;
+    const placement* blocks_ = nullptr;  // of the target's weight, while its scales are composed
     growing<box> pieces_;
     copied last_;
     growing<entry> entries_;

@@ -13011,6 +13011,99 @@ AKA_END
 
 #endif  // AKA_ADAPTER_HPP
 
+// ---- aka/block_scales.hpp ----------------------------------------------------------------------
+// aka: scales that 128 by 128 weights share, as FP8 checkpoints have them: where they go when the
+// weights move.
+#ifndef AKA_BLOCK_SCALES_HPP
+#define AKA_BLOCK_SCALES_HPP
+
+#include <cstdint>
+
+AKA_BEGIN
+namespace detail {
+
+inline constexpr std::uint64_t scale_side = 128;
+
+/// A matrix of weights, or a stack of them, seen as rows below each other.
+struct weight_grid {
+    std::uint64_t each = 0;  // rows of one matrix
+    std::uint64_t rows = 0;  // of all
+    std::uint64_t columns = 0;
+
+    static weight_grid of(const placement& p) noexcept {
+        weight_grid g;
+        if (p.rank < 2) return g;
+        g.columns = p.dims[p.rank - 1];
+        g.rows = g.each = p.dims[p.rank - 2];
+        for (unsigned i = 0; i + 2 < p.rank; ++i) g.rows *= p.dims[i];
+        return g;
+    }
+    static constexpr std::uint64_t blocks(std::uint64_t n) noexcept {
+        return n / scale_side + (n % scale_side != 0);
+    }
+    bool has_scales(const shape& s) const noexcept {
+        std::uint64_t n = blocks(each) * (each == 0 ? 0 : rows / each) * blocks(columns);
+        return s.rank() >= 2 && s.back() == blocks(columns) && s[s.rank() - 2] == blocks(each) &&
+               s.elements() == n;
+    }
+    // A stack's matrices begin on borders of blocks only where they are of whole ones.
+    bool stacks() const noexcept { return each == rows || each % scale_side == 0; }
+};
+
+/// Turns a copy of weights, one byte each, into the copy of their scales of `size` bytes. False
+/// where it would cut a block: `cut` is the row or column, or how many of them.
+inline bool copy_of_scales(const weight_grid& from, const weight_grid& to, std::uint64_t size,
+                           box& b, std::uint64_t& cut) noexcept {
+    if (from.columns == 0 || to.columns == 0 || !from.stacks() || !to.stacks())
+        return cut = from.stacks() ? to.each : from.each, false;
+    auto whole = [&](std::uint64_t n) { return n % scale_side == 0 || (cut = n, false); };
+    const std::uint64_t src_row = b.src / from.columns, dst_row = b.dst / to.columns;
+    const std::uint64_t src_at = b.src % from.columns, dst_at = b.dst % to.columns;
+    if (!whole(src_row) || !whole(dst_row) || !whole(src_at) || !whole(dst_at)) return false;
+    // The last block of a side may be smaller, where it is the last one on both.
+    auto rows = [&](std::uint64_t n, bool alone) {
+        return (alone && src_row + n == from.rows && dst_row + n == to.rows) || whole(n);
+    };
+    const std::uint64_t src_width = weight_grid::blocks(from.columns),
+                        dst_width = weight_grid::blocks(to.columns);
+    if (from.columns == to.columns && b.run % from.columns == 0) {
+        const std::uint64_t n = b.run / from.columns;
+        if (!rows(n, b.depth == 0)) return false;
+        b.run = weight_grid::blocks(n) * src_width;
+    } else {
+        const bool last = src_at + b.run == from.columns && dst_at + b.run == to.columns;
+        if (!last && !whole(b.run)) return false;
+        b.run = weight_grid::blocks(b.run);
+    }
+    for (unsigned i = 0; i < b.depth; ++i) {
+        loop& l = b.loops[i];
+        if (l.src % from.columns != 0 || l.dst % to.columns != 0) {  // along a row
+            if (!whole(l.src) || !whole(l.dst)) return false;
+            l.src /= scale_side, l.dst /= scale_side;
+            continue;
+        }
+        std::uint64_t src = l.src / from.columns, dst = l.dst / to.columns;
+        if (src == 1 && dst == 1) {
+            if (!rows(l.n, b.depth == 1)) return false;
+            l.n = weight_grid::blocks(l.n);
+            src = dst = scale_side;
+        }
+        if (!whole(src) || !whole(dst)) return false;
+        l.src = src / scale_side * src_width, l.dst = dst / scale_side * dst_width;
+    }
+    b.src = src_row / scale_side * src_width + src_at / scale_side;
+    b.dst = dst_row / scale_side * dst_width + dst_at / scale_side;
+    for (std::uint64_t* n : {&b.src, &b.dst, &b.run}) *n *= size;
+    for (unsigned i = 0; i < b.depth; ++i) b.loops[i].src *= size, b.loops[i].dst *= size;
+    simplify(b);
+    return true;
+}
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_BLOCK_SCALES_HPP
+
 // ---- aka/places.hpp ----------------------------------------------------------------------------
 // aka: where the roles of stored and of wanted tensors lie. Layers repeat themselves, so each kind
 // of tensor is walked once.
@@ -13411,15 +13504,19 @@ class composer {
                         ": its shape is not known, so it cannot be put into another layout");
         part_kind kind = part.info->kind;
         if (kind != part_kind::weight && kind != part_kind::bias && kind != part_kind::row_scale &&
-            kind != part_kind::rows)
+            kind != part_kind::rows && kind != part_kind::block_scale)
             return fail(errc::unsupported, error::nowhere, "tensor ", quoted{like.name()}, ": ",
                         part.text, " (", part.info->scheme, ") cannot be moved with its rows");
         if (!places_.heads_known() && has_heads(row))
             return fail(errc::bad_hparams, error::nowhere,
                         "the number of heads is not known (no config), so ", quoted{like.name()},
                         " cannot be put into another layout");
+        std::uint32_t placed_as = any;
+        blocks_ = nullptr;
+        if (kind == part_kind::block_scale)
+            if (status s = weight_of(any, placed_as); !s) return s;
         const places::placed* stored = nullptr;
-        if (status s = places_.place_source(any, stored); !s) return s;
+        if (status s = places_.place_source(placed_as, stored); !s) return s;
         const placement& from = stored->where;
         const axis_sizes& z = stored->sizes;
         axis_sizes cut = z;
@@ -13449,6 +13546,7 @@ class composer {
                             to_->id(), " and not in ", id_.convention()->id());
             return emit(row, layer, index, part, any);
         }
+        if (kind == part_kind::block_scale) blocks_ = &to;
         for (unsigned a = 0; a < to.atoms; ++a) {
             const atom_place& place = to.atom[a];
             bool many = place.find(axis::e) != nullptr && own.e != 1 && is_expert(place.role);
@@ -13471,6 +13569,31 @@ class composer {
             }
         }
         return emit_plan(row, layer, index, part, like, to, unit);
+    }
+    // Scales of blocks lie where their weights do, only coarser.
+    status weight_of(std::uint32_t scale, std::uint32_t& weight) const noexcept {
+        const bound_name& b = id_.names()[scale];
+        weight =
+            have_.find(b.row->roles[0], b.layer, source_tensors::index_of(b), *find_part("weight"));
+        if (weight != none) return {};
+        return fail(errc::missing_tensor, error::nowhere, "tensor ", quoted{source_[scale].name()},
+                    " has scales of a weight that the file lacks");
+    }
+    status zip_scales(const atom_place& f, const atom_place& to, const placement& source,
+                      const tensor& src, box& out) noexcept {
+        const weight_grid from = weight_grid::of(source), into = weight_grid::of(*blocks_);
+        if (!from.has_scales(src.shape()))
+            return fail(errc::unsupported, error::nowhere, "tensor ", quoted{src.name()},
+                        ": its shape ", src.shape(), " is not one scale for ", scale_side, " by ",
+                        scale_side, " of ", from.rows, " by ", from.columns, " weights");
+        if (status s = zip(f, to, dtype::u8, out); !s) return s;
+        std::uint64_t cut = 0;
+        if (copy_of_scales(from, into, info(src.dtype()).block_bytes, out, cut)) return {};
+        return fail(errc::unsupported, error::nowhere, "tensor ", quoted{src.name()},
+                    ": its scales belong to blocks of ", scale_side, " by ", scale_side,
+                    " weights, and ", cut, " rows or columns of ", from.rows, " by ", from.columns,
+                    " would be moved, which cuts them")
+            .in(src.file());
     }
     // Rows with payloads can be moved while they are whole on both sides.
     status rows_whole(const name_row& row, const axis_sizes& z, const axis_sizes& own,
@@ -13529,7 +13652,12 @@ class composer {
                         like.dtype_name(), ") and ", quoted{src.name_view()}, " (",
                         source_[t].dtype_name(), ") would have to be one tensor");
         const places::placed* p = nullptr;
-        if (status s = places_.place_source(t, p); !s) return s;
+        std::uint32_t placed_as = t;
+        if (blocks_ != nullptr) {
+            if (status s = weight_of(t, placed_as); !s) return s;
+            whole = nullptr;
+        }
+        if (status s = places_.place_source(placed_as, p); !s) return s;
         box b;
         // The experts of a stack differ in nothing but where they begin.
         if (whole != nullptr && p == last_.from && whole == last_.to && !stacked) {
@@ -13573,6 +13701,7 @@ class composer {
             return fail(errc::out_of_range, error::nowhere, "tensor ", quoted{src.name()},
                         " has no expert ", expert);
         cut_.source(f, p.sizes);
+        if (blocks_ != nullptr) return zip_scales(f, to, p.where, src, out);
         if (unit != 1) return zip_rows(f, to, src, unit, out);
         status s = zip(f, to, src.dtype(), out);
         if (s) return s;
@@ -13673,7 +13802,8 @@ class composer {
         std::uint64_t n = unit;
         for (unsigned i = 0; i < to.rank; ++i) {
             r.dims[i] = to.dims[i];
-            n *= to.dims[i];
+            if (blocks_ != nullptr && i + 2 >= to.rank) r.dims[i] = weight_grid::blocks(to.dims[i]);
+            n *= r.dims[i];
         }
         // One expert's own tensor has no dimension for experts.
         if (index >= 0 && is_expert(row.roles[0]) && r.rank > 1 && r.dims[0] == 1) {
@@ -13718,6 +13848,7 @@ class composer {
     const convention* to_ = nullptr;
     type_rules types_ = type_rules::as_stored;
     store* store_ = nullptr;
+    const placement* blocks_ = nullptr;  // of the target's weight, while its scales are composed
     growing<box> pieces_;
     copied last_;
     growing<entry> entries_;
