@@ -185,6 +185,25 @@ TEST_CASE("dequantize: parts that begin and end inside blocks") {
     });
 }
 
+TEST_CASE("dequantize: narrowing with vectors gives the bits of the portable path") {
+    test::rng r(15);
+    std::vector<float> in;
+    for (std::uint32_t c = 0; c < 0x10000; ++c)  // ties, and what is beside them, and all of NaN
+        for (const std::uint32_t low :
+             {0x0000u, 0x0001u, 0x0fffu, 0x1000u, 0x1001u, 0x7fffu, 0x8000u, 0x8001u, 0xffffu})
+            in.push_back(test::f32_from_bits(c << 16 | low));
+    for (int i = 0; i < 300003; ++i)
+        in.push_back(test::f32_from_bits(static_cast<std::uint32_t>(r.next())));
+    for (const dtype to : {dtype::f16, dtype::bf16, dtype::f64, dtype::f32}) {
+        CAPTURE(std::string(aka::name(to)));
+        std::string want(in.size() * aka::info(to).block_bytes, '\0'), got(want.size(), '\1');
+        REQUIRE(aka::from_f32(to, aka::span<const float>(in),
+                              {reinterpret_cast<std::byte*>(&want[0]), want.size()}));
+        aka::detail::narrow(to, in.data(), reinterpret_cast<std::byte*>(&got[0]), in.size());
+        CHECK((got == want));
+    }
+}
+
 TEST_CASE("dequantize: wrong sizes and types") {
     const std::string data(288, '\1');
     std::vector<float> out(512);

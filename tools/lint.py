@@ -37,7 +37,7 @@ FLOORS = [
     'infer',
     'identify', 'coordinate_map', 'rope_factors', 'target', 'adapter', 'places', 'source_tensors', 'block_scales', 'compose', 'adapt', 'llama',
     'copy_range', 'output_file', 'edit_in_place',
-    'convert', 'cpu', 'vec8', 'dequantize_grids', 'dequantize_blocks', 'dequantize_vec8',
+    'cpu', 'vec8', 'convert', 'convert_vec8', 'dequantize_grids', 'dequantize_blocks', 'dequantize_vec8',
     'dequantize', 'validate_blocks', 'convert_tensor',
     'renamed', 'rename_rules', 'provenance', 'rewrite_steps', 'rewrite_plan',
     'aka',

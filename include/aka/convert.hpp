@@ -196,19 +196,39 @@ inline void f32_to_f32(const std::byte* in, float* out, std::size_t n) noexcept 
 inline void real_parts_to_f32(const std::byte* in, float* out, std::size_t n) noexcept {
     for (std::size_t i = 0; i < n; ++i) out[i] = load_le<float>(in + 8 * i);
 }
+/// U64 without a branch: an odd and an even half of it, of which the conversion is signed.
+inline void u64_to_f32(const std::byte* in, float* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; ++i) {
+        const auto v = load_le<std::uint64_t>(in + 8 * i);
+        const std::uint64_t top = v >> 63;  // halved, the bit that falls out still decides a tie
+        const auto f = static_cast<float>(static_cast<std::int64_t>(v >> top | (v & top)));
+        out[i] = f * (1.0f + static_cast<float>(static_cast<int>(top)));
+    }
+}
 /// Codes of less than a byte are packed from the lowest bit of the first byte on.
 template <std::size_t Type>
 void codes_to_f32(const std::byte* in, float* out, std::size_t n) noexcept {
     constexpr code_type type = code_types[Type];
-    constexpr unsigned group = type.bits == 8 ? 1 : type.bits == 6 ? 4 : 2;
-    constexpr unsigned bytes = type.bits * group / 8;
-    for (std::size_t i = 0; i < n / group; ++i) {
-        std::uint32_t all = 0;
-        for (unsigned k = 0; k < bytes; ++k)
-            all |= static_cast<std::uint32_t>(in[bytes * i + k]) << (8 * k);
-        for (unsigned k = 0; k < group; ++k)
-            out[group * i + k] =
-                float_of(type.values[all >> (type.bits * k) & ((1u << type.bits) - 1)]);
+    auto value = [&](std::uint32_t bits) {
+        return float_of(type.values[bits & ((1u << type.bits) - 1)]);
+    };
+    if constexpr (type.bits == 8) {
+        for (std::size_t i = 0; i < n; ++i) out[i] = value(static_cast<std::uint32_t>(in[i]));
+    } else if constexpr (type.bits == 4) {
+        for (std::size_t i = 0; i < n / 2; ++i) {
+            const auto both = static_cast<std::uint32_t>(in[i]);
+            out[2 * i] = value(both);
+            out[2 * i + 1] = value(both >> 4);
+        }
+    } else {
+        for (std::size_t i = 0; i < n / 4; ++i, in += 3, out += 4) {
+            const std::uint32_t four =
+                load_le<std::uint16_t>(in) | static_cast<std::uint32_t>(in[2]) << 16;
+            out[0] = value(four);
+            out[1] = value(four >> 6);
+            out[2] = value(four >> 12);
+            out[3] = value(four >> 18);
+        }
     }
 }
 
@@ -220,17 +240,28 @@ struct plain_type {
     plain_decoder decode;
 };
 inline constexpr plain_type plain_types[] = {
-    {dtype::f64, numbers_to_f32<double>},        {dtype::f32, f32_to_f32},
-    {dtype::f16, halves_to_f32<f16_to_f32>},     {dtype::bf16, halves_to_f32<bf16_to_f32>},
-    {dtype::i64, numbers_to_f32<std::int64_t>},  {dtype::i32, numbers_to_f32<std::int32_t>},
-    {dtype::i16, numbers_to_f32<std::int16_t>},  {dtype::i8, numbers_to_f32<std::int8_t>},
-    {dtype::u64, numbers_to_f32<std::uint64_t>}, {dtype::u32, numbers_to_f32<std::uint32_t>},
-    {dtype::u16, numbers_to_f32<std::uint16_t>}, {dtype::u8, numbers_to_f32<std::uint8_t>},
-    {dtype::boolean, booleans_to_f32},           {dtype::c64, real_parts_to_f32},
-    {code_types[0].dtype, codes_to_f32<0>},      {code_types[1].dtype, codes_to_f32<1>},
-    {code_types[2].dtype, codes_to_f32<2>},      {code_types[3].dtype, codes_to_f32<3>},
-    {code_types[4].dtype, codes_to_f32<4>},      {code_types[5].dtype, codes_to_f32<5>},
-    {code_types[6].dtype, codes_to_f32<6>},      {code_types[7].dtype, codes_to_f32<7>},
+    {dtype::f64, numbers_to_f32<double>},
+    {dtype::f32, f32_to_f32},
+    {dtype::f16, halves_to_f32<f16_to_f32>},
+    {dtype::bf16, halves_to_f32<bf16_to_f32>},
+    {dtype::i64, numbers_to_f32<std::int64_t>},
+    {dtype::i32, numbers_to_f32<std::int32_t>},
+    {dtype::i16, numbers_to_f32<std::int16_t>},
+    {dtype::i8, numbers_to_f32<std::int8_t>},
+    {dtype::u64, u64_to_f32},
+    {dtype::u32, numbers_to_f32<std::uint32_t>},
+    {dtype::u16, numbers_to_f32<std::uint16_t>},
+    {dtype::u8, numbers_to_f32<std::uint8_t>},
+    {dtype::boolean, booleans_to_f32},
+    {dtype::c64, real_parts_to_f32},
+    {code_types[0].dtype, codes_to_f32<0>},
+    {code_types[1].dtype, codes_to_f32<1>},
+    {code_types[2].dtype, codes_to_f32<2>},
+    {code_types[3].dtype, codes_to_f32<3>},
+    {code_types[4].dtype, codes_to_f32<4>},
+    {code_types[5].dtype, codes_to_f32<5>},
+    {code_types[6].dtype, codes_to_f32<6>},
+    {code_types[7].dtype, codes_to_f32<7>},
 };
 
 constexpr plain_decoder plain_decoder_of(aka::dtype t) noexcept {

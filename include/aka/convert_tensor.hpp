@@ -115,7 +115,7 @@ class conversion {
             if (offset_ != 0.0f)
                 for (std::size_t i = 0; i < n; ++i) numbers[i] += offset_;
         }
-        (void)from_f32(to_, {numbers, n}, {out, bytes_out(n)});
+        narrow(to_, numbers, out, n);
     }
 
     aka::dtype from_, to_;

@@ -61,6 +61,7 @@ static_assert(AKA_VERSION ==
 //                    the allocator of everything aka allocates. May return null: that becomes
 //                    errc::out_of_memory, never a crash.
 //   AKA_NO_MMAP      never map files; every open reads instead (some sandboxes and consoles).
+//   AKA_NO_DISPATCH  decode with plain C++ only: no instructions that are chosen at run time.
 #ifndef AKA_CONFIG_HPP
 #define AKA_CONFIG_HPP
 
@@ -124,6 +125,22 @@ static_assert(AKA_VERSION ==
 #define AKA_INLINE inline
 #define AKA_PREFETCH(p) ((void)(p))
 #endif
+
+// Vectors of eight numbers by the extensions of gcc and clang: on x86-64 in functions for AVX2 and
+// F16C, which run where the processor has both, on arm64 everywhere.
+#if (defined(__GNUC__) || defined(__clang__)) && !defined(AKA_NO_DISPATCH) && \
+    !AKA_BIG_ENDIAN_HOST && defined(__x86_64__)
+#define AKA_VECTORS 1
+#define AKA_VECTOR_FN __attribute__((target("avx2,f16c")))
+#elif (defined(__GNUC__) || defined(__clang__)) && !defined(AKA_NO_DISPATCH) && \
+    !AKA_BIG_ENDIAN_HOST && defined(__aarch64__)
+#define AKA_VECTORS 1
+#define AKA_VECTOR_FN
+#else
+#define AKA_VECTORS 0
+#define AKA_VECTOR_FN
+#endif
+#define AKA_VECTOR_INLINE AKA_VECTOR_FN AKA_INLINE
 
 // Marks a view that must not outlive what it was taken from; clang warns where it does.
 #if defined(__clang__)
