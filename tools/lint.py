@@ -39,7 +39,8 @@ FLOORS = [
     'copy_range', 'output_file', 'edit_in_place',
     'cpu', 'vec8', 'convert', 'convert_vec8', 'dequantize_grids', 'dequantize_blocks', 'dequantize_vec8',
     'dequantize', 'validate_blocks', 'convert_tensor',
-    'renamed', 'rename_rules', 'provenance', 'rewrite_steps', 'rewrite_plan',
+    'renamed', 'rename_rules', 'provenance', 'rewrite_steps', 'rewrite_plan', 'rewrite_files',
+    'folder_files', 'write_files', 'rewrite_in_place', 'verify_rewrite',
     'aka',
 ]
 

@@ -14,9 +14,14 @@ class arguments {
         known_.push_back({name, letter, &to, nullptr, {}});
     }
     // `choices`, if there are any, are the only values that it can have.
-    void option(std::string_view name, std::string& to,
-                std::vector<std::string_view> choices = {}) {
-        known_.push_back({name, 0, nullptr, &to, std::move(choices)});
+    void option(std::string_view name, std::string& to, std::vector<std::string_view> choices = {},
+                char letter = 0) {
+        known_.push_back({name, letter, nullptr, &to, std::move(choices)});
+    }
+
+    // An option that may be given more than once.
+    void list(std::string_view name, std::vector<std::string>& to) {
+        known_.push_back({name, 0, nullptr, nullptr, {}, &to});
     }
 
     // False: error() says what is wrong. `--` ends the options.
@@ -30,7 +35,7 @@ class arguments {
                 only_words = true;
             } else if (a[1] == '-') {
                 if (!long_option(a.substr(2), i, argc, argv)) return false;
-            } else if (!letters(a.substr(1))) {
+            } else if (!letters(a.substr(1), i, argc, argv)) {
                 return false;
             }
         }
@@ -46,6 +51,7 @@ class arguments {
         bool* flag;
         std::string* value;
         std::vector<std::string_view> choices;
+        std::vector<std::string>* values = nullptr;
     };
 
     bool fail(std::string what) { return error_ = std::move(what), false; }
@@ -61,7 +67,10 @@ class arguments {
             }
             if (equals == text.npos && i + 1 >= argc)
                 return fail("--" + std::string(name) + " needs a value");
-            *k.value = equals == text.npos ? argv[++i] : std::string(text.substr(equals + 1));
+            std::string value =
+                equals == text.npos ? argv[++i] : std::string(text.substr(equals + 1));
+            if (k.values != nullptr) return k.values->push_back(std::move(value)), true;
+            *k.value = std::move(value);
             bool good = k.choices.empty();
             std::string all;
             for (const std::string_view c : k.choices) {
@@ -73,12 +82,22 @@ class arguments {
         }
         return fail("unknown option '--" + std::string(name) + "'");
     }
-    bool letters(std::string_view text) {
-        for (const char c : text) {
-            bool found = false;
+    // -lh; -o VALUE or -oVALUE.
+    bool letters(std::string_view text, int& i, int argc, char** argv) {
+        for (std::size_t at = 0; at < text.size(); ++at) {
+            const known* found = nullptr;
             for (const known& k : known_)
-                if (k.flag != nullptr && k.letter == c) found = *k.flag = true;
-            if (!found) return fail("unknown option '-" + std::string(1, c) + "'");
+                if (k.letter == text[at]) found = &k;
+            if (found == nullptr) return fail("unknown option '-" + std::string(1, text[at]) + "'");
+            if (found->flag != nullptr) {
+                *found->flag = true;
+                continue;
+            }
+            const bool here = at + 1 < text.size();
+            if (!here && i + 1 >= argc)
+                return fail("-" + std::string(1, text[at]) + " needs a value");
+            *found->value = here ? std::string(text.substr(at + 1)) : argv[++i];
+            return true;
         }
         return true;
     }

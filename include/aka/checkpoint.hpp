@@ -54,6 +54,8 @@ class checkpoint : public tensor_list {
     checkpoint_format format() const noexcept { return format_; }
     /// The folder that the files are in, for config.json and the like.
     std::string_view folder() const noexcept AKA_LIFETIMEBOUND { return store_->folder; }
+    /// The path of the shard index that was opened; empty: there is none.
+    std::string_view index_file() const noexcept AKA_LIFETIMEBOUND { return store_->index_file; }
     span<const note> notes() const noexcept AKA_LIFETIMEBOUND {
         return {store_->notes.data(), store_->notes.size()};
     }
@@ -243,7 +245,9 @@ class checkpoint_reader {
 
     result<checkpoint> open_index(const path& p, bool names_only) noexcept {
         store_ref s = new_store(p.folder(), 0);
-        if (!s || !p.ok()) return detail::no_memory();
+        const char* kept = s ? s->names.copy(p.view()) : nullptr;
+        if (kept == nullptr || !p.ok()) return detail::no_memory();
+        s->index_file = {kept, p.view().size()};
         detail::shard_index index;
         if (status r = index.read(*s, p); !r) return in(r.error(), p.view());
         std::size_t readable = 0, present = 0;

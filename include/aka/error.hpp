@@ -80,6 +80,7 @@ enum class errc : std::uint8_t {
     no_data,
     unsupported,
     in_use,
+    cancelled,
 };
 
 constexpr const char* errc_name(errc code) noexcept {
@@ -137,8 +138,9 @@ constexpr const char* errc_name(errc code) noexcept {
                                      "needs_copy",
                                      "no_data",
                                      "unsupported",
-                                     "in_use"};
-    static_assert(sizeof(names) / sizeof(names[0]) == static_cast<unsigned>(errc::in_use) + 1,
+                                     "in_use",
+                                     "cancelled"};
+    static_assert(sizeof(names) / sizeof(names[0]) == static_cast<unsigned>(errc::cancelled) + 1,
                   "one name for each code");
     return names[static_cast<unsigned>(code)];
 }

@@ -92,6 +92,14 @@ class metadata_edits {
     /// out_of_range, out_of_memory.
     status set_text(std::string_view key, std::string_view text) noexcept;
 
+    /// All of another's edits, later than those that are here. Borrows their values, not their
+    /// keys. Errors: out_of_memory.
+    status add(const metadata_edits& others) noexcept {
+        for (const edit& e : others.edits_)
+            if (status s = put(e.key, e.value, e.plain); !s) return s;
+        return {};
+    }
+
     std::size_t size() const noexcept { return edits_.size(); }
     bool empty() const noexcept { return edits_.empty(); }
     const edit& operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND { return edits_[i]; }

@@ -20,7 +20,8 @@ result<checkpoint> renamed(const checkpoint& c, Name name) noexcept {
     if (!s) return detail::no_memory();
     const detail::store& from = *c.store_;
     s->source = c.keep().release();
-    s->folder = from.folder;  // lives in the source
+    s->folder = from.folder;  // these live in the source
+    s->index_file = from.index_file;
     if (!s->tensors.reserve(from.tensors.size())) return detail::no_memory();
     detail::growing<char> text;
     for (std::uint32_t i = 0; i < from.tensors.size(); ++i) {

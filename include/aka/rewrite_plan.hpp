@@ -72,7 +72,12 @@ class rewrite_plan {
     span<const std::uint32_t> sources(std::size_t i) const noexcept AKA_LIFETIMEBOUND {
         return {sources_.data() + items_[i].first_source, items_[i].sources};
     }
+    /// The checkpoint under the names that the rules give; without rules the checkpoint itself.
     const checkpoint& source() const noexcept AKA_LIFETIMEBOUND { return source_; }
+    /// The name that a tensor of the source has in its file, rules or not.
+    std::string_view original_name(std::uint32_t source) const noexcept AKA_LIFETIMEBOUND {
+        return original_[original_place_.empty() ? source : original_place_[source]].name();
+    }
     /// Null where no convention is asked for.
     const adapter* adapted() const noexcept AKA_LIFETIMEBOUND { return adapter_.get_if(); }
     checkpoint_format container() const noexcept { return container_; }
@@ -101,12 +106,14 @@ class rewrite_plan {
 
   private:
     friend class plan_builder;
-    explicit rewrite_plan(checkpoint source) noexcept : source_(std::move(source)) {}
+    rewrite_plan(checkpoint original, checkpoint source) noexcept
+        : original_(std::move(original)), source_(std::move(source)) {}
     static span<const plan_remark> view_of(const detail::growing<plan_remark>& g) noexcept {
         return {g.data(), g.size()};
     }
 
-    checkpoint source_;  // under the names that the rules give
+    checkpoint original_, source_;                   // source_: under the names that the rules give
+    detail::growing<std::uint32_t> original_place_;  // of a tensor of source_; empty: the same
     result<adapter> adapter_ = error(errc::not_found);
     detail::growing<planned_tensor> items_;
     detail::growing<std::uint32_t> sources_;
@@ -120,6 +127,14 @@ class rewrite_plan {
     bool undoes_ = false;
 };
 
+namespace detail {
+/// The format of a checkpoint's files.
+inline checkpoint_format container_of(const checkpoint& c) noexcept {
+    return c.format() == checkpoint_format::gguf ? checkpoint_format::gguf
+                                                 : checkpoint_format::safetensors;
+}
+}  // namespace detail
+
 /// Makes one plan; see `plan_rewrite`.
 class plan_builder {
   public:
@@ -130,10 +145,9 @@ class plan_builder {
         if (status s = read_provenance(); !s) return s.error();
         if (status s = rename_source(); !s) return s.error();
         rewrite_plan& p = *plan_;
-        p.container_ = options_.container != checkpoint_format::index ? options_.container
-                       : original_.format() == checkpoint_format::gguf
-                           ? checkpoint_format::gguf
-                           : checkpoint_format::safetensors;
+        p.container_ = options_.container != checkpoint_format::index
+                           ? options_.container
+                           : detail::container_of(original_);
         if (!places_.start(p.source_)) return detail::no_memory();
         if (status s = options_.to.empty() ? keep_all() : adapt_all(); !s) return s.error();
         if (status s = undo_rules(); !s) return s.error();
@@ -175,17 +189,19 @@ class plan_builder {
         return {};
     }
     status rename_source() noexcept {
-        dropped_.clear();
+        detail::growing<std::uint32_t> dropped;
+        bool room = true;
         result<checkpoint> view = renamed(original_, [&](std::uint32_t i, auto put) {
             std::string_view name = original_[i].name();
             const rename_rule* r = detail::rule_list::find(options_.rules, name);
             if (r == nullptr) return put(name), true;
-            if (r->drops()) return dropped_.push(i), false;
+            if (r->drops()) return room = dropped.push(i) && room, false;
             return r->apply(name, put);
         });
         if (view.code() == errc::duplicate_name) return rules_collide();
         if (!view) return view.error();
-        made_ = rewrite_plan(std::move(*view.get_if()));
+        if (!room) return detail::no_memory();
+        made_ = rewrite_plan(original_, std::move(*view.get_if()));
         plan_ = made_.get_if();
         for (const rename_rule& r : options_.rules) {
             bool used = false;
@@ -195,16 +211,22 @@ class plan_builder {
             if (status s = problem(errc::not_found, r.from(), "no tensor has a name like this"); !s)
                 return s;
         }
-        for (std::uint32_t i : dropped_)
+        std::size_t next = 0;
+        for (std::uint32_t i = 0; !dropped.empty() && i < original_.size(); ++i) {
+            bool drops = next < dropped.size() && dropped[next] == i;
+            next += drops;
+            if (!drops && !plan_->original_place_.push(i)) return detail::no_memory();
+            if (!drops) continue;
             if (status s = remark(plan_->drops_, errc::none, original_[i].name(), "by a rule"); !s)
                 return s;
+        }
         plan_->undoes_ = options_.undo;
         return {};
     }
 
     // Nothing is renamed then, so that the plan can be shown; and nothing will be written.
     AKA_COLD status rules_collide() noexcept {
-        made_ = rewrite_plan(original_);
+        made_ = rewrite_plan(original_, original_);
         plan_ = made_.get_if();
         options_.to = {};
         span<const rename_rule> rules = options_.rules;
@@ -250,13 +272,8 @@ class plan_builder {
         p.file = t.file_index();
         p.dtype = t.dtype();
         p.bytes = t.size_bytes();
-        if (original_[original_index(i)].name() != t.name()) p.step = rewrite_step::rename;
+        if (plan_->original_name(i) != t.name()) p.step = rewrite_step::rename;
         return add(p, {&i, 1});
-    }
-    // Tensors that a rule drops are not in the renamed view.
-    std::uint32_t original_index(std::uint32_t i) const noexcept {
-        for (std::uint32_t d : dropped_) i += d <= i;
-        return i;
     }
     status keep_all() noexcept {
         for (std::uint32_t i = 0; i < plan_->source_.size(); ++i)
@@ -283,8 +300,7 @@ class plan_builder {
             p.bytes = t.size_bytes();
             p.file = from.empty() ? 0 : plan_->source_[from[0]].file_index();
             p.step = detail::step_of(t, plan_->source_, {from.data(), from.size()});
-            if (p.step == rewrite_step::keep &&
-                original_[original_index(from[0])].name() != t.name())
+            if (p.step == rewrite_step::keep && plan_->original_name(from[0]) != t.name())
                 p.step = rewrite_step::rename;
             p.moved = t.is_packed() && p.step != rewrite_step::compute ? 0 : p.bytes;
             if (status s = add(p, {from.data(), from.size()}); !s) return s;
@@ -304,7 +320,7 @@ class plan_builder {
             if (b.row != nullptr && b.row->drop)
                 s = remark(plan_->drops_, errc::none, t.name(), e.why);
             else if (b.row != nullptr && b.row->other)
-                s = plan_->container_ == original_.format()
+                s = plan_->container_ == detail::container_of(original_)
                         ? keep(i)
                         : remark(plan_->drops_, errc::none, t.name(), e.why);
             else if (options_.keep_unmatched)
@@ -417,7 +433,7 @@ class plan_builder {
     status lead_back(detail::rule_finder& rules, const convention* from) noexcept {
         for (int pass = 0; pass < 2; ++pass)
             for (std::uint32_t i = 0; i < plan_->source_.size(); ++i) {
-                std::string_view is = original_[original_index(i)].name(), would_be;
+                std::string_view is = plan_->original_name(i), would_be;
                 if (status s = undone(i, from, would_be); !s) return s;
                 if (would_be.empty() || (pass != 0 && rules.leads(would_be, is))) continue;
                 if (status s = rules.add(would_be, is); !s) return s;
@@ -453,7 +469,6 @@ class plan_builder {
     rewrite_options options_;
     const catalog& catalog_;
     provenance earlier_;
-    detail::growing<std::uint32_t> dropped_;
     detail::source_places places_;
     detail::text_writer name_;
     result<rewrite_plan> made_ = error(errc::none);

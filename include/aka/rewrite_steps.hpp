@@ -103,7 +103,7 @@ class source_places {
 
 inline rewrite_step step_of(const tensor& t, const checkpoint& c,
                             span<const std::uint32_t> from) noexcept {
-    if (from.empty() || t.norm_offset() != 0) return rewrite_step::compute;
+    if (from.empty() || t.is_pending()) return rewrite_step::compute;
     tensor first = c[from[0]];
     if (!t.has_shape()) return t.name() == first.name() ? rewrite_step::keep : rewrite_step::rename;
     if (t.dtype() != first.dtype()) return rewrite_step::compute;

@@ -125,8 +125,9 @@ struct store {
     growing<note> notes;
     growing<std::byte> index_text;  // a shard index, whose names and keys are viewed
     std::string_view folder;
-    std::uint32_t hidden = 0;  // tensors at the end that are found by name and not listed
-    store* source = nullptr;   // of an adapter: whose files and keys these are; counted
+    std::string_view index_file;  // the path of a shard index, if one was opened
+    std::uint32_t hidden = 0;     // tensors at the end that are found by name and not listed
+    store* source = nullptr;      // of an adapter: whose files and keys these are; counted
     std::uint32_t references = 1;
 
     store() noexcept = default;

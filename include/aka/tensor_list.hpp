@@ -82,6 +82,8 @@ class tensor_list {
         return store_->data()[i].data_end;
     }
 
+    /// Whether no other handle holds these files, nor anything that was made of them.
+    bool only_handle() const noexcept { return store_ && store_.alone(); }
     /// A further counted reference, for something that must outlive every handle in sight.
     detail::store_ref keep() const noexcept { return store_; }
 

@@ -1697,6 +1697,7 @@ enum class errc : std::uint8_t {
     no_data,
     unsupported,
     in_use,
+    cancelled,
 };
 
 constexpr const char* errc_name(errc code) noexcept {
@@ -1754,8 +1755,9 @@ constexpr const char* errc_name(errc code) noexcept {
                                      "needs_copy",
                                      "no_data",
                                      "unsupported",
-                                     "in_use"};
-    static_assert(sizeof(names) / sizeof(names[0]) == static_cast<unsigned>(errc::in_use) + 1,
+                                     "in_use",
+                                     "cancelled"};
+    static_assert(sizeof(names) / sizeof(names[0]) == static_cast<unsigned>(errc::cancelled) + 1,
                   "one name for each code");
     return names[static_cast<unsigned>(code)];
 }
@@ -4325,8 +4327,9 @@ struct store {
     growing<note> notes;
     growing<std::byte> index_text;  // a shard index, whose names and keys are viewed
     std::string_view folder;
-    std::uint32_t hidden = 0;  // tensors at the end that are found by name and not listed
-    store* source = nullptr;   // of an adapter: whose files and keys these are; counted
+    std::string_view index_file;  // the path of a shard index, if one was opened
+    std::uint32_t hidden = 0;     // tensors at the end that are found by name and not listed
+    store* source = nullptr;      // of an adapter: whose files and keys these are; counted
     std::uint32_t references = 1;
 
     store() noexcept = default;
@@ -5052,6 +5055,8 @@ class tensor_list {
         return store_->data()[i].data_end;
     }
 
+    /// Whether no other handle holds these files, nor anything that was made of them.
+    bool only_handle() const noexcept { return store_ && store_.alone(); }
     /// A further counted reference, for something that must outlive every handle in sight.
     detail::store_ref keep() const noexcept { return store_; }
 
@@ -6950,6 +6955,8 @@ class checkpoint : public tensor_list {
     checkpoint_format format() const noexcept { return format_; }
     /// The folder that the files are in, for config.json and the like.
     std::string_view folder() const noexcept AKA_LIFETIMEBOUND { return store_->folder; }
+    /// The path of the shard index that was opened; empty: there is none.
+    std::string_view index_file() const noexcept AKA_LIFETIMEBOUND { return store_->index_file; }
     span<const note> notes() const noexcept AKA_LIFETIMEBOUND {
         return {store_->notes.data(), store_->notes.size()};
     }
@@ -7139,7 +7146,9 @@ class checkpoint_reader {
 
     result<checkpoint> open_index(const path& p, bool names_only) noexcept {
         store_ref s = new_store(p.folder(), 0);
-        if (!s || !p.ok()) return detail::no_memory();
+        const char* kept = s ? s->names.copy(p.view()) : nullptr;
+        if (kept == nullptr || !p.ok()) return detail::no_memory();
+        s->index_file = {kept, p.view().size()};
         detail::shard_index index;
         if (status r = index.read(*s, p); !r) return in(r.error(), p.view());
         std::size_t readable = 0, present = 0;

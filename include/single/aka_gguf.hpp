@@ -1169,6 +1169,7 @@ enum class errc : std::uint8_t {
     no_data,
     unsupported,
     in_use,
+    cancelled,
 };
 
 constexpr const char* errc_name(errc code) noexcept {
@@ -1226,8 +1227,9 @@ constexpr const char* errc_name(errc code) noexcept {
                                      "needs_copy",
                                      "no_data",
                                      "unsupported",
-                                     "in_use"};
-    static_assert(sizeof(names) / sizeof(names[0]) == static_cast<unsigned>(errc::in_use) + 1,
+                                     "in_use",
+                                     "cancelled"};
+    static_assert(sizeof(names) / sizeof(names[0]) == static_cast<unsigned>(errc::cancelled) + 1,
                   "one name for each code");
     return names[static_cast<unsigned>(code)];
 }
@@ -3972,8 +3974,9 @@ struct store {
     growing<note> notes;
     growing<std::byte> index_text;  // a shard index, whose names and keys are viewed
     std::string_view folder;
-    std::uint32_t hidden = 0;  // tensors at the end that are found by name and not listed
-    store* source = nullptr;   // of an adapter: whose files and keys these are; counted
+    std::string_view index_file;  // the path of a shard index, if one was opened
+    std::uint32_t hidden = 0;     // tensors at the end that are found by name and not listed
+    store* source = nullptr;      // of an adapter: whose files and keys these are; counted
     std::uint32_t references = 1;
 
     store() noexcept = default;
@@ -4699,6 +4702,8 @@ class tensor_list {
         return store_->data()[i].data_end;
     }
 
+    /// Whether no other handle holds these files, nor anything that was made of them.
+    bool only_handle() const noexcept { return store_ && store_.alone(); }
     /// A further counted reference, for something that must outlive every handle in sight.
     detail::store_ref keep() const noexcept { return store_; }
 
