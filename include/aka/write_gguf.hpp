@@ -45,8 +45,8 @@ class gguf_out {
     }
     template <class T>
     void number(T v) noexcept {
-        for (unsigned i = 0; i < sizeof(T); ++i)
-            at_[big_ ? sizeof(T) - 1 - i : i] = static_cast<char>(v >> (8 * i));
+        if (big_ != (AKA_BIG_ENDIAN_HOST != 0)) v = byte_swapped(v);
+        std::memcpy(at_, &v, sizeof(T));
         at_ += sizeof(T);
     }
     void string(std::string_view s) noexcept {
@@ -277,7 +277,7 @@ inline result<header_bytes> render_gguf(span<const tensor_entry> all,
     }
 
     detail::growing<char> text;
-    if (!detail::fits_memory(size) || !text.resize(static_cast<std::size_t>(size)))
+    if (!detail::fits_memory(size) || text.extend(static_cast<std::size_t>(size)) == nullptr)
         return detail::no_memory();
     detail::gguf_out out(text.data(), format.big_endian);
     out.raw("GGUF", 4);
@@ -306,6 +306,7 @@ inline result<header_bytes> render_gguf(span<const tensor_entry> all,
                                                                         : info(e.dtype).ggml_id));
         out.number(e.offset);
     }
+    std::memset(out.at(), 0, static_cast<std::size_t>(text.end() - out.at()));
     return header_bytes(std::move(text), used, data_size);
 }
 

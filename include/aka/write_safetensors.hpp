@@ -110,10 +110,18 @@ class json_out {
     }
     json_out& operator<<(char c) noexcept { return *at_++ = c, *this; }
     json_out& operator<<(std::uint64_t n) noexcept {
+        // Two digits a division.
+        constexpr char pairs[] =
+            "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+            "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+            "8081828384858687888990919293949596979899";
         char digits[20];
         char* p = digits + sizeof(digits);
-        do *--p = static_cast<char>('0' + n % 10);
-        while ((n /= 10) != 0);
+        for (; n >= 100; n /= 100) std::memcpy(p -= 2, pairs + 2 * (n % 100), 2);
+        if (n >= 10)
+            std::memcpy(p -= 2, pairs + 2 * n, 2);
+        else
+            *--p = static_cast<char>('0' + n);
         return *this << std::string_view(p, static_cast<std::size_t>(digits + sizeof(digits) - p));
     }
     void quote(std::string_view s) noexcept {
@@ -263,7 +271,7 @@ inline result<header_bytes> render_safetensors(span<const tensor_entry> all,
     }
 
     detail::growing<char> text;
-    if (!detail::fits_memory(most) || !text.resize(static_cast<std::size_t>(most)))
+    if (!detail::fits_memory(most) || text.extend(static_cast<std::size_t>(most)) == nullptr)
         return detail::no_memory();
     detail::json_out out(text.data() + 8);
     out << '{';
@@ -307,8 +315,10 @@ inline result<header_bytes> render_safetensors(span<const tensor_entry> all,
         return fail(errc::header_too_large, error::nowhere, "a header of ", size - 8,
                     " bytes, the format's readers take at most ", detail::safetensors_max_header);
     text.resize(static_cast<std::size_t>(used));
-    if (!text.resize(static_cast<std::size_t>(size))) return detail::no_memory();
-    std::memset(text.data() + used, ' ', static_cast<std::size_t>(size - used));
+    const auto blanks = static_cast<std::size_t>(size - used);
+    char* behind = text.extend(blanks);
+    if (behind == nullptr) return detail::no_memory();
+    std::memset(behind, ' ', blanks);
     for (unsigned i = 0; i < 8; ++i) text[i] = static_cast<char>((size - 8) >> (8 * i));
     return header_bytes(std::move(text), used, end);
 }

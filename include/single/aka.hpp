@@ -284,6 +284,12 @@ class growing {
             return nullptr;
         return data_ + size_++;
     }
+    /// Places for n more, not yet written, with room for no further ones.
+    T* extend(std::size_t n) noexcept {
+        if (n > SIZE_MAX / 2 - size_ || !reserve(size_ + n)) return nullptr;
+        size_ += n;
+        return data_ + (size_ - n);
+    }
     bool push(const T& v) noexcept {
         T copy = v;  // v may lie in this array
         T* p = push();
