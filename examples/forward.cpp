@@ -4,7 +4,8 @@
 //
 // Short and clear, not fast: it shows what an engine gets from aka::llama, and that the same model
 // gives the same logits, bit for bit, however its files spell it. What it cannot compute it
-// refuses; what no config says (an activation other than SiLU) it cannot know.
+// refuses; what no config says is what the model's own code would take (aka::forward_hparams).
+#include <aka/forward_hparams.hpp>
 #include <aka/llama.hpp>
 
 #include <algorithm>
@@ -121,13 +122,21 @@ struct linear {
     }
 };
 
+float activate(aka::activation a, float x) {
+    if (a == aka::activation::gelu) return 0.5f * x * (1 + std::erf(x * 0.70710678f));
+    if (a == aka::activation::gelu_tanh)
+        return 0.5f * x * (1 + std::tanh(0.79788456f * (x + 0.044715f * x * x * x)));
+    if (a == aka::activation::relu) return x > 0 ? x : 0;
+    return x / (1 + std::exp(-x));
+}
+
 struct feed_forward {
     linear gate, up, down;
 
-    vec operator()(const vec& x) const {
+    vec operator()(const vec& x, aka::activation a) const {
         vec g = gate(x);
         const vec u = up(x);
-        for (std::size_t i = 0; i < g.size(); ++i) g[i] = g[i] / (1 + std::exp(-g[i])) * u[i];
+        for (std::size_t i = 0; i < g.size(); ++i) g[i] = activate(a, g[i]) * u[i];
         return down(g);
     }
 };
@@ -145,13 +154,14 @@ struct layer {
 
 class transformer {
   public:
-    explicit transformer(const aka::llama& m) : model_(m), h_(m.hparams()) {}
+    explicit transformer(const aka::llama& m)
+        : model_(m), h_(m.hparams()), f_(aka::forward_hparams::of(m.hparams())) {}
 
     aka::status load() {
         const aka::axis_sizes z = model_.source().sizes();
         head_ = static_cast<std::size_t>(z.head);
         rotary_ = model_.rope() == aka::rope_order::none ? 0 : static_cast<std::size_t>(z.rotary);
-        eps_ = static_cast<float>(said(h_.norm_eps, 1e-5));
+        eps_ = static_cast<float>(f_.norm_eps.value);
         load(embedding_, role::token_embd);
         load(output_, role::output);
         load(output_norm_, role::output_norm);
@@ -247,6 +257,9 @@ class transformer {
                         "no code here for layers without q, k, v, attn_output, or a "
                         "feed-forward with a gate");
         }
+        if (f_.act.value == aka::activation::relu2 || f_.act.value == aka::activation::other)
+            return no.say("no code here for the activation ", f_.act.is_default ? "of " : "",
+                          f_.act.is_default ? h_.model_type : f_.act_name);
         using gating = aka::hparams::gating;
         using scaling = aka::hparams::scaling;
         if (h_.expert_gating == gating::sigmoid || h_.expert_gating == gating::other)
@@ -254,27 +267,22 @@ class transformer {
         if (h_.rope_scaling != scaling::unsaid && h_.rope_scaling != scaling::none &&
             h_.rope_scaling != scaling::linear && h_.rope_scaling != scaling::llama3)
             return no.say("no code here for RoPE scaling '", h_.rope_scaling_name, "'");
+        if (h_.rope_scaling == scaling::llama3 && !rope_freqs_.weight)
+            return no.say("the numbers of its RoPE scaling are not said");
         if (h_.alibi == aka::hparams::answer::yes || h_.attn_softcap > 0 || h_.final_softcap > 0 ||
             h_.clip_qkv > 0)
             return no.say("no code here for ALiBi, capped logits and clipped q, k and v");
         return {};
     }
-    // Of the pairs of a head; Llama 3 slows the long waves down, in GGUF by a tensor of factors.
+    // Of the pairs of a head; Llama 3 slows the long waves down, by a tensor of factors.
     void frequencies() {
         const matrix& factors = rope_freqs_.weight;
-        const double base = static_cast<float>(said(h_.rope_freq_base, 10000));
-        const bool llama3 = h_.rope_scaling == aka::hparams::scaling::llama3;
-        const double factor = said(h_.rope_factor, 1), low = said(h_.rope_low_freq_factor, 1),
-                     high = said(h_.rope_high_freq_factor, 4),
-                     context = static_cast<double>(h_.rope_original_ctx);
+        const double base = static_cast<float>(f_.rope_freq_base.value);
+        const double factor = said(h_.rope_factor, 1);
         for (std::size_t i = 0; i < rotary_ / 2; ++i) {
             double f = std::pow(base, -2.0 * static_cast<double>(i) / static_cast<double>(rotary_));
             if (factors && i < factors.columns) {
                 f /= static_cast<double>(factors.at(i));
-            } else if (llama3) {
-                const double waves = context * f / 6.283185307179586;
-                const double smooth = std::min(1.0, std::max(0.0, (waves - low) / (high - low)));
-                f = (1 - smooth) * f / factor + smooth * f;
             } else {
                 f /= factor;
             }
@@ -375,7 +383,7 @@ class transformer {
 
     // The feed-forward: dense, or the experts that the router likes best.
     vec mix(const layer& l, const vec& x) const {
-        if (l.experts.empty()) return l.dense(x);
+        if (l.experts.empty()) return l.dense(x, f_.act.value);
         vec chance = l.router(x);
         std::vector<std::size_t> best(chance.size());
         for (std::size_t e = 0; e < best.size(); ++e) best[e] = e;
@@ -387,17 +395,16 @@ class transformer {
         // softmax_weight is a softmax over the chosen: the same as making their sum 1.
         float sum = 0;
         for (const std::size_t e : best) sum += chance[e];
-        if (h_.expert_norm == aka::hparams::answer::no &&
-            h_.expert_gating != aka::hparams::gating::softmax_weight)
+        if (!f_.expert_norm.value && h_.expert_gating != aka::hparams::gating::softmax_weight)
             sum = 1;
         vec out(x.size());
         for (const std::size_t e : best) {
-            const vec y = l.experts[e](x);
+            const vec y = l.experts[e](x, f_.act.value);
             const float weight = chance[e] / sum * static_cast<float>(said(h_.expert_scale, 1));
             for (std::size_t i = 0; i < y.size(); ++i) out[i] += weight * y[i];
         }
         if (!l.shared.down.weight) return out;
-        const vec y = l.shared(x);
+        const vec y = l.shared(x, f_.act.value);
         const float gate = l.shared_gate.weight ? 1 / (1 + std::exp(-l.shared_gate(x)[0])) : 1.0f;
         for (std::size_t i = 0; i < y.size(); ++i) out[i] += gate * y[i];
         return out;
@@ -405,6 +412,7 @@ class transformer {
 
     const aka::llama& model_;
     const aka::hparams& h_;
+    const aka::forward_hparams f_;
     aka::status trouble_;
     std::uint64_t used_ = 0;  // roles
     linear embedding_, output_norm_, output_, rope_freqs_;

@@ -31,7 +31,7 @@ FLOORS = [
     ('safetensors', 'gguf'),
     'metadata_edits', 'write_header', ('write_safetensors', 'write_gguf'),
     'checkpoint',
-    'hparam_sources', 'hparam_table', 'hparams', 'gguf_hparam_keys',
+    'hparam_sources', 'hparam_table', 'hparams', 'forward_hparams', 'gguf_hparam_keys',
     'inference', 'infer_words', 'infer_puzzle', 'text_writer', 'infer_layers', 'infer_units',
     'infer_model', 'infer_norms', 'infer_matrices', 'infer_doubts', 'infer_table', 'infer_report',
     'infer',

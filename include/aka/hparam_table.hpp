@@ -105,6 +105,10 @@ struct hparams {
     double final_softcap = nan();
     double clip_qkv = nan();
 
+    /// What gate rows go through, as it is written ("silu"), and the key; GGUF has no word for it.
+    /// What it means, and what is meant where nothing is said: forward_hparams.
+    std::string_view activation_name, activation_key;
+
     answer tied = answer::unsaid;      ///< the output is the embedding
     answer qkv_bias = answer::unsaid;  ///< many models have it without a word
     std::string_view quant_method;     ///< "gptq", "mlx"; "unnamed" where only its settings are

@@ -366,6 +366,13 @@ class hparams_reader {
                 h_.expert_gating = v.count < 4 ? kinds[v.count] : hparams::gating::other;
             return {};
         }
+        for (std::string_view k : {"hidden_activation", "hidden_act", "activation_function",
+                                   "activation_type", "ffn_config.ffn_act_fn.name"}) {
+            if (!find(k, kind::text, v)) continue;
+            if (status s = keep(h_.activation_name, v); !s) return s;
+            h_.activation_key = k;
+            break;
+        }
         std::string_view gating;
         if (status s = keep(gating,
                             "scoring_func score_function score_func moe_router_activation "

@@ -8082,6 +8082,10 @@ struct hparams {
     double final_softcap = nan();
     double clip_qkv = nan();
 
+    /// What gate rows go through, as it is written ("silu"), and the key; GGUF has no word for it.
+    /// What it means, and what is meant where nothing is said: forward_hparams.
+    std::string_view activation_name, activation_key;
+
     answer tied = answer::unsaid;      ///< the output is the embedding
     answer qkv_bias = answer::unsaid;  ///< many models have it without a word
     std::string_view quant_method;     ///< "gptq", "mlx"; "unnamed" where only its settings are
@@ -8706,6 +8710,13 @@ class hparams_reader {
             if (find("expert_gating_func", kind::number, v) && v.whole)
                 h_.expert_gating = v.count < 4 ? kinds[v.count] : hparams::gating::other;
             return {};
+        }
+        for (std::string_view k : {"hidden_activation", "hidden_act", "activation_function",
+                                   "activation_type", "ffn_config.ffn_act_fn.name"}) {
+            if (!find(k, kind::text, v)) continue;
+            if (status s = keep(h_.activation_name, v); !s) return s;
+            h_.activation_key = k;
+            break;
         }
         std::string_view gating;
         if (status s = keep(gating,
