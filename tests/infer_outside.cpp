@@ -455,11 +455,11 @@ TEST_CASE("infer_outside: names that say nothing") {
     group(test::outside_vocabularies, outside_kind::none, "none", 0.077);
 }
 TEST_CASE("infer_outside: names that mislead") {
-    group(test::outside_vocabularies, outside_kind::misleading, "misleading", 0.447);
+    group(test::outside_vocabularies, outside_kind::misleading, "misleading", 0.474);
 }
 // Nothing was changed for these before the first time they were read: 1,863 of 1,970 roles then,
 // and 1,867 with hyper-parameters.
 TEST_CASE("infer_outside: names that carry meaning, unseen") {
     MESSAGE("the first time: roles 94.6 %, with hyper-parameters 94.8 %; biases 89.9 %; wrong 0");
-    group(test::unseen_vocabularies, outside_kind::meaning, "unseen", 0.945);
+    group(test::unseen_vocabularies, outside_kind::meaning, "unseen", 0.99);
 }

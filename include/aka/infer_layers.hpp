@@ -80,6 +80,7 @@ class name_layers {
         bool even[most_numbers] = {true, true, true, true, true, true};  // the same shapes for each
         int layer = -1, expert = -1;                                     // which number it is
         bool tower = false;
+        bool stacked = false;  // three dimensions: all experts
     };
     struct member {
         std::uint32_t skeleton = nothing, next = nothing;
@@ -128,6 +129,7 @@ class name_layers {
                 s.text = texts[i];
                 for (char c : s.text) s.numbers += c == hole ? 1 : 0;
                 s.first = i;
+                s.stacked = shape(i).rank() > 2;
                 for (std::uint32_t& low : s.low) low = nothing;
                 members_[i].skeleton = static_cast<std::uint32_t>(skeletons_.size());
                 if (!skeletons_.push(s)) return false;
@@ -192,7 +194,10 @@ class name_layers {
                 if (s.base[k] == 0 && !s.zeros[k] && s.digits[k] == 1) continue;
                 std::string_view front = front_of(s, k);
                 for (const skeleton& o : skeletons_) {
-                    outside = outside || o.numbers == 0;
+                    bool repeats = false;
+                    for (unsigned j = 0; j < o.numbers; ++j)
+                        repeats = repeats || o.distinct[j] != 1;
+                    outside = outside || !repeats;
                     if (&o == &s || k >= o.numbers || front_of(o, k) != front) continue;
                     if (o.low[k] == 0 && s.base[k] == 1) s.base[k] = 0, s.counted[k] = false;
                     if (o.digits[k] < s.digits[k]) s.digits[k] = o.digits[k];
@@ -311,15 +316,16 @@ class name_layers {
                                (last_words(front_of(s, k)) & about::layer) != 0);
                 continue;
             }
-            for (unsigned k = 0; k < s.numbers && s.expert < 0; ++k) {
+            for (unsigned k = 0; k < s.numbers && s.expert < 0 && !s.stacked; ++k) {
                 if (static_cast<int>(k) == s.layer || !s.counted[k] || !s.even[k] ||
                     s.distinct[k] < 2)
                     continue;
                 std::string_view front = front_of(s, k);
                 // w1, w2 and w3 of a mixture of experts are no experts.
                 std::uint32_t w = s.base[k] == 1 ? last_words(front) : words_of(s.text);
-                bool said_so =
-                    (w & about::expert) != 0 || (h_ != nullptr && h_->n_expert == s.distinct[k]);
+                bool said_so = ((w & about::expert) != 0 &&
+                                (s.distinct[k] > 3 || (last_words(front) & about::expert) != 0)) ||
+                               (h_ != nullptr && h_->n_expert == s.distinct[k]);
                 if (said_so || (s.base[k] == 0 && s.distinct[k] >= 4 && fellows(front, k) >= 2))
                     s.expert = static_cast<int>(k);
             }

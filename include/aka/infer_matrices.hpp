@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "config.hpp"
+#include "fold.hpp"
 #include "infer_puzzle.hpp"
 #include "infer_units.hpp"
 #include "infer_words.hpp"
@@ -146,7 +147,7 @@ class matrix_stage {
             if ((u.sure & about::dense_word) != 0) odd_fc(list, n, i, sure, likely);
             piece[i] = blank[i];
         }
-        numbered_w(list, n, likely);
+        schemes(list, n, likely);
         // Shapes alone, and then with the words.
         puzzle alone({blank, n}, sizes), told({piece, n}, sizes);
         bool shapes = !odd && alone.solve(sets);
@@ -245,29 +246,53 @@ class matrix_stage {
         if (g != group::main) return matrix::of_feed_forward;
         return experts ? matrix::all : matrix::all & ~std::uint32_t{matrix::router};
     }
-    // Meta's w1, w2, w3: gate, down, up. Only all three together.
-    static void numbered_w(name_unit* const* list, unsigned n, std::uint32_t* likely) noexcept {
-        for (unsigned i = 0; i < n; ++i) {
-            unsigned at[4] = {~0u, ~0u, ~0u, ~0u};
-            for (unsigned j = 0; j < n; ++j) {
-                std::string_view a = list[i]->stem, b = list[j]->stem;
-                if (a.size() != b.size()) continue;
-                std::size_t d = a.size();
-                unsigned differ = 0;
-                for (std::size_t k = 0; k < a.size(); ++k)
-                    if (a[k] != b[k]) d = k, ++differ;
-                if (i == j) {
-                    for (std::size_t k = 1; k < a.size(); ++k)
-                        if (a[k] == '1' && (a[k - 1] == 'w' || a[k - 1] == 'W')) d = k, differ = 1;
+    // Names that are the same but for what one of these has for gate, up and down. All three.
+    static void schemes(name_unit* const* list, unsigned n, std::uint32_t* likely) noexcept {
+        struct scheme {
+            std::string_view gate, up, down;
+        };
+        constexpr scheme known[] = {
+            {"w1", "w3", "w2"},        // Meta
+            {"wi_0", "wi_1", "wo"},    // T5 1.1 and what follows it
+            {"w1", "v1", "w2"},        // the paper on GLU variants: W, V and W2
+            {"fc_1", "fc_2", "proj"},  // LitGPT
+            {"fc1", "fc2", "proj"},
+        };
+        for (const scheme& s : known) {
+            for (unsigned i = 0; i < n; ++i) {
+                std::string_view a = list[i]->stem;
+                for (std::size_t at = 0; at + s.gate.size() <= a.size(); ++at) {
+                    if (!same(a.substr(at, s.gate.size()), s.gate) ||
+                        (at > 0 && (is_letter(a[at - 1]) || is_digit(a[at - 1]))))
+                        continue;
+                    std::string_view front = a.substr(0, at), back = a.substr(at + s.gate.size());
+                    unsigned up = n, down = n;
+                    for (unsigned j = 0; j < n; ++j) {
+                        std::string_view b = list[j]->stem;
+                        if (b.size() < front.size() + back.size() || b.substr(0, at) != front ||
+                            b.substr(b.size() - back.size()) != back)
+                            continue;
+                        b = b.substr(at, b.size() - at - back.size());
+                        if (same(b, s.up)) up = j;
+                        if (same(b, s.down)) down = j;
+                    }
+                    if (up == n || down == n) continue;
+                    likely[i] = matrix::gate;
+                    likely[up] = matrix::up;
+                    likely[down] = matrix::down;
                 }
-                if (differ != 1 || d == 0 || (b[d - 1] != 'w' && b[d - 1] != 'W')) continue;
-                if (b[d] >= '1' && b[d] <= '3') at[b[d] - '0'] = j;
             }
-            if (at[1] != i || at[2] == ~0u || at[3] == ~0u) continue;
-            likely[at[1]] &= matrix::gate;
-            likely[at[2]] &= matrix::down;
-            likely[at[3]] &= matrix::up;
         }
+    }
+    static bool is_letter(char c) noexcept {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    }
+    // `low` is in lower case.
+    static bool same(std::string_view s, std::string_view low) noexcept {
+        if (s.size() != low.size()) return false;
+        for (std::size_t i = 0; i < s.size(); ++i)
+            if (s[i] != low[i] && !(is_letter(s[i]) && (s[i] | 0x20) == low[i])) return false;
+        return true;
     }
     // `fc` beside `gate`: in one spelling that is the gate, and `gate` is up.
     static void odd_fc(name_unit* const* list, unsigned n, unsigned fc, std::uint32_t* sure,

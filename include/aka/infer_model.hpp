@@ -25,10 +25,13 @@ class model_stage {
     }
 
   private:
-    static bool says_embedding(std::string_view name) noexcept {
+    static bool says(std::string_view name, bool projection) noexcept {
         bool yes = false;
         each_word(name, [&](std::string_view, std::string_view w) {
-            yes = yes || w.substr(0, 3) == "emb" || w == "wte" || w.find("embed") != w.npos;
+            if (projection)
+                yes = yes || w.substr(0, 4) == "proj";
+            else
+                yes = yes || w.substr(0, 3) == "emb" || w == "wte" || w.find("embed") != w.npos;
         });
         return yes;
     }
@@ -146,17 +149,25 @@ class model_stage {
             if (outs == 1) embds = heads = 1;
         }
         // `embedding_table` and `vocab_projection`: one says embedding, the other only of what.
-        if (embds == 2 && heads == 0 && matrices == 2) {
-            unsigned strong = 0;
-            name_unit *one = nullptr, *two = nullptr;
-            for (name_unit& u : in_.units) {
-                if (!candidate(u) || !matrix_like(u) || !wide(u)) continue;
-                if (says_embedding(in_.name_of(u)))
-                    one = &u, ++strong;
-                else
-                    two = &u;
+        // And of two that do not, one is a projection. `softmax.embedding` and `softmax.logits` are
+        // both heads at first sight.
+        if (matrices == 2 && ((embds == 2 && heads == 0) || (heads == 2 && embds == 0))) {
+            for (bool projection : {false, true}) {
+                unsigned said = 0;
+                name_unit *one = nullptr, *two = nullptr;
+                for (name_unit& u : in_.units) {
+                    if (!candidate(u) || !matrix_like(u) || !wide(u)) continue;
+                    if (says(in_.name_of(u), projection))
+                        one = &u, ++said;
+                    else
+                        two = &u;
+                }
+                if (said != 1 || two == nullptr || (projection && embds != 2)) continue;
+                embd = projection ? two : one;
+                head = projection ? one : two;
+                embds = heads = 1;
+                break;
             }
-            if (strong == 1 && two != nullptr) embd = one, head = two, embds = heads = 1;
         }
         if (embds == 1) embd->give(role::token_embd, by_word);
         if (heads == 1) head->give(role::output, by_word);

@@ -195,7 +195,7 @@ class norm_stage {
                                            about::up,    about::attention};
         unsigned n = 0;
         for (std::uint32_t k : kinds) n += (said & k) != 0 ? 1 : 0;
-        return n >= 3;
+        return n >= 3 || (said & (about::attention | about::feed_forward)) != 0;
     }
     static bool patterns_with_norm(const name_unit& u) noexcept {
         return (u.words() & about::norm) != 0;

@@ -132,6 +132,10 @@ class unit_maker {
         enum kind : char { weight, bias, side };
         growing<char> kinds, parts;
         if (!kinds.resize(in_.patterns.size()) || !parts.resize(in_.patterns.size())) return false;
+        // MLX: scales and biases beside quantised weights. Biases without scales are biases.
+        bool scales = false;
+        for (const name_pattern& p : in_.patterns)
+            scales = scales || (p.text.size() > 6 && p.text.substr(p.text.size() - 6) == "scales");
         for (std::uint32_t i = 0; i < in_.patterns.size(); ++i) {
             std::string_view s = in_.patterns[i].text, rest, part;
             each_part(s, [&](std::string_view r, std::string_view p) {
@@ -143,6 +147,7 @@ class unit_maker {
                     part = p;
                 }
             });
+            if (part == "biases" && !scales) part = {};
             kinds[i] = weight;
             stems[i] = s;
             if (!part.empty()) {
@@ -253,12 +258,12 @@ class unit_maker {
         }
         return false;
     }
+    // Of words that say nothing else: `weight_matrix`, `bias_vector`.
     static std::uint32_t about_word(std::string_view s) noexcept {
-        std::uint32_t is = 0;
-        each_word(s, [&](std::string_view all, std::string_view w) {
-            is = all.size() == s.size() ? find_word(w) : 0;
-        });
-        return is;
+        constexpr std::uint32_t may = about::weight | about::bias | about::plain | about::low_rank;
+        std::uint32_t all = 0;
+        each_word(s, [&](std::string_view, std::string_view w) { all |= find_word(w); });
+        return (all & ~may) != 0 ? 0 : all;
     }
     // Whether a word of this name stands in a module of several matrices: it says what the module
     // is, and not which of them. `word` is in `name`.

@@ -14550,7 +14550,7 @@ inline constexpr known_word word_table[] = {
     {"gate", about::gate}, {"gated", about::gate}, {"gating", about::gate}, {"gates", about::gate},
     // what the activation function is applied to
     {"silu", about::gate}, {"swish", about::gate}, {"gelu", about::gate}, {"sigmoid", about::gate}, {"activated", about::gate}, {"activation", about::gate},
-    {"up", about::up}, {"expand", about::up}, {"widen", about::up}, {"grow", about::up}, {"upward", about::up},
+    {"up", about::up}, {"expand", about::up}, {"widen", about::up}, {"grow", about::up}, {"upward", about::up}, {"noact", about::up},
     {"down", about::down}, {"contract", about::down}, {"shrink", about::down}, {"reduce", about::down},
     {"narrow", about::down}, {"downward", about::down}, {"squeeze", about::down},
     {"attention", about::attention}, {"attn", about::attention}, {"att", about::attention},
@@ -14571,9 +14571,9 @@ inline constexpr known_word word_table[] = {
     {"embed", about::embedding}, {"embedding", about::embedding}, {"embeddings", about::embedding}, {"emb", about::embedding},
     {"embd", about::embedding}, {"wte", about::embedding}, {"tok", about::embedding}, {"token", about::embedding},
     {"tokens", about::embedding}, {"vocab", about::embedding}, {"vocabulary", about::embedding}, {"word", about::embedding},
-    {"words", about::embedding}, {"embedder", about::embedding}, {"lexicon", about::embedding}, {"lookup", about::embedding}, {"lut", about::embedding},
+    {"words", about::embedding}, {"embedder", about::embedding}, {"lexicon", about::embedding}, {"lookup", about::embedding}, {"lut", about::embedding}, {"voc", about::embedding},
     {"head", about::head}, {"unembed", about::head}, {"unembedding", about::head}, {"logits", about::head}, {"logit", about::head},
-    {"classifier", about::head}, {"cls", about::head}, {"score", about::head}, {"scores", about::head}, {"scoring", about::head}, {"readout", about::head}, {"decode", about::head}, {"predict", about::head}, {"prediction", about::head}, {"lm", about::plain},
+    {"classifier", about::head}, {"cls", about::head}, {"softmax", about::head}, {"reverse", about::head}, {"score", about::head}, {"scores", about::head}, {"scoring", about::head}, {"readout", about::head}, {"decode", about::head}, {"predict", about::head}, {"prediction", about::head}, {"lm", about::plain},
     {"final", about::final}, {"last", about::final}, {"end", about::final}, {"closing", about::final}, {"top", about::final},
     {"pre", about::before}, {"input", about::before}, {"in", about::before}, {"before", about::before}, {"entry", about::before},
     {"first", about::before}, {"incoming", about::before},
@@ -14603,7 +14603,7 @@ inline constexpr known_word word_table[] = {
     {"transformer", about::plain}, {"heads", about::plain}, {"to", about::plain}, {"of", about::plain}, {"the", about::plain},
     {"for", about::plain}, {"module", about::plain}, {"sub", about::plain}, {"sublayer", about::plain}, {"core", about::plain},
     {"main", about::plain}, {"net", about::plain}, {"network", about::plain}, {"vec", about::plain}, {"pack", about::plain},
-    {"packed", about::plain}, {"fused", about::plain}, {"encoder", about::plain}, {"root", about::plain}, {"table", about::plain},
+    {"packed", about::plain}, {"fused", about::plain}, {"encoder", about::plain}, {"root", about::plain}, {"table", about::plain}, {"tab", about::plain},
     {"c", about::plain}, {"residual", about::plain}, {"mul", about::plain}, {"matmul", about::plain}, {"trunk", about::plain}, {"state", about::plain},
     {"causal", about::plain}, {"lang", about::plain}, {"language", about::plain}, {"text", about::plain}, {"params", about::plain},
     // German
@@ -14959,6 +14959,7 @@ class name_layers {
         bool even[most_numbers] = {true, true, true, true, true, true};  // the same shapes for each
         int layer = -1, expert = -1;                                     // which number it is
         bool tower = false;
+        bool stacked = false;  // three dimensions: all experts
     };
     struct member {
         std::uint32_t skeleton = nothing, next = nothing;
@@ -15007,6 +15008,7 @@ class name_layers {
                 s.text = texts[i];
                 for (char c : s.text) s.numbers += c == hole ? 1 : 0;
                 s.first = i;
+                s.stacked = shape(i).rank() > 2;
                 for (std::uint32_t& low : s.low) low = nothing;
                 members_[i].skeleton = static_cast<std::uint32_t>(skeletons_.size());
                 if (!skeletons_.push(s)) return false;
@@ -15071,7 +15073,10 @@ class name_layers {
                 if (s.base[k] == 0 && !s.zeros[k] && s.digits[k] == 1) continue;
                 std::string_view front = front_of(s, k);
                 for (const skeleton& o : skeletons_) {
-                    outside = outside || o.numbers == 0;
+                    bool repeats = false;
+                    for (unsigned j = 0; j < o.numbers; ++j)
+                        repeats = repeats || o.distinct[j] != 1;
+                    outside = outside || !repeats;
                     if (&o == &s || k >= o.numbers || front_of(o, k) != front) continue;
                     if (o.low[k] == 0 && s.base[k] == 1) s.base[k] = 0, s.counted[k] = false;
                     if (o.digits[k] < s.digits[k]) s.digits[k] = o.digits[k];
@@ -15190,15 +15195,16 @@ class name_layers {
                                (last_words(front_of(s, k)) & about::layer) != 0);
                 continue;
             }
-            for (unsigned k = 0; k < s.numbers && s.expert < 0; ++k) {
+            for (unsigned k = 0; k < s.numbers && s.expert < 0 && !s.stacked; ++k) {
                 if (static_cast<int>(k) == s.layer || !s.counted[k] || !s.even[k] ||
                     s.distinct[k] < 2)
                     continue;
                 std::string_view front = front_of(s, k);
                 // w1, w2 and w3 of a mixture of experts are no experts.
                 std::uint32_t w = s.base[k] == 1 ? last_words(front) : words_of(s.text);
-                bool said_so =
-                    (w & about::expert) != 0 || (h_ != nullptr && h_->n_expert == s.distinct[k]);
+                bool said_so = ((w & about::expert) != 0 &&
+                                (s.distinct[k] > 3 || (last_words(front) & about::expert) != 0)) ||
+                               (h_ != nullptr && h_->n_expert == s.distinct[k]);
                 if (said_so || (s.base[k] == 0 && s.distinct[k] >= 4 && fellows(front, k) >= 2))
                     s.expert = static_cast<int>(k);
             }
@@ -15538,6 +15544,10 @@ class unit_maker {
         enum kind : char { weight, bias, side };
         growing<char> kinds, parts;
         if (!kinds.resize(in_.patterns.size()) || !parts.resize(in_.patterns.size())) return false;
+        // MLX: scales and biases beside quantised weights. Biases without scales are biases.
+        bool scales = false;
+        for (const name_pattern& p : in_.patterns)
+            scales = scales || (p.text.size() > 6 && p.text.substr(p.text.size() - 6) == "scales");
         for (std::uint32_t i = 0; i < in_.patterns.size(); ++i) {
             std::string_view s = in_.patterns[i].text, rest, part;
             each_part(s, [&](std::string_view r, std::string_view p) {
@@ -15549,6 +15559,7 @@ class unit_maker {
                     part = p;
                 }
             });
+            if (part == "biases" && !scales) part = {};
             kinds[i] = weight;
             stems[i] = s;
             if (!part.empty()) {
@@ -15659,12 +15670,12 @@ class unit_maker {
         }
         return false;
     }
+    // Of words that say nothing else: `weight_matrix`, `bias_vector`.
     static std::uint32_t about_word(std::string_view s) noexcept {
-        std::uint32_t is = 0;
-        each_word(s, [&](std::string_view all, std::string_view w) {
-            is = all.size() == s.size() ? find_word(w) : 0;
-        });
-        return is;
+        constexpr std::uint32_t may = about::weight | about::bias | about::plain | about::low_rank;
+        std::uint32_t all = 0;
+        each_word(s, [&](std::string_view, std::string_view w) { all |= find_word(w); });
+        return (all & ~may) != 0 ? 0 : all;
     }
     // Whether a word of this name stands in a module of several matrices: it says what the module
     // is, and not which of them. `word` is in `name`.
@@ -16008,7 +16019,7 @@ class matrix_stage {
             if ((u.sure & about::dense_word) != 0) odd_fc(list, n, i, sure, likely);
             piece[i] = blank[i];
         }
-        numbered_w(list, n, likely);
+        schemes(list, n, likely);
         // Shapes alone, and then with the words.
         puzzle alone({blank, n}, sizes), told({piece, n}, sizes);
         bool shapes = !odd && alone.solve(sets);
@@ -16107,29 +16118,53 @@ class matrix_stage {
         if (g != group::main) return matrix::of_feed_forward;
         return experts ? matrix::all : matrix::all & ~std::uint32_t{matrix::router};
     }
-    // Meta's w1, w2, w3: gate, down, up. Only all three together.
-    static void numbered_w(name_unit* const* list, unsigned n, std::uint32_t* likely) noexcept {
-        for (unsigned i = 0; i < n; ++i) {
-            unsigned at[4] = {~0u, ~0u, ~0u, ~0u};
-            for (unsigned j = 0; j < n; ++j) {
-                std::string_view a = list[i]->stem, b = list[j]->stem;
-                if (a.size() != b.size()) continue;
-                std::size_t d = a.size();
-                unsigned differ = 0;
-                for (std::size_t k = 0; k < a.size(); ++k)
-                    if (a[k] != b[k]) d = k, ++differ;
-                if (i == j) {
-                    for (std::size_t k = 1; k < a.size(); ++k)
-                        if (a[k] == '1' && (a[k - 1] == 'w' || a[k - 1] == 'W')) d = k, differ = 1;
+    // Names that are the same but for what one of these has for gate, up and down. All three.
+    static void schemes(name_unit* const* list, unsigned n, std::uint32_t* likely) noexcept {
+        struct scheme {
+            std::string_view gate, up, down;
+        };
+        constexpr scheme known[] = {
+            {"w1", "w3", "w2"},        // Meta
+            {"wi_0", "wi_1", "wo"},    // T5 1.1 and what follows it
+            {"w1", "v1", "w2"},        // the paper on GLU variants: W, V and W2
+            {"fc_1", "fc_2", "proj"},  // LitGPT
+            {"fc1", "fc2", "proj"},
+        };
+        for (const scheme& s : known) {
+            for (unsigned i = 0; i < n; ++i) {
+                std::string_view a = list[i]->stem;
+                for (std::size_t at = 0; at + s.gate.size() <= a.size(); ++at) {
+                    if (!same(a.substr(at, s.gate.size()), s.gate) ||
+                        (at > 0 && (is_letter(a[at - 1]) || is_digit(a[at - 1]))))
+                        continue;
+                    std::string_view front = a.substr(0, at), back = a.substr(at + s.gate.size());
+                    unsigned up = n, down = n;
+                    for (unsigned j = 0; j < n; ++j) {
+                        std::string_view b = list[j]->stem;
+                        if (b.size() < front.size() + back.size() || b.substr(0, at) != front ||
+                            b.substr(b.size() - back.size()) != back)
+                            continue;
+                        b = b.substr(at, b.size() - at - back.size());
+                        if (same(b, s.up)) up = j;
+                        if (same(b, s.down)) down = j;
+                    }
+                    if (up == n || down == n) continue;
+                    likely[i] = matrix::gate;
+                    likely[up] = matrix::up;
+                    likely[down] = matrix::down;
                 }
-                if (differ != 1 || d == 0 || (b[d - 1] != 'w' && b[d - 1] != 'W')) continue;
-                if (b[d] >= '1' && b[d] <= '3') at[b[d] - '0'] = j;
             }
-            if (at[1] != i || at[2] == ~0u || at[3] == ~0u) continue;
-            likely[at[1]] &= matrix::gate;
-            likely[at[2]] &= matrix::down;
-            likely[at[3]] &= matrix::up;
         }
+    }
+    static bool is_letter(char c) noexcept {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    }
+    // `low` is in lower case.
+    static bool same(std::string_view s, std::string_view low) noexcept {
+        if (s.size() != low.size()) return false;
+        for (std::size_t i = 0; i < s.size(); ++i)
+            if (s[i] != low[i] && !(is_letter(s[i]) && (s[i] | 0x20) == low[i])) return false;
+        return true;
     }
     // `fc` beside `gate`: in one spelling that is the gate, and `gate` is up.
     static void odd_fc(name_unit* const* list, unsigned n, unsigned fc, std::uint32_t* sure,
@@ -16200,10 +16235,13 @@ class model_stage {
     }
 
   private:
-    static bool says_embedding(std::string_view name) noexcept {
+    static bool says(std::string_view name, bool projection) noexcept {
         bool yes = false;
         each_word(name, [&](std::string_view, std::string_view w) {
-            yes = yes || w.substr(0, 3) == "emb" || w == "wte" || w.find("embed") != w.npos;
+            if (projection)
+                yes = yes || w.substr(0, 4) == "proj";
+            else
+                yes = yes || w.substr(0, 3) == "emb" || w == "wte" || w.find("embed") != w.npos;
         });
         return yes;
     }
@@ -16321,17 +16359,25 @@ class model_stage {
             if (outs == 1) embds = heads = 1;
         }
         // `embedding_table` and `vocab_projection`: one says embedding, the other only of what.
-        if (embds == 2 && heads == 0 && matrices == 2) {
-            unsigned strong = 0;
-            name_unit *one = nullptr, *two = nullptr;
-            for (name_unit& u : in_.units) {
-                if (!candidate(u) || !matrix_like(u) || !wide(u)) continue;
-                if (says_embedding(in_.name_of(u)))
-                    one = &u, ++strong;
-                else
-                    two = &u;
+        // And of two that do not, one is a projection. `softmax.embedding` and `softmax.logits` are
+        // both heads at first sight.
+        if (matrices == 2 && ((embds == 2 && heads == 0) || (heads == 2 && embds == 0))) {
+            for (bool projection : {false, true}) {
+                unsigned said = 0;
+                name_unit *one = nullptr, *two = nullptr;
+                for (name_unit& u : in_.units) {
+                    if (!candidate(u) || !matrix_like(u) || !wide(u)) continue;
+                    if (says(in_.name_of(u), projection))
+                        one = &u, ++said;
+                    else
+                        two = &u;
+                }
+                if (said != 1 || two == nullptr || (projection && embds != 2)) continue;
+                embd = projection ? two : one;
+                head = projection ? one : two;
+                embds = heads = 1;
+                break;
             }
-            if (strong == 1 && two != nullptr) embd = one, head = two, embds = heads = 1;
         }
         if (embds == 1) embd->give(role::token_embd, by_word);
         if (heads == 1) head->give(role::output, by_word);
@@ -16586,7 +16632,7 @@ class norm_stage {
                                            about::up,    about::attention};
         unsigned n = 0;
         for (std::uint32_t k : kinds) n += (said & k) != 0 ? 1 : 0;
-        return n >= 3;
+        return n >= 3 || (said & (about::attention | about::feed_forward)) != 0;
     }
     static bool patterns_with_norm(const name_unit& u) noexcept {
         return (u.words() & about::norm) != 0;
