@@ -162,6 +162,14 @@ TEST_CASE("ways of scaling RoPE; ALiBi; MLA") {
     CHECK((*longrope.key("llama.rope.scaling.original_context_length") == gguf_of(4096u)));
     CHECK(longrope.key("llama.rope.scaling.factor") == nullptr);
 
+    // As Phi-3 has it: sqrt(1 + ln(131072 / 4096) / ln(4096)).
+    const auto phi = config(R"({"model_type": "phi3", "hidden_size": 64, "num_hidden_layers": 4,
+        "num_attention_heads": 8, "max_position_embeddings": 131072, "rms_norm_eps": 1e-6,
+        "original_max_position_embeddings": 4096,
+        "rope_scaling": {"type": "longrope", "short_factor": [1], "long_factor": [2]}})");
+    const auto phi_keys = test::read_back_gguf(written(phi, "phi3"));
+    CHECK((*phi_keys.key("phi3.rope.scaling.attn_factor") == gguf_of(1.1902380714238083f)));
+
     // A tensor in GGUF (rope_freqs), and nothing at all.
     for (const char* type : {"llama3", "dynamic"}) {
         const auto none = keys_of("\"rope_scaling\": {\"rope_type\": \"" + std::string(type) +
@@ -266,6 +274,8 @@ TEST_CASE("the configs of real checkpoints, written as keys and read back") {
                  h.rope_scaling == hparams::scaling::mrope ||
                  h.rope_scaling == hparams::scaling::none ||
                  h.rope_scaling == hparams::scaling::unsaid))
+                continue;
+            if (row.is(&hparams::rope_attn_factor) && h.rope_attn_factor != h.rope_attn_factor)
                 continue;
             if (row.is(&hparams::rope_factor) && h.rope_scaling == hparams::scaling::longrope)
                 continue;

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "hparam_table.hpp"
+#include "hparams.hpp"
 #include "metadata_edits.hpp"
 
 AKA_BEGIN
@@ -59,6 +59,17 @@ inline constexpr scaling_number scaling_numbers[] = {
     {&hparams::rope_beta_fast, false, true, false},
     {&hparams::rope_beta_slow, false, true, false},
 };
+
+// Of v >= 1, to about ten digits (<cmath> is a large include): squaring v doubles its logarithm.
+inline double binary_logarithm(double v) noexcept {
+    double n = 0;
+    for (; v >= 2; v /= 2) n += 1;
+    for (double bit = 0.5; bit > 1e-12; bit /= 2) {
+        v *= v;
+        if (v >= 2) v /= 2, n += bit;
+    }
+    return n;
+}
 
 class hparam_key_writer {
   public:
@@ -177,6 +188,15 @@ class hparam_key_writer {
                     put(written_word(written_gguf_keys, hparam_row_count,
                                      hparam_table[hparam_row_of(n.field)].gguf),
                         h_.*n.field);
+            // LongRoPE's factor on attention follows from the two lengths where no key says it;
+            // llama.cpp would take 1.
+            if (s.value == hparams::scaling::longrope && h_.rope_original_ctx > 1 &&
+                h_.n_ctx > h_.rope_original_ctx) {
+                const auto old = static_cast<double>(h_.rope_original_ctx);
+                const double longer = static_cast<double>(h_.n_ctx) / old;
+                put("rope.scaling.attn_factor",
+                    square_root(1 + binary_logarithm(longer) / binary_logarithm(old)));
+            }
             // DeepSeek's: llama.cpp wants a tenth of it.
             if (s.value == hparams::scaling::yarn)
                 put("rope.scaling.yarn_log_multiplier", 0.1 * h_.rope_mscale_all_dim);
