@@ -38,7 +38,7 @@ FLOORS = [
     'identify', 'coordinate_map', 'rope_factors', 'target', 'adapter', 'places', 'source_tensors', 'block_scales', 'compose', 'adapt', 'llama',
     'copy_range', 'output_file', 'edit_in_place',
     'cpu', 'vec8', 'convert', 'convert_vec8', 'dequantize_grids', 'dequantize_blocks', 'dequantize_vec8',
-    'dequantize', 'validate_blocks', 'convert_tensor',
+    'dequantize', 'convert_tensor', 'validate_blocks',
     'renamed', 'rename_rules', 'provenance', 'rewrite_steps', 'rewrite_plan', 'rewrite_files',
     'folder_files', 'write_files', 'rewrite_in_place', 'verify_rewrite',
     'aka',

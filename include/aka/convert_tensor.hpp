@@ -164,15 +164,32 @@ struct include_convert_tensor_hpp {
         return by_pieces(t, c, out.data(), n);
     }
 
+    /// Hands the elements of a tensor, in whole blocks of little-endian bytes, to
+    /// `f(bytes, count, first) -> status` in pieces that fit on the stack. Nothing may be pending.
+    template <class F>
+    static status for_each_piece(const tensor& t, std::uint64_t n, F f) noexcept {
+        const dtype_info& type = info(t.dtype());
+        std::byte raw[conversion::piece * 8];  // no element takes more
+        for (std::uint64_t at = 0; at < n || at == 0; at += conversion::piece) {
+            const auto count =
+                static_cast<std::size_t>(n - at < conversion::piece ? n - at : conversion::piece);
+            const std::uint64_t begin = at / type.block_elements * type.block_bytes;
+            const std::uint64_t size = count / type.block_elements * type.block_bytes;
+            if (status s = t.gather(begin, begin + size, raw); !s || count == 0) return s;
+            if (big_endian(t)) swap_in_place(t.dtype(), raw, size);
+            if (status s = f(raw, count, at); !s) return s;
+        }
+        return {};
+    }
+    /// Decoders read little-endian bytes on every machine.
+    static bool big_endian(const tensor& t) noexcept {
+        return t.other_byte_order() != (AKA_BIG_ENDIAN_HOST != 0);
+    }
+
   private:
     template <class... A>
     AKA_COLD static error refuse(errc code, const tensor& t, const A&... parts) noexcept {
         return fail(code, error::nowhere, "tensor ", quoted{t.name()}, ": ", parts...).in(t.file());
-    }
-
-    /// Decoders read little-endian bytes on every machine.
-    static bool big_endian(const tensor& t) noexcept {
-        return t.other_byte_order() != (AKA_BIG_ENDIAN_HOST != 0);
     }
 
     /// Whether all that a plan copies are whole blocks in memory, and long enough that a call for
@@ -213,22 +230,14 @@ struct include_convert_tensor_hpp {
 
     static status by_pieces(const tensor& t, const conversion& c, std::byte* out,
                             std::uint64_t n) noexcept {
-        std::byte raw[conversion::piece * 8];  // no element takes more
-        for (std::uint64_t at = 0; at < n || at == 0; at += conversion::piece) {
-            const auto count =
-                static_cast<std::size_t>(n - at < conversion::piece ? n - at : conversion::piece);
-            const std::uint64_t begin = c.bytes_in(static_cast<std::size_t>(at));
-            const std::size_t size = c.bytes_in(count);
-            if (status s = t.gather(begin, begin + size, raw); !s) return s;
-            if (count == 0) break;
-            if (big_endian(t)) swap_in_place(t.dtype(), raw, size);
-            for (std::size_t i = 0; t.dtype() == dtype::c64 && i < count; ++i)
-                if ((load_le<std::uint32_t>(raw + 8 * i + 4) & 0x7fffffffu) != 0)
-                    return refuse(errc::unsupported, t, "element ", at + i,
-                                  " has an imaginary part: it is not one number");
-            c(raw, out + c.bytes_out(static_cast<std::size_t>(at)), count);
-        }
-        return {};
+        return for_each_piece(
+            t, n, [&](const std::byte* in, std::size_t count, std::uint64_t first) -> status {
+                for (std::size_t i = 0; t.dtype() == dtype::c64 && i < count; ++i)
+                    if ((load_le<std::uint32_t>(in + 8 * i + 4) & 0x7fffffffu) != 0)
+                        return refuse(errc::unsupported, t, "element ", first + i,
+                                      " has an imaginary part: it is not one number");
+                return c(in, out + c.bytes_out(static_cast<std::size_t>(first)), count), status();
+            });
     }
 };
 
