@@ -22,6 +22,7 @@ OUTPUTS = {
     'aka_safetensors.hpp': 'safetensors.hpp',
     'aka_gguf.hpp': 'gguf.hpp',
     'aka_names.hpp': 'names.hpp',
+    'aka_tools.hpp': 'tools.hpp',
 }
 
 SOURCE = ROOT / 'include/aka'

@@ -41,7 +41,7 @@ FLOORS = [
     'dequantize', 'convert_tensor', 'validate_blocks',
     'renamed', 'rename_rules', 'provenance', 'rewrite_steps', 'rewrite_plan', 'rewrite_files',
     'folder_files', 'write_files', 'rewrite_in_place', 'verify_rewrite',
-    'aka',
+    'aka', 'tools',
 ]
 
 TEXT = {'.hpp', '.cpp', '.in', '.py', '.txt', '.build', '.json', '.md', '.yml', '.sh', '.mjs', ''}

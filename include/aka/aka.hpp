@@ -1,5 +1,6 @@
 // aka ("also known as"): reads safetensors and GGUF, and gives every Llama-family tensor one name
-// and one layout, whatever the file calls it. This header includes all the others.
+// and one layout, whatever the file calls it; and its numbers. This header includes all that an
+// engine needs; what programs need that change checkpoints is in tools.hpp.
 #include "version.hpp"
 
 #ifndef AKA_AKA_HPP
@@ -7,10 +8,10 @@
 
 #include "adapt.hpp"
 #include "checkpoint.hpp"
+#include "convert_tensor.hpp"
 #include "gguf.hpp"
 #include "hparams.hpp"
 #include "identify.hpp"
-#include "infer.hpp"
 #include "llama.hpp"
 #include "names.hpp"
 #include "safetensors.hpp"

@@ -9,14 +9,13 @@
 #include <cstdint>
 #include <string_view>
 #include <utility>
-#if AKA_WINDOWS
-#include "windows.hpp"
-#else
+#if !AKA_WINDOWS
 #include <sys/stat.h>
 #endif
 
 #include "output_file.hpp"
 #include "rewrite_files.hpp"
+#include "windows.hpp"
 
 AKA_BEGIN
 namespace detail {

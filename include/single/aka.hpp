@@ -2084,6 +2084,7 @@ __declspec(dllimport) int __stdcall LockFileEx(void*, unsigned long, unsigned lo
                                                unsigned long, _OVERLAPPED*);
 __declspec(dllimport) int __stdcall GetFileInformationByHandle(void*, _BY_HANDLE_FILE_INFORMATION*);
 __declspec(dllimport) int __stdcall DeleteFileW(const wchar_t*);
+__declspec(dllimport) int __stdcall CreateDirectoryW(const wchar_t*, _SECURITY_ATTRIBUTES*);
 __declspec(dllimport) int __stdcall MoveFileExW(const wchar_t*, const wchar_t*, unsigned long);
 __declspec(dllimport) int __stdcall GetDiskFreeSpaceExW(const wchar_t*, _ULARGE_INTEGER*,
                                                         _ULARGE_INTEGER*, _ULARGE_INTEGER*);
@@ -2131,6 +2132,7 @@ struct file_information {
 };
 
 using ::CloseHandle;
+using ::CreateDirectoryW;
 using ::CreateFileMappingW;
 using ::CreateFileW;
 using ::DeleteFileW;
@@ -14294,2800 +14296,2555 @@ AKA_END
 
 #endif  // AKA_ADAPT_HPP
 
-// ---- aka/infer_puzzle.hpp ----------------------------------------------------------------------
-// aka: which matrix of a block is which, from sizes and what words allow: all ways to put them
-// into their places. What is the same in every way is certain.
-#ifndef AKA_INFER_PUZZLE_HPP
-#define AKA_INFER_PUZZLE_HPP
+// ---- aka/convert.hpp ---------------------------------------------------------------------------
+// aka: numbers of every plain element type as float32, exactly, and float32 as the shorter ones.
+//
+// Bytes are little-endian, as both formats store them, and need no alignment. What is wider than
+// float32 (F64, I32, U32, I64, U64) is rounded to the nearest, ties to even.
+#ifndef AKA_CONVERT_HPP
+#define AKA_CONVERT_HPP
 
-#include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 AKA_BEGIN
 namespace detail {
 
-/// What a matrix of a layer may be; a set.
-namespace matrix {
-enum : std::uint32_t {
-    q = 1,
-    k = 2,
-    v = 4,
-    o = 8,
-    qkv = 16,
-    kv = 32,
-    gate = 64,
-    up = 128,
-    down = 256,
-    gate_up = 512,
-    router = 1024,
+AKA_INLINE float float_of(std::uint32_t bits) noexcept { return load_native<float>(&bits); }
+AKA_INLINE std::uint32_t bits_of(float f) noexcept { return load_native<std::uint32_t>(&f); }
+
+/// What the codes of a small floating-point type mean that are not plain numbers.
+enum class specials : std::uint8_t {
+    none,          // every code is a number: OCP MX, element types of 6 and 4 bits
+    ieee,          // the highest exponent: infinity, and NaN
+    nan_all_ones,  // OCP FP8 E4M3 ("fn"): only exponent and fraction all ones, NaN
+    fnuz,          // no infinity, no negative zero; its code is NaN
+    scale,         // E8M0: 2^(code - 127) without sign; 255 is NaN
 };
-inline constexpr unsigned count = 11;
-inline constexpr std::uint32_t of_attention = q | k | v | o | qkv | kv;
-inline constexpr std::uint32_t of_feed_forward = gate | up | down | gate_up;
-inline constexpr std::uint32_t all = (1u << count) - 1;
-}  // namespace matrix
+struct small_float {
+    unsigned exponent_bits, fraction_bits;
+    int bias;
+    specials kind;
+};
 
-/// Which of the three feed-forwards.
-enum class width : std::uint8_t { dense, experts, shared };
+constexpr std::uint32_t quiet_nan = 0x7fc00000;
 
-inline unsigned roles_of(std::uint32_t m, width w, role* out) noexcept {
-    constexpr role gates[] = {role::ffn_gate, role::ffn_gate_exps, role::ffn_gate_shexp};
-    constexpr role ups[] = {role::ffn_up, role::ffn_up_exps, role::ffn_up_shexp};
-    constexpr role downs[] = {role::ffn_down, role::ffn_down_exps, role::ffn_down_shexp};
-    auto i = static_cast<unsigned>(w);
-    switch (m) {
-        case matrix::q:
-            return out[0] = role::attn_q, 1;
-        case matrix::k:
-            return out[0] = role::attn_k, 1;
-        case matrix::v:
-            return out[0] = role::attn_v, 1;
-        case matrix::o:
-            return out[0] = role::attn_output, 1;
-        case matrix::qkv:
-            return out[0] = role::attn_q, out[1] = role::attn_k, out[2] = role::attn_v, 3;
-        case matrix::kv:
-            return out[0] = role::attn_k, out[1] = role::attn_v, 2;
-        case matrix::gate:
-            return out[0] = gates[i], 1;
-        case matrix::up:
-            return out[0] = ups[i], 1;
-        case matrix::down:
-            return out[0] = downs[i], 1;
-        case matrix::gate_up:
-            return out[0] = gates[i], out[1] = ups[i], 2;
-        case matrix::router:
-            return out[0] = role::ffn_gate_inp, 1;
-        default:
-            return 0;
+/// The bits of the float32 that has the value of `code`. Every one of these types fits exactly.
+constexpr std::uint32_t small_to_f32(const small_float& f, std::uint32_t code) noexcept {
+    if (f.kind == specials::scale)
+        return code == 255 ? quiet_nan : code == 0 ? 0x00400000 : code << 23;
+    const unsigned width = f.exponent_bits + f.fraction_bits;
+    const std::uint32_t most = (1u << f.exponent_bits) - 1, ones = (1u << f.fraction_bits) - 1;
+    const std::uint32_t sign = (code >> width & 1) << 31;
+    std::uint32_t e = code >> f.fraction_bits & most, m = code & ones;
+    if (f.kind == specials::ieee && e == most)
+        return sign | 0x7f800000 | m << (23 - f.fraction_bits) | (m != 0 ? 0x00400000u : 0u);
+    if (f.kind == specials::nan_all_ones && e == most && m == ones) return sign | quiet_nan;
+    if (f.kind == specials::fnuz && sign != 0 && e == 0 && m == 0) return quiet_nan;
+    if (e == 0 && m == 0) return sign;
+    int exponent = static_cast<int>(e) - f.bias;
+    if (e == 0) {  // a subnormal number, as a normal one
+        ++exponent;
+        while ((m & (ones + 1)) == 0) m <<= 1, --exponent;
+        m &= ones;
     }
+    return sign | static_cast<std::uint32_t>(exponent + 127) << 23 | m << (23 - f.fraction_bits);
 }
 
-/// One matrix in a puzzle: sizes (0: not known) and what its words allow.
-struct puzzle_piece {
-    std::uint64_t rows = 0, columns = 0;
-    std::uint32_t allowed = matrix::all;
-    std::uint32_t found = 0;        // over all solutions
-    std::uint8_t found_turned = 0;  // 1: as usual, 2: transposed
+template <std::size_t N>
+struct code_values {
+    std::uint32_t bits[N];  // of a float32
 };
-/// What is known of the sizes; 0: nothing.
-struct puzzle_sizes {
-    std::uint64_t x = 0, q = 0, k = 0, f = 0, e = 0;
+template <std::size_t N>
+constexpr code_values<N> values_of(const small_float& f) noexcept {
+    code_values<N> t{};
+    for (std::uint32_t i = 0; i < N; ++i) t.bits[i] = small_to_f32(f, i);
+    return t;
+}
+
+// OCP 8-bit floating point 1.0; ONNX for the "fnuz" forms; OCP microscaling formats 1.0.
+inline constexpr auto f8_e5m2_values = values_of<256>({5, 2, 15, specials::ieee});
+inline constexpr auto f8_e4m3_values = values_of<256>({4, 3, 7, specials::nan_all_ones});
+inline constexpr auto f8_e8m0_values = values_of<256>({8, 0, 127, specials::scale});
+inline constexpr auto f8_e4m3fnuz_values = values_of<256>({4, 3, 8, specials::fnuz});
+inline constexpr auto f8_e5m2fnuz_values = values_of<256>({5, 2, 16, specials::fnuz});
+inline constexpr auto f6_e2m3_values = values_of<64>({2, 3, 1, specials::none});
+inline constexpr auto f6_e3m2_values = values_of<64>({3, 2, 3, specials::none});
+inline constexpr auto f4_values = values_of<16>({2, 1, 1, specials::none});
+
+/// The types of at most 8 bits that are looked up.
+struct code_type {
+    aka::dtype dtype;
+    unsigned bits;
+    const std::uint32_t* values;
 };
-
-/// Puts matrices into the places that a block has, in every way that shapes and words allow. What
-/// is the same in every way is certain.
-class puzzle {
-  public:
-    puzzle(span<puzzle_piece> pieces, const puzzle_sizes& sizes) noexcept
-        : pieces_(pieces), known_(sizes) {}
-
-    /// `sets`: the places, a set of matrices each. False: there is no way at all, or too many.
-    bool solve(span<const std::uint32_t> sets) noexcept {
-        steps_ = 0;
-        solved_ = false;
-        bool sized = false;
-        for (puzzle_piece& p : pieces_) {
-            p.found = 0;
-            p.found_turned = 0;
-            sized = sized || p.rows != 0;
-        }
-        for (std::uint32_t set : sets) {
-            if (bits(set) != pieces_.size()) continue;
-            for (int turned = 0; turned < (sized ? 2 : 1); ++turned) {
-                turned_ = turned != 0;
-                if (!place(0, set, known_, 0)) return false;
-            }
-        }
-        return solved_;
-    }
-    static unsigned bits(std::uint32_t set) noexcept {
-        unsigned n = 0;
-        for (; set != 0; set &= set - 1) ++n;
-        return n;
-    }
-
-  private:
-    static bool fit(std::uint64_t& known, std::uint64_t n) noexcept {
-        if (known == 0) known = n;
-        return known == n;
-    }
-    // `fused`: the rows of a fused qkv, judged when the rest stands.
-    bool fits(std::uint32_t m, const puzzle_piece& p, puzzle_sizes& s,
-              std::uint64_t& fused) const noexcept {
-        if (p.rows == 0) return true;
-        std::uint64_t r = turned_ ? p.columns : p.rows, c = turned_ ? p.rows : p.columns;
-        switch (m) {
-            case matrix::q:
-                return fit(s.x, c) && fit(s.q, r);
-            case matrix::k:
-            case matrix::v:
-                return fit(s.x, c) && fit(s.k, r);
-            case matrix::o:
-                return fit(s.x, r) && fit(s.q, c);
-            case matrix::qkv:
-                return fused = r, fit(s.x, c);
-            case matrix::kv:
-                return r % 2 == 0 && fit(s.x, c) && fit(s.k, r / 2);
-            case matrix::gate:
-            case matrix::up:
-                return fit(s.x, c) && fit(s.f, r);
-            case matrix::down:
-                return fit(s.x, r) && fit(s.f, c);
-            case matrix::gate_up:
-                return r % 2 == 0 && fit(s.x, c) && fit(s.f, r / 2);
-            case matrix::router:
-                return fit(s.x, c) && fit(s.e, r);
-            default:
-                return false;
-        }
-    }
-    bool good(puzzle_sizes s, std::uint64_t fused) const noexcept {
-        if (fused != 0 && s.q != 0) {
-            if (fused <= s.q || (fused - s.q) % 2 != 0 || !fit(s.k, (fused - s.q) / 2))
-                return false;
-        }
-        return s.q == 0 || s.k == 0 || (s.k <= s.q && s.q % s.k == 0);
-    }
-    // False: too many steps.
-    bool place(std::size_t at, std::uint32_t left, const puzzle_sizes& sizes,
-               std::uint64_t fused) noexcept {
-        if (++steps_ > most_steps) return false;
-        if (at == pieces_.size()) {
-            if (!good(sizes, fused)) return true;
-            solved_ = true;
-            for (std::size_t i = 0; i < at; ++i) {
-                pieces_[i].found |= now_[i];
-                pieces_[i].found_turned |= turned_ ? std::uint8_t{2} : std::uint8_t{1};
-            }
-            return true;
-        }
-        for (std::uint32_t m = 1; m <= left; m <<= 1) {
-            if ((left & m & pieces_[at].allowed) == 0) continue;
-            puzzle_sizes s = sizes;
-            std::uint64_t f = fused;
-            if (!fits(m, pieces_[at], s, f)) continue;
-            now_[at] = m;
-            if (!place(at + 1, left & ~m, s, f)) return false;
-        }
-        return true;
-    }
-
-    static constexpr std::size_t most_steps = 400000;
-    span<puzzle_piece> pieces_;
-    puzzle_sizes known_;
-    std::uint32_t now_[16] = {};
-    std::size_t steps_ = 0;
-    bool turned_ = false, solved_ = false;
+inline constexpr code_type code_types[] = {
+    {dtype::f8_e5m2, 8, f8_e5m2_values.bits},
+    {dtype::f8_e4m3, 8, f8_e4m3_values.bits},
+    {dtype::f8_e8m0, 8, f8_e8m0_values.bits},
+    {dtype::f8_e4m3fnuz, 8, f8_e4m3fnuz_values.bits},
+    {dtype::f8_e5m2fnuz, 8, f8_e5m2fnuz_values.bits},
+    {dtype::f6_e2m3, 6, f6_e2m3_values.bits},
+    {dtype::f6_e3m2, 6, f6_e3m2_values.bits},
+    {dtype::f4, 4, f4_values.bits},
 };
 
 }  // namespace detail
+
+// ---- one number --------------------------------------------------------------------------------
+
+/// IEEE binary16 to binary32: exact. NaN stays NaN, made quiet, its payload kept.
+inline float f16_to_f32(std::uint16_t h) noexcept {
+    const std::uint32_t sign = (h & 0x8000u) << 16, e = h >> 10 & 31u, m = h & 0x3ffu;
+    if (e == 0) {  // units of 2^-24
+        return detail::float_of(detail::bits_of(static_cast<float>(m) * (1.0f / 16777216)) | sign);
+    }
+    if (e == 31)
+        return detail::float_of(sign | 0x7f800000u | m << 13 | (m != 0 ? 0x00400000u : 0u));
+    return detail::float_of(sign | (e + 112) << 23 | m << 13);
+}
+/// bfloat16 is the upper half of a binary32: exact, NaN as it is.
+inline float bf16_to_f32(std::uint16_t h) noexcept {
+    return detail::float_of(static_cast<std::uint32_t>(h) << 16);
+}
+
+/// To the nearest binary16, ties to even; from 65520 on infinity. NaN is made quiet and keeps the
+/// upper bits of its payload.
+inline std::uint16_t f32_to_f16(float f) noexcept {
+    const std::uint32_t b = detail::bits_of(f), sign = b >> 16 & 0x8000u;
+    std::uint32_t a = b & 0x7fffffffu;
+    if (a > 0x7f800000u) return static_cast<std::uint16_t>(sign | 0x7e00u | (a >> 13 & 0x3ffu));
+    if (a >= 0x477ff000u) return static_cast<std::uint16_t>(sign | 0x7c00u);
+    if (a >= 0x38800000u) {  // 2^-14: normal there too
+        a += 0xfffu + (a >> 13 & 1u);
+        return static_cast<std::uint16_t>(sign | (a - 0x38000000u) >> 13);
+    }
+    if (a <= 0x33000000u) return static_cast<std::uint16_t>(sign);  // up to 2^-25, half a unit
+    const std::uint32_t m = (a & 0x7fffffu) | 0x800000u, shift = 126 - (a >> 23);
+    const std::uint32_t r = m >> shift, rest = m & ((1u << shift) - 1), half = 1u << (shift - 1);
+    return static_cast<std::uint16_t>(sign | (r + (rest > half || (rest == half && (r & 1)))));
+}
+/// To the nearest bfloat16, ties to even. NaN is made quiet and keeps its upper bits.
+inline std::uint16_t f32_to_bf16(float f) noexcept {
+    const std::uint32_t b = detail::bits_of(f);
+    if ((b & 0x7fffffffu) > 0x7f800000u) return static_cast<std::uint16_t>(b >> 16 | 0x40u);
+    return static_cast<std::uint16_t>((b + 0x7fffu + (b >> 16 & 1u)) >> 16);
+}
+
+/// OCP FP8 E5M2: the upper half of a binary16.
+inline float f8_e5m2_to_f32(std::uint8_t c) noexcept {
+    return detail::float_of(detail::f8_e5m2_values.bits[c]);
+}
+/// OCP FP8 E4M3 ("e4m3fn"): to 448, no infinity, 0x7f and 0xff are NaN.
+inline float f8_e4m3_to_f32(std::uint8_t c) noexcept {
+    return detail::float_of(detail::f8_e4m3_values.bits[c]);
+}
+/// To 240; 0x80 is NaN, and there is neither infinity nor a negative zero.
+inline float f8_e4m3fnuz_to_f32(std::uint8_t c) noexcept {
+    return detail::float_of(detail::f8_e4m3fnuz_values.bits[c]);
+}
+/// To 57344; 0x80 is NaN, and there is neither infinity nor a negative zero.
+inline float f8_e5m2fnuz_to_f32(std::uint8_t c) noexcept {
+    return detail::float_of(detail::f8_e5m2fnuz_values.bits[c]);
+}
+/// A scale of OCP microscaling: 2^(c - 127); 255 is NaN.
+inline float f8_e8m0_to_f32(std::uint8_t c) noexcept {
+    return detail::float_of(detail::f8_e8m0_values.bits[c]);
+}
+/// OCP FP6 E2M3, to 7.5; the low six bits count.
+inline float f6_e2m3_to_f32(std::uint8_t c) noexcept {
+    return detail::float_of(detail::f6_e2m3_values.bits[c & 63]);
+}
+/// OCP FP6 E3M2, to 28; the low six bits count.
+inline float f6_e3m2_to_f32(std::uint8_t c) noexcept {
+    return detail::float_of(detail::f6_e3m2_values.bits[c & 63]);
+}
+/// OCP FP4 E2M1: 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives; the low four bits count.
+inline float f4_to_f32(std::uint8_t c) noexcept {
+    return detail::float_of(detail::f4_values.bits[c & 15]);
+}
+
+namespace detail {
+
+// ---- rows, unchecked ---------------------------------------------------------------------------
+
+template <class T>
+void numbers_to_f32(const std::byte* in, float* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<float>(load_le<T>(in + i * sizeof(T)));
+}
+template <float (*Of)(std::uint16_t)>
+void halves_to_f32(const std::byte* in, float* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; ++i) out[i] = Of(load_le<std::uint16_t>(in + 2 * i));
+}
+inline void booleans_to_f32(const std::byte* in, float* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; ++i) out[i] = in[i] != std::byte{0} ? 1.0f : 0.0f;
+}
+inline void f32_to_f32(const std::byte* in, float* out, std::size_t n) noexcept {
+#if AKA_BIG_ENDIAN_HOST
+    numbers_to_f32<float>(in, out, n);
+#else
+    if (n != 0) std::memcpy(out, in, n * sizeof(float));
+#endif
+}
+/// Of C64 the real parts; its imaginary parts are looked at elsewhere.
+inline void real_parts_to_f32(const std::byte* in, float* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; ++i) out[i] = load_le<float>(in + 8 * i);
+}
+/// U64 without a branch: an odd and an even half of it, of which the conversion is signed.
+inline void u64_to_f32(const std::byte* in, float* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; ++i) {
+        const auto v = load_le<std::uint64_t>(in + 8 * i);
+        const std::uint64_t top = v >> 63;  // halved, the bit that falls out still decides a tie
+        const auto f = static_cast<float>(static_cast<std::int64_t>(v >> top | (v & top)));
+        out[i] = f * (1.0f + static_cast<float>(static_cast<int>(top)));
+    }
+}
+/// Codes of less than a byte are packed from the lowest bit of the first byte on.
+template <std::size_t Type>
+void codes_to_f32(const std::byte* in, float* out, std::size_t n) noexcept {
+    constexpr code_type type = code_types[Type];
+    auto value = [&](std::uint32_t bits) {
+        return float_of(type.values[bits & ((1u << type.bits) - 1)]);
+    };
+    if constexpr (type.bits == 8) {
+        for (std::size_t i = 0; i < n; ++i) out[i] = value(static_cast<std::uint32_t>(in[i]));
+    } else if constexpr (type.bits == 4) {
+        for (std::size_t i = 0; i < n / 2; ++i) {
+            const auto both = static_cast<std::uint32_t>(in[i]);
+            out[2 * i] = value(both);
+            out[2 * i + 1] = value(both >> 4);
+        }
+    } else {
+        for (std::size_t i = 0; i < n / 4; ++i, in += 3, out += 4) {
+            const std::uint32_t four =
+                load_le<std::uint16_t>(in) | static_cast<std::uint32_t>(in[2]) << 16;
+            out[0] = value(four);
+            out[1] = value(four >> 6);
+            out[2] = value(four >> 12);
+            out[3] = value(four >> 18);
+        }
+    }
+}
+
+/// `n` elements, a multiple of what the type packs together (4 of F6, 2 of F4).
+using plain_decoder = void (*)(const std::byte* in, float* out, std::size_t n);
+
+struct plain_type {
+    aka::dtype dtype;
+    plain_decoder decode;
+};
+inline constexpr plain_type plain_types[] = {
+    {dtype::f64, numbers_to_f32<double>},
+    {dtype::f32, f32_to_f32},
+    {dtype::f16, halves_to_f32<f16_to_f32>},
+    {dtype::bf16, halves_to_f32<bf16_to_f32>},
+    {dtype::i64, numbers_to_f32<std::int64_t>},
+    {dtype::i32, numbers_to_f32<std::int32_t>},
+    {dtype::i16, numbers_to_f32<std::int16_t>},
+    {dtype::i8, numbers_to_f32<std::int8_t>},
+    {dtype::u64, u64_to_f32},
+    {dtype::u32, numbers_to_f32<std::uint32_t>},
+    {dtype::u16, numbers_to_f32<std::uint16_t>},
+    {dtype::u8, numbers_to_f32<std::uint8_t>},
+    {dtype::boolean, booleans_to_f32},
+    {dtype::c64, real_parts_to_f32},
+    {code_types[0].dtype, codes_to_f32<0>},
+    {code_types[1].dtype, codes_to_f32<1>},
+    {code_types[2].dtype, codes_to_f32<2>},
+    {code_types[3].dtype, codes_to_f32<3>},
+    {code_types[4].dtype, codes_to_f32<4>},
+    {code_types[5].dtype, codes_to_f32<5>},
+    {code_types[6].dtype, codes_to_f32<6>},
+    {code_types[7].dtype, codes_to_f32<7>},
+};
+
+constexpr plain_decoder plain_decoder_of(aka::dtype t) noexcept {
+    for (const plain_type& p : plain_types)
+        if (p.dtype == t) return p.decode;
+    return nullptr;
+}
+
+/// Whether `bytes` hold exactly `n` elements of a type, and in whole blocks.
+inline status check_elements(aka::dtype t, std::uint64_t bytes, std::uint64_t n) noexcept {
+    const dtype_info& type = info(t);
+    if (type.block_elements == 0)
+        return fail(errc::wrong_type, error::nowhere, "elements of an unknown type");
+    if (n % type.block_elements != 0) {
+        return fail(errc::bad_block, error::nowhere, n, " elements are not whole blocks of ",
+                    type.name, ", which have ", type.block_elements, " each");
+    }
+    const std::uint64_t blocks = n / type.block_elements;
+    if (bytes % type.block_bytes != 0 || bytes / type.block_bytes != blocks) {
+        return fail(errc::wrong_size, error::nowhere, bytes, " bytes for ", n, " elements of ",
+                    type.name, ", which take ", blocks * type.block_bytes);
+    }
+    return {};
+}
+
+/// A complex number is converted where it is a real one: C64 whose imaginary parts are all zero
+/// (of either sign). Anything else would lose half of the data.
+inline status check_real(const std::byte* in, std::uint64_t n) noexcept {
+    for (std::uint64_t i = 0; i < n; ++i) {
+        if ((load_le<std::uint32_t>(in + 8 * i + 4) & 0x7fffffffu) != 0) {
+            return fail(errc::unsupported, error::nowhere, "element ", i,
+                        " of C64 has an imaginary part: it is not one number");
+        }
+    }
+    return {};
+}
+
+template <std::uint16_t (*Of)(float)>
+void halves_from_f32(const float* in, std::byte* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; ++i) {
+        const std::uint16_t h = Of(in[i]);
+        std::memcpy(out + 2 * i, &h, 2);
+    }
+}
+
+}  // namespace detail
+
+// ---- rows --------------------------------------------------------------------------------------
+
+/// Decodes out.size() elements of a plain type (any of safetensors' 22). F4 and F6 are packed from
+/// the lowest bit of the first byte on, as PyTorch packs F4. C64 gives its real parts, if all
+/// imaginary ones are zero. `dequantize` (dequantize.hpp) does all types, and is faster. Errors:
+/// wrong_type (a quantised type), bad_block, wrong_size, unsupported (C64 that is not real).
+inline status to_f32(dtype t, byte_span in, span<float> out) noexcept {
+    const detail::plain_decoder decode = detail::plain_decoder_of(t);
+    if (decode == nullptr) {
+        return detail::fail(errc::wrong_type, error::nowhere, name(t),
+                            " is not a plain type: see dequantize");
+    }
+    if (status s = detail::check_elements(t, in.size(), out.size()); !s) return s;
+    if (t == dtype::c64)
+        if (status s = detail::check_real(in.data(), out.size()); !s) return s;
+    decode(in.data(), out.data(), out.size());
+    return {};
+}
+
+/// Writes float32 as F32, F16, BF16 or F64, in this machine's byte order, rounding to the nearest,
+/// ties to even. Errors: wrong_type (no such target), wrong_size.
+inline status from_f32(dtype t, span<const float> in, span<std::byte> out) noexcept {
+    if (t != dtype::f32 && t != dtype::f16 && t != dtype::bf16 && t != dtype::f64) {
+        return detail::fail(errc::wrong_type, error::nowhere, "float32 is not written as ",
+                            name(t));
+    }
+    if (status s = detail::check_elements(t, out.size(), in.size()); !s) return s;
+    if (t == dtype::f16) {
+        detail::halves_from_f32<f32_to_f16>(in.data(), out.data(), in.size());
+    } else if (t == dtype::bf16) {
+        detail::halves_from_f32<f32_to_bf16>(in.data(), out.data(), in.size());
+    } else if (t == dtype::f64) {
+        for (std::size_t i = 0; i < in.size(); ++i) {
+            const double d = in[i];
+            std::memcpy(out.data() + 8 * i, &d, 8);
+        }
+    } else if (!in.empty()) {
+        std::memcpy(out.data(), in.data(), in.size_bytes());
+    }
+    return {};
+}
+
 AKA_END
 
-#endif  // AKA_INFER_PUZZLE_HPP
+#endif  // AKA_CONVERT_HPP
 
-// ---- aka/infer_words.hpp -----------------------------------------------------------------------
-// aka: what the words in a tensor's name say about it, in several languages and abbreviations, and
-// with slips of the pen.
-#ifndef AKA_INFER_WORDS_HPP
-#define AKA_INFER_WORDS_HPP
-
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
+// ---- aka/cpu.hpp -------------------------------------------------------------------------------
+// aka: what this processor can do, asked once.
+#ifndef AKA_CPU_HPP
+#define AKA_CPU_HPP
 
 AKA_BEGIN
 namespace detail {
 
-/// What a word may be about; a set.
-namespace about {
-enum : std::uint32_t {
-    query = 1u << 0,
-    key = 1u << 1,
-    value = 1u << 2,
-    out = 1u << 3,
-    gate = 1u << 4,
-    up = 1u << 5,
-    down = 1u << 6,
-    attention = 1u << 7,
-    feed_forward = 1u << 8,
-    norm = 1u << 9,
-    expert = 1u << 10,
-    shared = 1u << 11,
-    router = 1u << 12,
-    embedding = 1u << 13,
-    head = 1u << 14,
-    final = 1u << 15,
-    before = 1u << 16,
-    after = 1u << 17,
-    bias = 1u << 18,
-    weight = 1u << 19,
-    tower = 1u << 20,     // vision, audio, draft heads
-    position = 1u << 21,  // learned positions, token types
-    rotary = 1u << 22,
-    recurrent = 1u << 23,  // Mamba, linear attention, convolutions
-    low_rank = 1u << 24,   // LoRA and MLA
-    layer = 1u << 25,
-    plain = 1u << 26,  // known to say nothing
-    side = 1u << 27,   // scales and masks that stand beside weights
-    linear = 1u << 28,
-    dense_word = 1u << 29,  // fc: what it is depends on whom one asks
-    adapter = 1u << 30,     // LoRA and its like
-};
-}  // namespace about
+#if AKA_VECTORS && defined(__x86_64__)
 
-struct known_word {
-    std::string_view text;
-    std::uint32_t about;
+struct cpuid_registers {
+    unsigned a, b, c, d;
 };
-
-// clang-format off
-inline constexpr known_word word_table[] = {
-    {"query", about::query}, {"queries", about::query}, {"qry", about::query},
-    {"key", about::key}, {"keys", about::key},
-    {"value", about::value}, {"values", about::value}, {"val", about::value}, {"vals", about::value},
-    {"output", about::out}, {"out", about::out}, {"outputs", about::out}, {"merge", about::out},
-    {"gate", about::gate}, {"gated", about::gate}, {"gating", about::gate}, {"gates", about::gate},
-    // what the activation function is applied to
-    {"silu", about::gate}, {"swish", about::gate}, {"gelu", about::gate}, {"sigmoid", about::gate}, {"activated", about::gate}, {"activation", about::gate},
-    {"up", about::up}, {"expand", about::up}, {"widen", about::up}, {"grow", about::up}, {"upward", about::up}, {"noact", about::up},
-    {"down", about::down}, {"contract", about::down}, {"shrink", about::down}, {"reduce", about::down},
-    {"narrow", about::down}, {"downward", about::down}, {"squeeze", about::down},
-    {"attention", about::attention}, {"attn", about::attention}, {"att", about::attention},
-    {"mha", about::attention}, {"gqa", about::attention}, {"mqa", about::attention},
-    {"sa", about::attention}, {"mixer", about::attention}, {"selfattn", about::attention},
-    {"self", about::plain}, {"multi", about::plain}, {"multihead", about::attention},
-    {"mlp", about::feed_forward}, {"ffn", about::feed_forward}, {"ff", about::feed_forward}, {"ffw", about::feed_forward},
-    {"feedforward", about::feed_forward}, {"feed", about::feed_forward}, {"forward", about::feed_forward}, {"fwd", about::feed_forward},
-    {"swiglu", about::feed_forward}, {"glu", about::feed_forward}, {"geglu", about::feed_forward},
-    {"norm", about::norm}, {"ln", about::norm}, {"rms", about::norm}, {"rmsnorm", about::norm},
-    {"layernorm", about::norm}, {"normalization", about::norm}, {"normalisation", about::norm},
-    {"normalize", about::norm}, {"norms", about::norm}, {"nrm", about::norm},
-    {"expert", about::expert}, {"experts", about::expert}, {"exp", about::expert}, {"exps", about::expert},
-    {"moe", about::expert}, {"specialist", about::expert}, {"specialists", about::expert},
-    {"shared", about::shared}, {"shexp", about::shared | about::expert}, {"common", about::shared}, {"always", about::shared},
-    {"router", about::router}, {"route", about::router}, {"routing", about::router},
-    {"dispatch", about::router}, {"selector", about::router}, {"chooser", about::router},
-    {"embed", about::embedding}, {"embedding", about::embedding}, {"embeddings", about::embedding}, {"emb", about::embedding},
-    {"embd", about::embedding}, {"wte", about::embedding}, {"tok", about::embedding}, {"token", about::embedding},
-    {"tokens", about::embedding}, {"vocab", about::embedding}, {"vocabulary", about::embedding}, {"word", about::embedding},
-    {"words", about::embedding}, {"embedder", about::embedding}, {"lexicon", about::embedding}, {"lookup", about::embedding}, {"lut", about::embedding}, {"voc", about::embedding},
-    {"head", about::head}, {"unembed", about::head}, {"unembedding", about::head}, {"logits", about::head}, {"logit", about::head},
-    {"classifier", about::head}, {"cls", about::head}, {"softmax", about::head}, {"reverse", about::head}, {"score", about::head}, {"scores", about::head}, {"scoring", about::head}, {"readout", about::head}, {"decode", about::head}, {"predict", about::head}, {"prediction", about::head}, {"lm", about::plain},
-    {"final", about::final}, {"last", about::final}, {"end", about::final}, {"closing", about::final}, {"top", about::final},
-    {"pre", about::before}, {"input", about::before}, {"in", about::before}, {"before", about::before}, {"entry", about::before},
-    {"first", about::before}, {"incoming", about::before},
-    {"post", about::after}, {"after", about::after}, {"second", about::after},
-    {"bias", about::bias}, {"biases", about::bias}, {"beta", about::bias}, {"shift", about::bias},
-    {"weight", about::weight}, {"weights", about::weight}, {"kernel", about::weight}, {"gamma", about::weight}, {"wt", about::weight},
-    {"wgt", about::weight}, {"param", about::weight}, {"parameter", about::weight}, {"matrix", about::weight}, {"mat", about::weight},
-    {"tensor", about::weight}, {"scale", about::weight}, {"w", about::weight}, {"b", about::bias | about::low_rank},
-    {"vision", about::tower}, {"visual", about::tower}, {"vit", about::tower}, {"image", about::tower}, {"img", about::tower},
-    {"clip", about::tower}, {"siglip", about::tower}, {"audio", about::tower}, {"speech", about::tower}, {"whisper", about::tower},
-    {"sam", about::tower}, {"video", about::tower}, {"mtp", about::tower}, {"draft", about::tower}, {"medusa", about::tower},
-    {"eagle", about::tower}, {"nextn", about::tower}, {"projector", about::tower}, {"resampler", about::tower}, {"connector", about::tower},
-    {"patch", about::tower}, {"cross", about::tower}, {"pooler", about::tower},
-    {"pos", about::position}, {"position", about::position}, {"positions", about::position}, {"positional", about::position},
-    {"wpe", about::position}, {"segment", about::position}, {"type", about::position},
-    {"rope", about::rotary}, {"rotary", about::rotary}, {"freq", about::rotary}, {"freqs", about::rotary}, {"cos", about::rotary}, {"sin", about::rotary},
-    {"ssm", about::recurrent}, {"mamba", about::recurrent}, {"conv", about::recurrent}, {"rnn", about::recurrent},
-    {"rwkv", about::recurrent}, {"recurrent", about::recurrent}, {"delta", about::recurrent}, {"dt", about::recurrent},
-    {"lora", about::low_rank | about::adapter}, {"rank", about::low_rank}, {"latent", about::low_rank}, {"a", about::low_rank}, {"compress", about::low_rank},
-    {"compressed", about::low_rank}, {"adapter", about::low_rank | about::adapter},
-    {"layer", about::layer}, {"layers", about::layer}, {"block", about::layer}, {"blocks", about::layer}, {"blk", about::layer},
-    {"decoder", about::layer}, {"h", about::layer}, {"stage", about::layer}, {"stack", about::layer}, {"level", about::layer},
-    {"mask", about::side}, {"masked", about::side}, {"inv", about::rotary}, {"cache", about::side}, {"sinks", about::side}, {"sink", about::side},
-    {"scales", about::side}, {"zeros", about::side}, {"qweight", about::side}, {"qzeros", about::side}, {"absmax", about::side},
-    {"linear", about::linear}, {"lin", about::linear}, {"fc", about::dense_word},
-    {"proj", about::plain}, {"projection", about::plain}, {"prj", about::plain}, {"dense", about::plain}, {"model", about::plain},
-    {"transformer", about::plain}, {"heads", about::plain}, {"to", about::plain}, {"of", about::plain}, {"the", about::plain},
-    {"for", about::plain}, {"module", about::plain}, {"sub", about::plain}, {"sublayer", about::plain}, {"core", about::plain},
-    {"main", about::plain}, {"net", about::plain}, {"network", about::plain}, {"vec", about::plain}, {"pack", about::plain},
-    {"packed", about::plain}, {"fused", about::plain}, {"encoder", about::plain}, {"root", about::plain}, {"table", about::plain}, {"tab", about::plain},
-    {"c", about::plain}, {"residual", about::plain}, {"mul", about::plain}, {"matmul", about::plain}, {"trunk", about::plain}, {"state", about::plain},
-    {"causal", about::plain}, {"lang", about::plain}, {"language", about::plain}, {"text", about::plain}, {"params", about::plain},
-    // German
-    {"abfrage", about::query}, {"anfrage", about::query}, {"schluessel", about::key}, {"wert", about::value}, {"werte", about::value},
-    {"ausgabe", about::out}, {"ausgang", about::out}, {"eingabe", about::before}, {"eingang", about::before}, {"vor", about::before}, {"nach", about::after},
-    {"tor", about::gate}, {"gatter", about::gate}, {"hoch", about::up}, {"aufwaerts", about::up}, {"runter", about::down}, {"abwaerts", about::down},
-    {"aufmerksamkeit", about::attention}, {"normierung", about::norm}, {"schicht", about::layer}, {"einbettung", about::embedding},
-    {"kopf", about::head}, {"ende", about::final}, {"experte", about::expert}, {"experten", about::expert}, {"gewicht", about::weight},
-    // French
-    {"requete", about::query}, {"cle", about::key}, {"clef", about::key}, {"valeur", about::value}, {"sortie", about::out}, {"entree", about::before},
-    {"porte", about::gate}, {"montee", about::up}, {"haut", about::up}, {"descente", about::down}, {"bas", about::down}, {"avant", about::before},
-    {"apres", about::after}, {"couche", about::layer}, {"tete", about::head}, {"plongement", about::embedding}, {"poids", about::weight}, {"norme", about::norm},
-    {"expertes", about::expert}, {"biais", about::bias},
-    // Spanish, Portuguese, Italian
-    {"consulta", about::query}, {"clave", about::key}, {"llave", about::key}, {"chave", about::key}, {"chiave", about::key}, {"valor", about::value},
-    {"valore", about::value}, {"salida", about::out}, {"saida", about::out}, {"uscita", about::out}, {"entrada", about::before}, {"compuerta", about::gate},
-    {"puerta", about::gate}, {"porta", about::gate}, {"subida", about::up}, {"arriba", about::up}, {"bajada", about::down}, {"abajo", about::down},
-    {"atencion", about::attention}, {"atencao", about::attention}, {"attenzione", about::attention}, {"norma", about::norm}, {"capa", about::layer},
-    {"camada", about::layer}, {"cabeza", about::head}, {"peso", about::weight}, {"sesgo", about::bias}, {"experto", about::expert},
-    // Chinese in Pinyin, Russian in Latin letters
-    {"chaxun", about::query}, {"jian", about::key}, {"zhi", about::value}, {"shuchu", about::out}, {"shuru", about::before}, {"men", about::gate},
-    {"shang", about::up}, {"xia", about::down}, {"zhuyili", about::attention}, {"guiyi", about::norm}, {"guiyihua", about::norm}, {"qianru", about::embedding},
-    {"ceng", about::layer}, {"qian", about::before}, {"hou", about::after}, {"quanzhong", about::weight}, {"zhuanjia", about::expert},
-    {"zapros", about::query}, {"klyuch", about::key}, {"znachenie", about::value}, {"vyhod", about::out}, {"vhod", about::before}, {"vnimanie", about::attention},
-    {"vorota", about::gate}, {"vverh", about::up}, {"vniz", about::down}, {"sloy", about::layer},
-};
-// Spelled out, to be recognised from abbreviations and slips.
-inline constexpr known_word long_words[] = {
-    {"query", about::query}, {"key", about::key}, {"value", about::value}, {"output", about::out}, {"gate", about::gate},
-    {"down", about::down}, {"attention", about::attention}, {"feedforward", about::feed_forward}, {"norm", about::norm},
-    {"normalization", about::norm}, {"layernorm", about::norm}, {"expert", about::expert}, {"shared", about::shared}, {"router", about::router},
-    {"embedding", about::embedding}, {"vocabulary", about::embedding}, {"token", about::embedding}, {"head", about::head}, {"final", about::final},
-    {"weight", about::weight}, {"bias", about::bias}, {"layer", about::layer}, {"block", about::layer}, {"projection", about::plain},
-    {"linear", about::linear}, {"matrix", about::weight}, {"expand", about::up}, {"contract", about::down}, {"input", about::before},
-    {"model", about::plain}, {"decoder", about::layer}, {"transformer", about::plain}, {"position", about::position}, {"kernel", about::weight},
-};
-// clang-format on
-
-inline std::uint32_t find_word(std::string_view s) noexcept {
-    for (const known_word& w : word_table)
-        if (w.text == s) return w.about;
-    return 0;
-}
-inline constexpr std::uint32_t says_nothing = about::plain | about::weight | about::linear;
-
-/// A single letter, which means something only beside its fellows (q, k and v; g, u and d).
-inline std::uint32_t find_letter(char c) noexcept {
-    switch (c) {
-        case 'q':
-            return about::query;
-        case 'k':
-            return about::key;
-        case 'v':
-            return about::value;
-        case 'o':
-            return about::out;
-        case 'g':
-            return about::gate;
-        case 'u':
-            return about::up;
-        case 'd':
-            return about::down;
-        default:
-            return 0;
-    }
-}
-
-/// Words that run together: `querymat`, `wqkv`, `attnorm`. `letters`: which single letters count
-/// in it.
-struct split_word {
-    std::uint32_t about = 0, letters = 0;
-    unsigned pieces = ~0u;
-};
-inline split_word split_run(std::string_view s) noexcept {
-    constexpr std::size_t longest = 28;
-    split_word best[longest + 1];
-    best[0].pieces = 0;
-    if (s.size() > longest) return {};
-    for (std::size_t end = 1; end <= s.size(); ++end) {
-        for (std::size_t from = 0; from < end; ++from) {
-            if (best[from].pieces == ~0u) continue;
-            std::string_view piece = s.substr(from, end - from);
-            split_word next = best[from];
-            std::uint32_t is = 0;
-            unsigned cost = 2;
-            if (piece.size() == 1) {
-                char c = piece[0];
-                // `wg` beside `wu` and `wd`; in longer runs g, u and d are too little.
-                std::uint32_t letter = c == 'q' || c == 'k' || c == 'v' || c == 'o' || s.size() == 2
-                                           ? find_letter(c)
-                                           : 0;
-                if (letter == 0 && c != 'w' && !(c == 'p' && from != 0)) continue;
-                next.letters |= letter;
-                is = letter != 0 ? letter : std::uint32_t{about::plain};
-                cost = 3;
-            } else {
-                is = find_word(piece);
-                if (is == 0) continue;
-            }
-            next.about |= is;
-            next.pieces += cost;
-            if (next.pieces < best[end].pieces) best[end] = next;
-        }
-    }
-    split_word& r = best[s.size()];
-    if (r.pieces > 9) return {};
-    // Letters count beside words that say nothing, or as q, k, v together.
-    constexpr std::uint32_t qkv = about::query | about::key | about::value;
-    std::uint32_t rest = r.about & ~r.letters & ~says_nothing & ~about::attention;
-    bool together = r.letters == qkv || r.letters == (about::key | about::value);
-    bool one = (r.letters & (r.letters - 1)) == 0;
-    if (r.letters != 0 && (rest != 0 || (!one && !together))) return {};
+inline cpuid_registers cpuid(unsigned leaf, unsigned subleaf) noexcept {
+    cpuid_registers r{};
+    __asm__ volatile("cpuid"
+                     : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d)
+                     : "a"(leaf), "c"(subleaf));
     return r;
 }
-
-/// `ky` of `key`: the same first letter, the others in order.
-inline bool abbreviates(std::string_view s, std::string_view word) noexcept {
-    if (s.size() < 2 || s.size() >= word.size() || s[0] != word[0]) return false;
-    if (s.size() == 2 && word.size() > 6) return false;
-    std::size_t at = 0;
-    for (char c : word) at += at < s.size() && s[at] == c ? 1 : 0;
-    return at == s.size();
+/// AVX2 and F16C, and a system that saves their registers.
+inline bool ask_for_vectors() noexcept {
+    constexpr unsigned xsave = 1u << 27, avx = 1u << 28, f16c = 1u << 29, avx2 = 1u << 5;
+    if (cpuid(0, 0).a < 7) return false;
+    if ((cpuid(1, 0).c & (xsave | avx | f16c)) != (xsave | avx | f16c)) return false;
+    unsigned saved = 0, upper = 0;
+    __asm__ volatile("xgetbv" : "=a"(saved), "=d"(upper) : "c"(0));
+    return (saved & 6) == 6 && (cpuid(7, 0).b & avx2) != 0;
 }
-/// One letter too many, too few or other, or two exchanged.
-inline bool slips(std::string_view s, std::string_view word) noexcept {
-    if (word.size() < 5 || s.size() < 4 || s[0] != word[0]) return false;
-    std::size_t a = 0, most = s.size() < word.size() ? s.size() : word.size(), b = 0;
-    while (a < most && s[a] == word[a]) ++a;
-    while (b < most - a && s[s.size() - 1 - b] == word[word.size() - 1 - b]) ++b;
-    std::size_t left = s.size() - a - b, right = word.size() - a - b;
-    if (left <= 1 && right <= 1) return true;
-    return left == 2 && right == 2 && s[a] == word[a + 1] && s[a + 1] == word[a];
-}
-
-struct word_meaning {
-    std::uint32_t sure = 0;     ///< the word itself
-    std::uint32_t likely = 0;   ///< from an abbreviation or a slip
-    std::uint32_t letters = 0;  ///< of `sure`, what single letters say
-};
-
-/// One word of a name, in lower case.
-inline word_meaning meaning_of(std::string_view s) noexcept {
-    word_meaning m;
-    if (s.size() == 1) {
-        m.letters = m.sure = find_letter(s[0]);
-        if (m.sure == 0) m.sure = find_word(s);
-        return m;
+/// Asking is slow on virtual machines: the answer is kept. Threads that ask at the same time find
+/// the same, so the order in which they write it does not matter.
+inline bool has_vectors() noexcept {
+    static unsigned char answer = 0;  // 1: no, 2: yes
+    unsigned char known = __atomic_load_n(&answer, __ATOMIC_RELAXED);
+    if (known == 0) {
+        known = ask_for_vectors() ? 2 : 1;
+        __atomic_store_n(&answer, known, __ATOMIC_RELAXED);
     }
-    m.sure = find_word(s);
-    if (m.sure == 0 && s.size() > 4 && s.back() == 's')
-        m.sure = find_word(s.substr(0, s.size() - 1));
-    if (m.sure != 0) return m;
-    split_word run = split_run(s);
-    if (run.pieces != ~0u) {
-        m.sure = run.about;
-        m.letters = run.letters;
-        return m;
-    }
-    std::uint32_t found = 0;
-    bool two = false;
-    auto add = [&](std::uint32_t a) {
-        two = two || (found != 0 && found != a);
-        found = a;
-    };
-    for (const known_word& w : long_words)
-        if (slips(s, w.text)) add(w.about);
-    if (found == 0)
-        for (const known_word& w : long_words)
-            if (abbreviates(s, w.text)) add(w.about);
-    if (found == 0 && s.size() >= 5) {
-        // A word that begins with one of ours, or holds a long one.
-        for (const known_word& w : long_words)
-            if (w.text.size() >= (s.substr(0, w.text.size()) == w.text ? 4u : 5u) &&
-                s.find(w.text) != std::string_view::npos)
-                add(w.about);
-    }
-    if (!two) m.likely = found;
-    return m;
+    return known == 2;
 }
 
-/// Calls `f(word, in_lower_case)` for the words of a name: letters between separators, digits and
-/// changes of case; a number is a word, too. Holes, `{l}`, are none.
-template <class F>
-void each_word(std::string_view s, F f) noexcept {
-    auto lower = [](char c) { return c >= 'a' && c <= 'z'; };
-    auto upper = [](char c) { return c >= 'A' && c <= 'Z'; };
-    auto digit = [](char c) { return c >= '0' && c <= '9'; };
-    for (std::size_t i = 0; i < s.size();) {
-        if (s[i] == '{') {
-            while (i < s.size() && s[i] != '}') ++i;
-            continue;
-        }
-        std::size_t n = i + 1;
-        if (digit(s[i])) {
-            while (n < s.size() && digit(s[n])) ++n;
-        } else if (lower(s[i])) {
-            while (n < s.size() && lower(s[n])) ++n;
-        } else if (upper(s[i])) {
-            while (n < s.size() && upper(s[n])) ++n;
-            if (n < s.size() && lower(s[n])) {
-                // `LMHead`: the last capital begins the next word, unless it is the only one.
-                if (n - i > 1)
-                    --n;
-                else
-                    while (n < s.size() && lower(s[n])) ++n;
-            }
-        } else {
-            ++i;
-            continue;
-        }
-        char text[32];
-        std::size_t size = n - i < sizeof text ? n - i : sizeof text;
-        for (std::size_t k = 0; k < size; ++k)
-            text[k] = upper(s[i + k]) ? static_cast<char>(s[i + k] - 'A' + 'a') : s[i + k];
-        f(s.substr(i, n - i), std::string_view(text, size));
-        i = n;
-    }
-}
+#else
 
-/// `q_a`, `kv_b`, `lora_A`: a and b alone say nothing.
-inline bool low_rank(std::uint32_t w) noexcept {
-    return (w & about::low_rank) != 0 &&
-           (w & (about::query | about::key | about::value | about::out | about::gate | about::up |
-                 about::down | about::adapter)) != 0;
-}
-/// `linear_attn`, which is a recurrent net.
-inline bool linear_attention(std::string_view name) noexcept {
-    // `linear.attention_q` is a linear map in attention: the two words are one only side by side.
-    bool yes = false;
-    const char* end = nullptr;
-    each_word(name, [&](std::string_view s, std::string_view w) {
-        bool a = (meaning_of(w).sure & about::attention) != 0;
-        bool beside = end != nullptr && (s.data() == end || !is_separator(*end));
-        yes = yes || (beside && a);
-        end = w == "linear" ? s.data() + s.size() : nullptr;
-    });
-    return yes;
-}
+/// Elsewhere the vector paths, if there are any, are for every processor.
+constexpr bool has_vectors() noexcept { return AKA_VECTORS != 0; }
+
+#endif
 
 }  // namespace detail
 AKA_END
 
-#endif  // AKA_INFER_WORDS_HPP
+#endif  // AKA_CPU_HPP
 
-// ---- aka/text_writer.hpp -----------------------------------------------------------------------
-// aka: text that grows, for tables that are printed. It remembers when there was no memory, so that
-// one look at the end is enough.
-#ifndef AKA_TEXT_WRITER_HPP
-#define AKA_TEXT_WRITER_HPP
+// ---- aka/vec8.hpp ------------------------------------------------------------------------------
+// aka: vectors of eight numbers, by the extensions that gcc and clang share, and the few
+// instructions that these have no operator for. On x86-64 every function here is for AVX2 and F16C:
+// it may be called only where `has_vectors()`. <immintrin.h> alone is longer than all of aka.
+#ifndef AKA_VEC8_HPP
+#define AKA_VEC8_HPP
 
 #include <cstdint>
-#include <string_view>
+#include <cstring>
+
+#if AKA_VECTORS
+
+AKA_BEGIN
+namespace detail {
+namespace vec8 {
+
+typedef float floats8 __attribute__((vector_size(32)));
+typedef std::int32_t ints8 __attribute__((vector_size(32)));
+typedef std::uint32_t uints8 __attribute__((vector_size(32)));
+typedef std::uint8_t bytes8 __attribute__((vector_size(8)));
+typedef std::int8_t signed8 __attribute__((vector_size(8)));
+typedef std::uint16_t words8 __attribute__((vector_size(16)));
+typedef std::int16_t shorts8 __attribute__((vector_size(16)));
+typedef std::uint8_t bytes16 __attribute__((vector_size(16)));
+typedef char chars16 __attribute__((vector_size(16)));
+typedef float floats4 __attribute__((vector_size(16)));
+typedef double doubles4 __attribute__((vector_size(32)));
+
+template <class V>
+AKA_VECTOR_INLINE V load(const void* p) noexcept {
+    V v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+}
+template <class V>
+AKA_VECTOR_INLINE void store(void* p, V v) noexcept {
+    std::memcpy(p, &v, sizeof v);
+}
+AKA_VECTOR_INLINE floats8 splat(float x) noexcept { return floats8{x, x, x, x, x, x, x, x}; }
+AKA_VECTOR_INLINE uints8 splat(std::uint32_t x) noexcept { return uints8{x, x, x, x, x, x, x, x}; }
+AKA_VECTOR_INLINE floats8 to_floats(ints8 v) noexcept {
+    return __builtin_convertvector(v, floats8);
+}
+AKA_VECTOR_INLINE floats8 to_floats(uints8 v) noexcept {  // less than 2^31
+    return to_floats(reinterpret_cast<ints8>(v));
+}
+/// Flips the sign of each number whose mask has the uppermost bit; the other bits must be zero.
+AKA_VECTOR_INLINE floats8 flip(floats8 v, uints8 mask) noexcept {
+    return reinterpret_cast<floats8>(reinterpret_cast<uints8>(v) ^ mask);
+}
+
+// ---- what differs between processors and compilers ---------------------------------------------
+
+#if defined(__x86_64__)
+
+/// A product that is to be rounded before something is added; see `rounded` of blocks.
+AKA_VECTOR_INLINE floats8 rounded(floats8 product) noexcept {
+    __asm__("" : "+x"(product));
+    return product;
+}
+#if defined(__clang__)
+AKA_VECTOR_INLINE uints8 widen_u8(const void* p) noexcept {
+    return __builtin_convertvector(load<bytes8>(p), uints8);
+}
+AKA_VECTOR_INLINE ints8 widen_i8(const void* p) noexcept {
+    return __builtin_convertvector(load<signed8>(p), ints8);
+}
+AKA_VECTOR_INLINE uints8 widen_u16(const void* p) noexcept {
+    return __builtin_convertvector(load<words8>(p), uints8);
+}
+AKA_VECTOR_INLINE ints8 widen_i16(const void* p) noexcept {
+    return __builtin_convertvector(load<shorts8>(p), ints8);
+}
+AKA_VECTOR_INLINE void stream(float* aligned, floats8 v) noexcept {
+    __builtin_nontemporal_store(v, reinterpret_cast<floats8*>(aligned));
+}
+#else
+typedef long long quads2 __attribute__((vector_size(16)));
+AKA_VECTOR_INLINE chars16 low_eight(const void* p) noexcept {
+    return reinterpret_cast<chars16>(quads2{load<long long>(p), 0});
+}
+AKA_VECTOR_INLINE uints8 widen_u8(const void* p) noexcept {
+    return reinterpret_cast<uints8>(__builtin_ia32_pmovzxbd256(low_eight(p)));
+}
+AKA_VECTOR_INLINE ints8 widen_i8(const void* p) noexcept {
+    return __builtin_ia32_pmovsxbd256(low_eight(p));
+}
+AKA_VECTOR_INLINE uints8 widen_u16(const void* p) noexcept {
+    return reinterpret_cast<uints8>(__builtin_ia32_pmovzxwd256(load<shorts8>(p)));
+}
+AKA_VECTOR_INLINE ints8 widen_i16(const void* p) noexcept {
+    return __builtin_ia32_pmovsxwd256(load<shorts8>(p));
+}
+AKA_VECTOR_INLINE void stream(float* aligned, floats8 v) noexcept {
+    __builtin_ia32_movntps256(aligned, v);
+}
+#endif
+constexpr bool can_stream = true;
+AKA_VECTOR_INLINE void end_of_stream() noexcept { __builtin_ia32_sfence(); }
+
+/// binary16 to binary32, eight of them or one.
+AKA_VECTOR_INLINE floats8 widen_half(const void* p) noexcept {
+    return __builtin_ia32_vcvtph2ps256(load<shorts8>(p));
+}
+AKA_VECTOR_INLINE float half(std::uint16_t bits) noexcept {
+    return __builtin_ia32_vcvtph2ps(shorts8{static_cast<short>(bits), 0, 0, 0, 0, 0, 0, 0})[0];
+}
+/// table[i & 3], of a table that is there twice; table[i & 7].
+AKA_VECTOR_INLINE floats8 pick4(floats8 table, uints8 i) noexcept {
+    return __builtin_ia32_vpermilvarps256(table, reinterpret_cast<ints8>(i));
+}
+AKA_VECTOR_INLINE floats8 pick8(floats8 table, uints8 i) noexcept {
+    return __builtin_ia32_permvarsf256(table, reinterpret_cast<ints8>(i));
+}
+/// table[i] of sixteen bytes; i up to 15.
+AKA_VECTOR_INLINE bytes16 pick16(bytes16 table, bytes16 i) noexcept {
+    return reinterpret_cast<bytes16>(
+        __builtin_ia32_pshufb128(reinterpret_cast<chars16>(table), reinterpret_cast<chars16>(i)));
+}
+
+#else  // arm64
+
+typedef __fp16 halves4 __attribute__((vector_size(8)));
+
+struct two_bytes16 {
+    bytes16 low, high;
+};
+struct two_floats4 {
+    floats4 low, high;
+};
+AKA_VECTOR_INLINE floats8 rounded(floats8 product) noexcept {
+    auto v = load<two_floats4>(&product);
+    __asm__("" : "+w"(v.low), "+w"(v.high));
+    return load<floats8>(&v);
+}
+AKA_VECTOR_INLINE uints8 widen_u8(const void* p) noexcept {
+    return __builtin_convertvector(load<bytes8>(p), uints8);
+}
+AKA_VECTOR_INLINE ints8 widen_i8(const void* p) noexcept {
+    return __builtin_convertvector(load<signed8>(p), ints8);
+}
+AKA_VECTOR_INLINE uints8 widen_u16(const void* p) noexcept {
+    return __builtin_convertvector(load<words8>(p), uints8);
+}
+AKA_VECTOR_INLINE ints8 widen_i16(const void* p) noexcept {
+    return __builtin_convertvector(load<shorts8>(p), ints8);
+}
+constexpr bool can_stream = false;
+AKA_VECTOR_INLINE void stream(float* to, floats8 v) noexcept { store(to, v); }
+AKA_VECTOR_INLINE void end_of_stream() noexcept {}
+
+AKA_VECTOR_INLINE floats8 widen_half(const void* p) noexcept {
+    const auto* bytes = static_cast<const std::byte*>(p);
+    const two_floats4 v{__builtin_convertvector(load<halves4>(bytes), floats4),
+                        __builtin_convertvector(load<halves4>(bytes + 8), floats4)};
+    return load<floats8>(&v);
+}
+AKA_VECTOR_INLINE float half(std::uint16_t bits) noexcept {
+    return static_cast<float>(load<__fp16>(&bits));
+}
+#if defined(__clang__)
+AKA_VECTOR_INLINE bytes16 pick16(bytes16 table, bytes16 i) noexcept {
+    return reinterpret_cast<bytes16>(__builtin_neon_vqtbl1q_v(
+        reinterpret_cast<signed char __attribute__((vector_size(16)))>(table),
+        reinterpret_cast<signed char __attribute__((vector_size(16)))>(i), 48));
+}
+#else
+AKA_VECTOR_INLINE bytes16 pick16(bytes16 table, bytes16 i) noexcept {
+    return __builtin_shuffle(table, i);
+}
+#endif
+/// From indices of four-byte numbers to those of their bytes.
+AKA_VECTOR_INLINE uints8 byte_indices(uints8 i) noexcept { return i * 0x04040404u + 0x03020100u; }
+AKA_VECTOR_INLINE floats8 pick4(floats8 table, uints8 i) noexcept {
+    const uints8 at = byte_indices(i & 3);
+    const auto t = load<two_bytes16>(&table);
+    const auto k = load<two_bytes16>(&at);
+    const two_bytes16 r{pick16(t.low, k.low), pick16(t.low, k.high)};
+    return load<floats8>(&r);
+}
+/// Indices beyond the sixteen bytes give zero (clang's) or wrap (gcc's): each half on its own.
+AKA_VECTOR_INLINE floats8 pick8(floats8 table, uints8 i) noexcept {
+    const uints8 at = byte_indices(i & 3);
+    const uints8 upper = reinterpret_cast<uints8>((i & 4) != 0);
+    const auto t = load<two_bytes16>(&table);
+    const auto k = load<two_bytes16>(&at);
+    const two_bytes16 low{pick16(t.low, k.low), pick16(t.low, k.high)};
+    const two_bytes16 high{pick16(t.high, k.low), pick16(t.high, k.high)};
+    return reinterpret_cast<floats8>((load<uints8>(&low) & ~upper) | (load<uints8>(&high) & upper));
+}
+
+#endif
+
+}  // namespace vec8
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_VECTORS
+
+#endif  // AKA_VEC8_HPP
+
+// ---- aka/convert_vec8.hpp ----------------------------------------------------------------------
+// aka: rows of plain element types with vectors of eight numbers; see convert.hpp, vec8.hpp.
+#ifndef AKA_CONVERT_VEC8_HPP
+#define AKA_CONVERT_VEC8_HPP
+
+#include <cstdint>
+
+#if AKA_VECTORS
+
+AKA_BEGIN
+namespace detail {
+namespace vec8 {
+
+// Whole vectors, and the portable way for the rest.
+AKA_VECTOR_FN inline void f16(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n >= 8; n -= 8, b += 16, y += 8) store(y, widen_half(b));
+    halves_to_f32<f16_to_f32>(b, y, n);
+}
+AKA_VECTOR_FN inline void bf16(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n >= 8; n -= 8, b += 16, y += 8) store(y, widen_u16(b) << 16);
+    halves_to_f32<bf16_to_f32>(b, y, n);
+}
+AKA_VECTOR_FN inline void i8(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n >= 8; n -= 8, b += 8, y += 8) store(y, to_floats(widen_i8(b)));
+    numbers_to_f32<std::int8_t>(b, y, n);
+}
+AKA_VECTOR_FN inline void u8(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n >= 8; n -= 8, b += 8, y += 8) store(y, to_floats(widen_u8(b)));
+    numbers_to_f32<std::uint8_t>(b, y, n);
+}
+AKA_VECTOR_FN inline void i16(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n >= 8; n -= 8, b += 16, y += 8) store(y, to_floats(widen_i16(b)));
+    numbers_to_f32<std::int16_t>(b, y, n);
+}
+AKA_VECTOR_FN inline void u16(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n >= 8; n -= 8, b += 16, y += 8) store(y, to_floats(widen_u16(b)));
+    numbers_to_f32<std::uint16_t>(b, y, n);
+}
+AKA_VECTOR_FN inline void i32(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n >= 8; n -= 8, b += 32, y += 8) store(y, to_floats(load<ints8>(b)));
+    numbers_to_f32<std::int32_t>(b, y, n);
+}
+AKA_VECTOR_FN inline void booleans(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n >= 8; n -= 8, b += 8, y += 8)  // true is all ones: one of them, converted
+        store(y, to_floats(reinterpret_cast<uints8>(widen_u8(b) != 0) & 1));
+    booleans_to_f32(b, y, n);
+}
+/// F4: eight codes in four bytes, each in the low bits of its lane. `n` counts bytes.
+AKA_VECTOR_FN inline void f4_blocks(const std::byte* b, float* y, std::size_t n) noexcept {
+    const floats8 values{0, 0.5f, 1, 1.5f, 2, 3, 4, 6};
+    for (; n >= 4; n -= 4, b += 4, y += 8) {
+        const uints8 q = splat(load<std::uint32_t>(b)) >> uints8{0, 4, 8, 12, 16, 20, 24, 28};
+        store(y, flip(pick8(values, q), q << 28 & 0x80000000u));
+    }
+    codes_to_f32<7>(b, y, 2 * n);
+}
+/// The upper half of a binary16.
+AKA_VECTOR_FN inline void f8_e5m2(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n >= 8; n -= 8, b += 8, y += 8) {
+        const auto bytes = load<bytes8>(b);
+        const words8 halves = __builtin_convertvector(bytes, words8) << 8;
+        store(y, widen_half(&halves));
+    }
+    codes_to_f32<0>(b, y, n);
+}
+AKA_VECTOR_INLINE uints8 choose(uints8 mask, uints8 yes, uints8 no) noexcept {
+    return (yes & mask) | (no & ~mask);
+}
+/// E4M3 as the binary16 of the same exponent and fraction, which is a power of two too small.
+AKA_VECTOR_INLINE uints8 e4m3_bits(uints8 code, float scale) noexcept {
+    const words8 halves = __builtin_convertvector((code & 127) << 7, words8);
+    const floats8 value = widen_half(&halves) * splat(scale);
+    return reinterpret_cast<uints8>(value) | (code & 128) << 24;
+}
+AKA_VECTOR_FN inline void f8_e4m3(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n >= 8; n -= 8, b += 8, y += 8) {
+        const uints8 code = widen_u8(b);
+        const uints8 nan = reinterpret_cast<uints8>((code & 127) == 127);
+        store(y, choose(nan, (code & 128) << 24 | quiet_nan, e4m3_bits(code, 256)));
+    }
+    codes_to_f32<1>(b, y, n);
+}
+AKA_VECTOR_FN inline void f8_e4m3fnuz(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n >= 8; n -= 8, b += 8, y += 8) {
+        const uints8 code = widen_u8(b);
+        const uints8 nan = reinterpret_cast<uints8>(code == 128);
+        store(y, choose(nan, splat(quiet_nan), e4m3_bits(code, 128)));
+    }
+    codes_to_f32<3>(b, y, n);
+}
+AKA_VECTOR_FN inline void f8_e8m0(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n >= 8; n -= 8, b += 8, y += 8) {
+        const uints8 code = widen_u8(b);
+        const uints8 least = reinterpret_cast<uints8>(code == 0);
+        const uints8 nan = reinterpret_cast<uints8>(code == 255);
+        store(y, code << 23 | (least & 0x00400000u) | (nan & quiet_nan));
+    }
+    codes_to_f32<2>(b, y, n);
+}
+static_assert(code_types[0].dtype == dtype::f8_e5m2 && code_types[1].dtype == dtype::f8_e4m3 &&
+                  code_types[2].dtype == dtype::f8_e8m0 &&
+                  code_types[3].dtype == dtype::f8_e4m3fnuz && code_types[7].dtype == dtype::f4,
+              "the rests are decoded by the rows of another type");
+
+AKA_VECTOR_FN inline void f64(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n >= 4; n -= 4, b += 32, y += 4)
+        store(y, __builtin_convertvector(load<doubles4>(b), floats4));
+    numbers_to_f32<double>(b, y, n);
+}
+
+/// To binary16, rounded to the nearest, ties to even.
+#if defined(__x86_64__)
+AKA_VECTOR_FN inline void to_f16(const float* x, std::byte* out, std::size_t n) noexcept {
+    for (; n >= 8; n -= 8, x += 8, out += 16)
+        store(out, __builtin_ia32_vcvtps2ph256(load<floats8>(x), 0));
+    halves_from_f32<f32_to_f16>(x, out, n);
+}
+#else
+AKA_VECTOR_FN inline void to_f16(const float* x, std::byte* out, std::size_t n) noexcept {
+    for (; n >= 4; n -= 4, x += 4, out += 8)
+        store(out, __builtin_convertvector(load<floats4>(x), halves4));
+    halves_from_f32<f32_to_f16>(x, out, n);
+}
+#endif
+/// To bfloat16 likewise.
+AKA_VECTOR_FN inline void to_bf16(const float* x, std::byte* out, std::size_t n) noexcept {
+    for (; n >= 8; n -= 8, x += 8, out += 16) {
+        const uints8 v = load<uints8>(x);
+        const uints8 nan = reinterpret_cast<uints8>((v & 0x7fffffffu) > 0x7f800000u);
+        const uints8 near = (v + 0x7fffu + (v >> 16 & 1)) >> 16, quiet = v >> 16 | 0x40u;
+        const uints8 r = (near & ~nan) | (quiet & nan);
+        store(out, __builtin_convertvector(r, words8));
+    }
+    halves_from_f32<f32_to_bf16>(x, out, n);
+}
+
+}  // namespace vec8
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_VECTORS
 
 AKA_BEGIN
 namespace detail {
 
-class text_writer {
-  public:
-    text_writer& operator<<(std::string_view s) noexcept {
-        ok_ = text_.append(s.data(), s.size()) && ok_;
-        return *this;
-    }
-    text_writer& operator<<(std::uint64_t n) noexcept {
-        fixed_text<24> t;
-        t << n;
-        return *this << t.view();
-    }
-    bool ok() const noexcept { return ok_; }
-    std::string_view view() const noexcept { return {text_.data(), text_.size()}; }
-    void clear() noexcept { text_.clear(); }
-
-  private:
-    growing<char> text_;
-    bool ok_ = true;
-};
+/// What from_f32 does, unchecked, with what this processor has for it.
+inline void narrow(aka::dtype to, const float* in, std::byte* out, std::size_t n) noexcept {
+#if AKA_VECTORS
+    if (has_vectors() && to == dtype::f16) return vec8::to_f16(in, out, n);
+    if (has_vectors() && to == dtype::bf16) return vec8::to_bf16(in, out, n);
+#endif
+    (void)from_f32(to, {in, n}, {out, n * info(to).block_bytes});
+}
 
 }  // namespace detail
 AKA_END
 
-#endif  // AKA_TEXT_WRITER_HPP
+#endif  // AKA_CONVERT_VEC8_HPP
 
-// ---- aka/infer_layers.hpp ----------------------------------------------------------------------
-// aka: names to patterns: which number in a name counts the layers, and which the experts, seen
-// from what repeats. Names that differ in these two only are one pattern.
-#ifndef AKA_INFER_LAYERS_HPP
-#define AKA_INFER_LAYERS_HPP
+// ---- aka/dequantize_grids.hpp ------------------------------------------------------------------
+// aka: the codebooks of ggml's "IQ" types, packed: each number is one row of a grid, its digits
+// from the lowest bits on the places of the row's elements in a short list of values.
+//
+// The rows were chosen by ggml (MIT, see LICENSE); any decoder of these types needs exactly them.
+#ifndef AKA_DEQUANTIZE_GRIDS_HPP
+#define AKA_DEQUANTIZE_GRIDS_HPP
 
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 
 AKA_BEGIN
 namespace detail {
 
-/// No such index, or number.
-inline constexpr std::uint32_t nothing = ~std::uint32_t{0};
-
-/// Names that differ in layer and expert only.
-struct name_pattern {
-    std::string_view text;
-    aka::shape shape;
-    bool mixed = false, layered = false, expert = false, tower = false;
-    std::uint64_t tensors = 0;
-    std::uint32_t low = nothing, high = 0;  // layers
+/// A grid, and a row more that is none, so that four bytes can be read at any row.
+template <std::size_t Rows>
+struct packed_grid {
+    static constexpr std::size_t rows = Rows;
+    std::uint16_t row[Rows + 1];
 };
 
-/// For each text the first that is the same. False: there is no memory.
-inline bool first_of_equals(const growing<std::string_view>& texts,
-                            growing<std::uint32_t>& first) noexcept {
-    auto text = [&](std::size_t i) { return texts[i]; };
-    name_index index;
-    if (index.build(
-            texts.size(), text, [&](std::size_t i) { return hash_name(texts[i]); },
-            [](std::uint32_t earlier, std::uint32_t) { return earlier; }) !=
-        name_index::outcome::ok)
-        return false;
-    if (!first.resize(texts.size())) return false;
-    for (std::size_t i = 0; i < texts.size(); ++i) first[i] = index.find(texts[i], text);
+template <std::size_t Rows>
+constexpr bool strictly_increasing(const packed_grid<Rows>& g) noexcept {
+    for (std::size_t i = 1; i < Rows; ++i)
+        if (g.row[i - 1] >= g.row[i]) return false;
+    return g.row[Rows] == 0;
+}
+
+// clang-format off
+/// 8 digits of 2 bits: 8, 25, 43.
+inline constexpr packed_grid<256> iq2xxs_grid = {{
+    0, 2, 5, 8, 10, 17, 20, 32, 34, 40, 42, 65, 68, 80, 88, 97, 100, 128, 130, 138, 162, 257, 260,
+    272, 277, 320, 388, 408, 512, 514, 546, 642, 1025, 1028, 1040, 1057, 1060, 1088, 1090, 1096,
+    1120, 1153, 1156, 1168, 1188, 1280, 1282, 1288, 1312, 1350, 1385, 1408, 1425, 1545, 1552,
+    1600, 1668, 1700, 2048, 2053, 2056, 2068, 2088, 2113, 2116, 2128, 2130, 2184, 2308, 2368,
+    2562, 2580, 4097, 4100, 4112, 4129, 4160, 4192, 4228, 4240, 4245, 4352, 4360, 4384, 4432,
+    4442, 4480, 4644, 4677, 5120, 5128, 5152, 5157, 5193, 5248, 5400, 5474, 5632, 5654, 6145,
+    6148, 6160, 6208, 6273, 6400, 6405, 6560, 6737, 8192, 8194, 8202, 8260, 8289, 8320, 8322,
+    8489, 8520, 8704, 8706, 9217, 9220, 9232, 9280, 9302, 9472, 9537, 9572, 9872, 10248, 10272,
+    10388, 10820, 16385, 16388, 16400, 16408, 16417, 16420, 16448, 16456, 16470, 16480, 16513,
+    16516, 16528, 16640, 16672, 16737, 16768, 16773, 16897, 16912, 16968, 16982, 17000, 17408,
+    17416, 17440, 17536, 17561, 17682, 17700, 17920, 18433, 18436, 18448, 18496, 18501, 18688,
+    18776, 18785, 18818, 19013, 19088, 20480, 20488, 20497, 20505, 20512, 20608, 20616, 20740,
+    20802, 20900, 21137, 21648, 21650, 21770, 22017, 22100, 22528, 22545, 22553, 22628, 22848,
+    23048, 24580, 24592, 24640, 24680, 24832, 24917, 25112, 25184, 25600, 25605, 25872, 25874,
+    25988, 26690, 32768, 32770, 32778, 32833, 32898, 33028, 33048, 33088, 33297, 33793, 33796,
+    33808, 33813, 33856, 33888, 34048, 34118, 34196, 34313, 34368, 34400, 34818, 35076, 35345,
+    36868, 36880, 36900, 36928, 37025, 37142, 37248, 37445, 37888, 37922, 37956, 38225, 39041,
+    39200, 40962, 41040, 41093, 41225, 41472, 42008, 43088, 43268,
+}};
+/// Likewise.
+inline constexpr packed_grid<512> iq2xs_grid = {{
+    0, 2, 5, 8, 10, 17, 20, 22, 25, 32, 34, 37, 40, 65, 68, 70, 73, 80, 82, 85, 88, 97, 100, 128,
+    130, 133, 136, 145, 148, 153, 160, 257, 260, 262, 265, 272, 274, 277, 280, 282, 289, 292, 320,
+    322, 325, 328, 337, 340, 352, 360, 385, 388, 400, 512, 514, 517, 520, 529, 532, 544, 577, 580,
+    592, 597, 640, 650, 1025, 1028, 1030, 1033, 1040, 1042, 1045, 1048, 1057, 1060, 1088, 1090,
+    1093, 1096, 1105, 1108, 1110, 1120, 1153, 1156, 1168, 1280, 1282, 1285, 1288, 1297, 1300,
+    1312, 1345, 1348, 1360, 1377, 1408, 1537, 1540, 1552, 1574, 1600, 1602, 1668, 2048, 2050,
+    2053, 2056, 2058, 2065, 2068, 2080, 2085, 2113, 2116, 2128, 2136, 2176, 2208, 2218, 2305,
+    2308, 2320, 2368, 2433, 2441, 2560, 2592, 2600, 2710, 2720, 4097, 4100, 4102, 4105, 4112,
+    4114, 4117, 4120, 4129, 4132, 4160, 4162, 4165, 4168, 4177, 4180, 4192, 4202, 4225, 4228,
+    4240, 4352, 4354, 4357, 4360, 4369, 4372, 4384, 4417, 4420, 4432, 4480, 4500, 4502, 4609,
+    4612, 4614, 4624, 4672, 4704, 5120, 5122, 5125, 5128, 5137, 5140, 5152, 5185, 5188, 5193,
+    5200, 5220, 5248, 5377, 5380, 5392, 5440, 5632, 5652, 5705, 6145, 6148, 6160, 6162, 6208,
+    6228, 6278, 6400, 6405, 6502, 6737, 6825, 8192, 8194, 8197, 8200, 8202, 8209, 8212, 8224,
+    8257, 8260, 8272, 8320, 8352, 8449, 8452, 8464, 8512, 8520, 8549, 8704, 8738, 8832, 8872,
+    9217, 9220, 9232, 9257, 9280, 9472, 9537, 9554, 9625, 9729, 9754, 9894, 10240, 10248, 10250,
+    10272, 10325, 10376, 10402, 10600, 10640, 10760, 10784, 10882, 10888, 10890, 16385, 16388,
+    16390, 16393, 16400, 16402, 16405, 16408, 16417, 16420, 16448, 16450, 16453, 16456, 16458,
+    16465, 16468, 16480, 16485, 16513, 16516, 16528, 16640, 16642, 16645, 16648, 16657, 16660,
+    16672, 16705, 16708, 16720, 16768, 16773, 16802, 16897, 16900, 16912, 16914, 16937, 16960,
+    17408, 17410, 17413, 17416, 17425, 17428, 17433, 17440, 17473, 17476, 17488, 17536, 17556,
+    17665, 17668, 17680, 17700, 17728, 17818, 17920, 17930, 17988, 18000, 18433, 18436, 18448,
+    18496, 18501, 18516, 18530, 18688, 18705, 18756, 18768, 18793, 18948, 20480, 20482, 20485,
+    20488, 20497, 20500, 20512, 20520, 20545, 20548, 20560, 20608, 20737, 20740, 20752, 20757,
+    20800, 20802, 20992, 21060, 21162, 21505, 21508, 21520, 21537, 21568, 21600, 21633, 21665,
+    21760, 21768, 21888, 21896, 22049, 22120, 22177, 22528, 22548, 22593, 22608, 22681, 22810,
+    22848, 22850, 23173, 24577, 24580, 24592, 24640, 24660, 24674, 24710, 24745, 24832, 25124,
+    25162, 25234, 25600, 25622, 25872, 25920, 25925, 26020, 26625, 26730, 26917, 27142, 27220,
+    27234, 32768, 32770, 32773, 32776, 32785, 32788, 32800, 32810, 32833, 32836, 32848, 32896,
+    32898, 32936, 32938, 33025, 33028, 33030, 33040, 33088, 33105, 33113, 33280, 33312, 33408,
+    33410, 33440, 33448, 33793, 33796, 33808, 33810, 33813, 33856, 33888, 33929, 34048, 34116,
+    34213, 34328, 34410, 34816, 34824, 34853, 34906, 34944, 34946, 34984, 35078, 35362, 35456,
+    35464, 35478, 35496, 36865, 36868, 36880, 36928, 36950, 36996, 37120, 37154, 37220, 37462,
+    37513, 37888, 37893, 37956, 37968, 37976, 38185, 38288, 38290, 38465, 38993, 39078, 39241,
+    39445, 39520, 40960, 40962, 40968, 40970, 40992, 41002, 41120, 41297, 41305, 41382, 41472,
+    41474, 41480, 41514, 41600, 41632, 42048, 42133, 42597, 42648, 43018, 43040, 43042, 43048,
+    43168, 43176, 43268, 43396, 43398, 43560, 43562, 43665, 43690,
+}};
+/// Likewise.
+inline constexpr packed_grid<1024> iq2s_grid = {{
+    0, 2, 5, 8, 10, 17, 20, 22, 25, 32, 34, 37, 40, 65, 68, 70, 73, 80, 82, 85, 88, 97, 100, 102,
+    105, 128, 130, 133, 136, 145, 148, 160, 165, 170, 257, 260, 262, 265, 272, 274, 277, 280, 289,
+    292, 320, 322, 325, 328, 337, 340, 342, 345, 352, 357, 360, 385, 388, 400, 402, 405, 417, 420,
+    512, 514, 517, 520, 529, 532, 544, 554, 577, 580, 582, 585, 592, 597, 640, 645, 650, 660, 674,
+    1025, 1028, 1030, 1033, 1040, 1042, 1045, 1048, 1057, 1060, 1062, 1065, 1088, 1090, 1093,
+    1096, 1098, 1105, 1108, 1110, 1113, 1120, 1122, 1125, 1153, 1156, 1158, 1161, 1168, 1173,
+    1176, 1185, 1188, 1280, 1282, 1285, 1288, 1290, 1297, 1300, 1302, 1305, 1312, 1317, 1320,
+    1345, 1348, 1350, 1353, 1360, 1362, 1365, 1368, 1377, 1380, 1408, 1410, 1413, 1416, 1425,
+    1428, 1440, 1537, 1540, 1542, 1545, 1552, 1557, 1600, 1605, 1608, 1617, 1620, 1632, 1665,
+    1668, 1680, 2048, 2050, 2053, 2056, 2065, 2068, 2070, 2073, 2080, 2085, 2090, 2113, 2116,
+    2118, 2121, 2128, 2130, 2133, 2136, 2145, 2148, 2176, 2181, 2196, 2218, 2305, 2308, 2320,
+    2322, 2325, 2328, 2337, 2368, 2373, 2376, 2385, 2388, 2400, 2433, 2448, 2560, 2577, 2580,
+    2594, 2600, 2602, 2640, 2713, 4097, 4100, 4102, 4105, 4112, 4114, 4117, 4120, 4129, 4132,
+    4134, 4160, 4162, 4165, 4168, 4177, 4180, 4182, 4185, 4192, 4194, 4197, 4200, 4225, 4228,
+    4230, 4240, 4245, 4248, 4257, 4260, 4352, 4354, 4357, 4360, 4362, 4369, 4372, 4374, 4377,
+    4384, 4386, 4389, 4392, 4417, 4420, 4422, 4425, 4432, 4434, 4437, 4440, 4449, 4452, 4480,
+    4482, 4485, 4488, 4497, 4500, 4609, 4612, 4617, 4624, 4629, 4641, 4644, 4672, 4677, 4689,
+    4692, 4737, 4740, 4752, 5120, 5122, 5125, 5128, 5137, 5140, 5142, 5145, 5152, 5157, 5160,
+    5185, 5188, 5190, 5193, 5200, 5202, 5205, 5208, 5217, 5220, 5248, 5250, 5253, 5256, 5265,
+    5268, 5280, 5377, 5380, 5382, 5385, 5392, 5394, 5397, 5400, 5409, 5412, 5440, 5442, 5445,
+    5448, 5457, 5460, 5472, 5505, 5508, 5520, 5632, 5637, 5640, 5649, 5652, 5664, 5697, 5700,
+    5712, 5760, 5802, 6145, 6148, 6150, 6153, 6160, 6165, 6168, 6177, 6208, 6210, 6213, 6216,
+    6225, 6228, 6240, 6273, 6276, 6400, 6402, 6405, 6408, 6417, 6420, 6432, 6465, 6468, 6480,
+    6505, 6562, 6660, 6672, 6720, 6742, 8192, 8194, 8197, 8200, 8209, 8212, 8214, 8217, 8224,
+    8229, 8234, 8257, 8260, 8272, 8274, 8277, 8292, 8320, 8330, 8340, 8362, 8449, 8452, 8464,
+    8466, 8469, 8481, 8512, 8514, 8517, 8529, 8532, 8544, 8577, 8580, 8592, 8704, 8714, 8738,
+    8744, 8746, 8772, 8784, 8840, 8842, 8872, 9217, 9220, 9222, 9225, 9232, 9237, 9240, 9249,
+    9252, 9280, 9282, 9285, 9288, 9297, 9300, 9312, 9345, 9348, 9360, 9472, 9477, 9480, 9489,
+    9492, 9504, 9537, 9540, 9552, 9574, 9600, 9729, 9732, 9744, 9792, 9817, 10240, 10245, 10257,
+    10260, 10305, 10308, 10320, 10378, 10410, 10497, 10500, 10512, 10645, 10762, 10786, 10852,
+    10888, 10890, 16385, 16388, 16390, 16393, 16400, 16402, 16405, 16408, 16410, 16417, 16420,
+    16422, 16448, 16450, 16453, 16456, 16458, 16465, 16468, 16470, 16473, 16480, 16482, 16485,
+    16513, 16516, 16528, 16533, 16536, 16545, 16548, 16640, 16642, 16645, 16648, 16657, 16660,
+    16662, 16665, 16672, 16674, 16677, 16705, 16708, 16710, 16713, 16720, 16722, 16725, 16728,
+    16737, 16740, 16768, 16770, 16773, 16776, 16785, 16788, 16800, 16897, 16900, 16912, 16914,
+    16917, 16920, 16932, 16960, 16965, 16968, 16977, 16980, 16992, 17025, 17028, 17408, 17410,
+    17413, 17416, 17418, 17425, 17428, 17430, 17433, 17440, 17442, 17445, 17448, 17473, 17476,
+    17478, 17481, 17488, 17490, 17493, 17496, 17505, 17508, 17536, 17538, 17541, 17544, 17553,
+    17556, 17568, 17665, 17668, 17670, 17673, 17680, 17682, 17685, 17688, 17697, 17700, 17728,
+    17730, 17733, 17736, 17745, 17748, 17760, 17770, 17793, 17796, 17808, 17920, 17922, 17925,
+    17928, 17937, 17940, 17952, 17985, 17988, 18000, 18048, 18085, 18433, 18436, 18441, 18448,
+    18450, 18453, 18456, 18465, 18468, 18496, 18498, 18501, 18504, 18513, 18516, 18528, 18564,
+    18576, 18688, 18690, 18693, 18696, 18705, 18708, 18720, 18753, 18756, 18768, 18816, 18838,
+    18945, 18948, 18960, 19008, 20480, 20482, 20485, 20488, 20497, 20500, 20502, 20505, 20512,
+    20514, 20517, 20520, 20545, 20548, 20550, 20553, 20560, 20562, 20565, 20568, 20577, 20580,
+    20608, 20610, 20613, 20616, 20625, 20628, 20737, 20740, 20742, 20745, 20752, 20754, 20757,
+    20760, 20769, 20772, 20800, 20802, 20805, 20808, 20817, 20820, 20832, 20865, 20868, 20880,
+    20992, 20997, 21000, 21009, 21012, 21024, 21057, 21060, 21072, 21097, 21120, 21505, 21508,
+    21510, 21513, 21520, 21522, 21525, 21528, 21537, 21540, 21568, 21570, 21573, 21576, 21585,
+    21588, 21600, 21633, 21636, 21648, 21760, 21762, 21765, 21768, 21777, 21780, 21792, 21825,
+    21828, 21840, 21888, 22017, 22020, 22032, 22054, 22080, 22528, 22530, 22533, 22536, 22545,
+    22548, 22560, 22593, 22596, 22608, 22618, 22656, 22785, 22788, 22800, 22848, 23040, 23065,
+    23173, 23208, 24577, 24580, 24582, 24592, 24594, 24597, 24600, 24609, 24612, 24640, 24645,
+    24648, 24657, 24660, 24672, 24708, 24720, 24832, 24834, 24837, 24840, 24849, 24852, 24864,
+    24897, 24900, 24912, 24960, 24985, 25092, 25104, 25152, 25174, 25249, 25600, 25605, 25608,
+    25617, 25620, 25632, 25665, 25668, 25680, 25728, 25857, 25860, 25872, 25920, 25930, 25960,
+    26002, 26112, 26260, 26625, 26628, 26640, 26725, 26776, 26880, 26922, 27202, 27297, 32768,
+    32770, 32773, 32776, 32785, 32788, 32793, 32800, 32805, 32833, 32836, 32848, 32850, 32853,
+    32856, 32865, 32896, 32901, 32913, 32916, 33025, 33028, 33033, 33040, 33042, 33045, 33048,
+    33057, 33060, 33088, 33090, 33093, 33096, 33105, 33108, 33153, 33156, 33168, 33193, 33280,
+    33285, 33290, 33297, 33300, 33345, 33348, 33360, 33793, 33796, 33798, 33801, 33808, 33810,
+    33813, 33816, 33825, 33856, 33858, 33861, 33864, 33873, 33876, 33888, 33921, 33924, 33936,
+    34048, 34050, 34053, 34056, 34065, 34068, 34080, 34113, 34116, 34128, 34176, 34186, 34305,
+    34308, 34320, 34345, 34368, 34816, 34821, 34833, 34836, 34881, 34884, 34896, 34978, 35073,
+    35076, 35136, 35173, 35362, 35416, 35418, 35458, 35490, 36865, 36868, 36873, 36880, 36882,
+    36885, 36888, 36900, 36928, 36930, 36933, 36936, 36945, 36948, 36960, 36993, 36996, 37008,
+    37120, 37125, 37137, 37140, 37185, 37188, 37200, 37210, 37377, 37380, 37392, 37440, 37542,
+    37888, 37890, 37893, 37896, 37905, 37908, 37920, 37953, 37956, 37968, 38016, 38038, 38145,
+    38148, 38160, 38208, 38296, 38305, 38400, 38470, 38500, 38913, 38916, 38928, 38950, 38976,
+    39081, 39168, 39241, 39250, 39568, 40960, 40965, 40970, 40980, 40994, 41002, 41025, 41028,
+    41040, 41122, 41130, 41280, 41317, 41474, 41482, 41506, 41512, 41514, 41602, 41608, 41610,
+    41640, 41985, 41988, 42000, 42048, 42121, 42148, 42240, 42265, 42577, 43018, 43048, 43170,
+    43348, 43398, 43528, 43530, 43552, 43554, 43560, 43656, 43690,
+}};
+/// 4 digits of 3 bits: 4, 12, 20, 28, 36, 44, 52, 62.
+inline constexpr packed_grid<256> iq3xxs_grid = {{
+    0, 2, 4, 9, 11, 15, 16, 18, 25, 34, 59, 61, 65, 67, 72, 74, 81, 85, 88, 90, 97, 108, 120, 128,
+    130, 132, 137, 144, 146, 153, 155, 159, 169, 175, 189, 193, 199, 200, 202, 213, 248, 267, 287,
+    292, 303, 315, 317, 321, 327, 346, 362, 413, 436, 456, 460, 462, 483, 497, 513, 515, 520, 522,
+    529, 531, 536, 538, 540, 551, 552, 576, 578, 585, 592, 594, 641, 643, 648, 650, 657, 664, 698,
+    704, 706, 720, 729, 742, 758, 769, 773, 808, 848, 852, 870, 889, 901, 978, 992, 1024, 1026,
+    1033, 1035, 1040, 1042, 1046, 1049, 1058, 1089, 1091, 1093, 1096, 1098, 1105, 1112, 1139,
+    1143, 1144, 1152, 1154, 1161, 1167, 1168, 1170, 1183, 1184, 1197, 1217, 1224, 1228, 1272,
+    1276, 1309, 1323, 1347, 1367, 1377, 1404, 1473, 1475, 1486, 1509, 1537, 1544, 1546, 1553,
+    1555, 1576, 1589, 1594, 1600, 1602, 1616, 1625, 1636, 1638, 1665, 1667, 1672, 1685, 1706,
+    1722, 1737, 1755, 1816, 1831, 1850, 1856, 1862, 1874, 1901, 1932, 1950, 1971, 2011, 2032,
+    2052, 2063, 2077, 2079, 2091, 2095, 2172, 2192, 2207, 2208, 2224, 2230, 2247, 2277, 2308,
+    2345, 2356, 2389, 2403, 2424, 2501, 2504, 2506, 2520, 2570, 2593, 2616, 2624, 2630, 2646,
+    2669, 2700, 2714, 2746, 2754, 2795, 2824, 2835, 2839, 2874, 2882, 2905, 2984, 3028, 3042,
+    3092, 3108, 3110, 3124, 3153, 3185, 3215, 3252, 3288, 3294, 3364, 3397, 3434, 3483, 3523,
+    3537, 3587, 3589, 3591, 3592, 3610, 3626, 3670, 3680, 3722, 3749, 3754, 3776, 3789, 3803,
+    3824, 3857, 3873, 3904, 3906, 3924, 3992,
+}};
+/// 4 digits of 3 bits: 1, 3, 5, 7, 9, 11, 13, 15.
+inline constexpr packed_grid<512> iq3s_grid = {{
+    0, 1, 2, 5, 7, 8, 9, 10, 12, 14, 16, 17, 21, 27, 32, 34, 37, 39, 41, 43, 48, 50, 57, 60, 63,
+    64, 65, 66, 68, 72, 73, 77, 80, 83, 87, 89, 93, 100, 113, 117, 122, 128, 129, 133, 135, 136,
+    139, 142, 145, 149, 152, 156, 162, 165, 167, 169, 171, 184, 187, 195, 201, 205, 208, 210, 217,
+    219, 222, 228, 232, 234, 247, 249, 253, 256, 267, 271, 273, 276, 282, 288, 291, 297, 312, 322,
+    324, 336, 338, 342, 347, 353, 357, 359, 374, 379, 390, 393, 395, 409, 426, 441, 448, 450, 452,
+    464, 466, 470, 475, 488, 492, 512, 513, 514, 516, 520, 521, 523, 525, 527, 528, 530, 537, 540,
+    542, 556, 558, 561, 570, 576, 577, 579, 582, 584, 588, 593, 600, 603, 609, 616, 618, 632, 638,
+    640, 650, 653, 655, 656, 660, 666, 672, 675, 685, 688, 698, 705, 708, 711, 712, 715, 721, 727,
+    728, 732, 737, 754, 760, 771, 773, 778, 780, 793, 795, 802, 806, 808, 812, 833, 840, 843, 849,
+    856, 858, 873, 912, 916, 919, 932, 934, 961, 963, 968, 970, 977, 989, 993, 1010, 1016, 1024,
+    1025, 1027, 1029, 1031, 1032, 1034, 1036, 1038, 1041, 1043, 1047, 1048, 1050, 1057, 1059,
+    1061, 1064, 1066, 1079, 1080, 1083, 1085, 1088, 1090, 1096, 1099, 1103, 1106, 1109, 1113,
+    1116, 1122, 1129, 1153, 1156, 1159, 1169, 1171, 1176, 1183, 1185, 1195, 1199, 1209, 1212,
+    1216, 1218, 1221, 1225, 1234, 1236, 1241, 1243, 1250, 1256, 1270, 1281, 1287, 1296, 1299,
+    1306, 1309, 1313, 1338, 1341, 1348, 1353, 1362, 1375, 1376, 1387, 1400, 1408, 1410, 1415,
+    1425, 1453, 1457, 1477, 1481, 1494, 1496, 1507, 1512, 1538, 1545, 1547, 1549, 1551, 1554,
+    1561, 1563, 1565, 1570, 1572, 1575, 1577, 1587, 1593, 1601, 1603, 1605, 1612, 1617, 1619,
+    1632, 1648, 1658, 1662, 1664, 1674, 1680, 1690, 1692, 1704, 1729, 1736, 1740, 1745, 1747,
+    1751, 1752, 1761, 1763, 1767, 1773, 1787, 1795, 1801, 1806, 1810, 1817, 1834, 1840, 1844,
+    1857, 1864, 1866, 1877, 1882, 1892, 1902, 1915, 1934, 1953, 1985, 1987, 2000, 2002, 2013,
+    2048, 2052, 2058, 2064, 2068, 2071, 2074, 2081, 2088, 2104, 2114, 2119, 2121, 2123, 2130,
+    2136, 2141, 2147, 2153, 2157, 2177, 2179, 2184, 2189, 2193, 2203, 2208, 2223, 2226, 2232,
+    2244, 2249, 2251, 2256, 2258, 2265, 2269, 2304, 2306, 2324, 2335, 2336, 2361, 2373, 2375,
+    2385, 2418, 2443, 2460, 2480, 2504, 2509, 2520, 2531, 2537, 2562, 2568, 2572, 2578, 2592,
+    2596, 2599, 2602, 2614, 2620, 2625, 2627, 2629, 2634, 2641, 2650, 2682, 2688, 2697, 2707,
+    2712, 2718, 2731, 2754, 2759, 2760, 2775, 2788, 2793, 2805, 2811, 2817, 2820, 2832, 2842,
+    2854, 2890, 2902, 2921, 2923, 2978, 3010, 3012, 3026, 3081, 3083, 3085, 3097, 3099, 3120,
+    3136, 3152, 3159, 3188, 3210, 3228, 3234, 3245, 3250, 3256, 3264, 3276, 3281, 3296, 3349,
+    3363, 3378, 3392, 3395, 3420, 3440, 3461, 3488, 3529, 3531, 3584, 3588, 3591, 3600, 3602,
+    3614, 3616, 3628, 3634, 3650, 3657, 3668, 3683, 3685, 3713, 3716, 3720, 3726, 3729, 3736,
+    3753, 3778, 3802, 3805, 3819, 3841, 3845, 3851, 3856, 3880, 3922, 3938, 3970, 3993, 4032,
+}};
+/// 8 digits of 2 bits: -1, 0, 1.
+inline constexpr packed_grid<2048> iq1s_grid = {{
+    0, 2, 5, 8, 10, 17, 21, 32, 34, 40, 42, 69, 81, 84, 86, 101, 128, 130, 136, 138, 149, 160,
+    162, 168, 170, 260, 261, 273, 276, 278, 281, 282, 293, 321, 326, 329, 338, 341, 346, 353, 356,
+    358, 360, 389, 401, 404, 406, 421, 512, 514, 520, 522, 533, 544, 546, 552, 554, 581, 593, 601,
+    612, 617, 640, 642, 648, 650, 657, 661, 665, 672, 674, 680, 682, 1041, 1044, 1046, 1061, 1089,
+    1097, 1109, 1114, 1124, 1125, 1169, 1177, 1189, 1281, 1284, 1285, 1286, 1301, 1304, 1306,
+    1321, 1344, 1349, 1354, 1360, 1361, 1364, 1365, 1366, 1369, 1376, 1378, 1381, 1384, 1386,
+    1409, 1425, 1429, 1432, 1434, 1441, 1444, 1445, 1446, 1449, 1556, 1561, 1601, 1604, 1616,
+    1618, 1621, 1624, 1632, 1633, 1638, 1641, 1669, 1681, 1684, 1689, 2048, 2050, 2056, 2058,
+    2069, 2080, 2082, 2088, 2090, 2117, 2129, 2134, 2149, 2176, 2178, 2184, 2186, 2197, 2208,
+    2210, 2216, 2218, 2309, 2321, 2324, 2329, 2340, 2341, 2369, 2384, 2385, 2389, 2401, 2404,
+    2409, 2449, 2452, 2454, 2457, 2469, 2560, 2562, 2568, 2570, 2581, 2592, 2594, 2600, 2602,
+    2629, 2641, 2649, 2657, 2661, 2688, 2690, 2693, 2696, 2698, 2709, 2720, 2722, 2728, 2730,
+    4112, 4113, 4116, 4121, 4132, 4133, 4161, 4164, 4176, 4181, 4184, 4193, 4196, 4197, 4201,
+    4241, 4244, 4246, 4257, 4261, 4353, 4356, 4358, 4361, 4368, 4370, 4373, 4376, 4385, 4388,
+    4393, 4421, 4426, 4432, 4433, 4434, 4436, 4437, 4438, 4441, 4448, 4453, 4484, 4498, 4501,
+    4513, 4516, 4625, 4628, 4630, 4645, 4672, 4678, 4681, 4690, 4693, 4696, 4698, 4708, 4710,
+    4741, 4753, 4756, 4758, 4773, 5121, 5126, 5129, 5140, 5141, 5144, 5145, 5153, 5158, 5185,
+    5189, 5190, 5192, 5194, 5201, 5204, 5205, 5206, 5209, 5218, 5221, 5224, 5252, 5257, 5264,
+    5268, 5269, 5272, 5273, 5274, 5281, 5284, 5285, 5289, 5378, 5381, 5386, 5393, 5396, 5397,
+    5398, 5401, 5408, 5410, 5413, 5416, 5418, 5441, 5444, 5445, 5446, 5457, 5458, 5460, 5461,
+    5462, 5465, 5466, 5473, 5476, 5477, 5478, 5481, 5504, 5506, 5508, 5509, 5512, 5514, 5520,
+    5521, 5524, 5525, 5526, 5529, 5530, 5536, 5538, 5541, 5633, 5636, 5637, 5638, 5653, 5654,
+    5656, 5658, 5665, 5670, 5696, 5698, 5700, 5701, 5704, 5706, 5713, 5717, 5718, 5720, 5721,
+    5729, 5732, 5733, 5736, 5737, 5738, 5766, 5770, 5778, 5781, 5796, 5801, 6161, 6166, 6181,
+    6209, 6212, 6214, 6217, 6224, 6229, 6232, 6234, 6240, 6241, 6244, 6246, 6249, 6277, 6289,
+    6292, 6309, 6416, 6418, 6421, 6426, 6433, 6437, 6466, 6468, 6469, 6472, 6481, 6484, 6485,
+    6486, 6489, 6490, 6496, 6501, 6506, 6537, 6545, 6546, 6549, 6552, 6561, 6566, 6569, 6665,
+    6678, 6692, 6694, 6724, 6726, 6729, 6736, 6738, 6741, 6744, 6753, 6758, 6761, 6789, 6801,
+    6806, 6810, 8192, 8194, 8200, 8202, 8213, 8224, 8226, 8229, 8232, 8234, 8261, 8273, 8281,
+    8289, 8293, 8320, 8322, 8328, 8330, 8341, 8352, 8354, 8357, 8360, 8362, 8453, 8465, 8468,
+    8473, 8485, 8514, 8516, 8521, 8533, 8536, 8538, 8545, 8548, 8549, 8550, 8581, 8592, 8598,
+    8601, 8613, 8705, 8712, 8714, 8721, 8725, 8736, 8738, 8744, 8746, 8773, 8785, 8790, 8793,
+    8805, 8833, 8840, 8842, 8849, 8853, 8864, 8866, 8872, 8874, 9221, 9236, 9238, 9241, 9253,
+    9284, 9285, 9286, 9289, 9298, 9301, 9304, 9306, 9318, 9349, 9361, 9364, 9369, 9377, 9381,
+    9481, 9493, 9505, 9513, 9536, 9541, 9544, 9553, 9556, 9557, 9561, 9570, 9573, 9576, 9609,
+    9616, 9620, 9621, 9624, 9626, 9633, 9636, 9638, 9641, 9733, 9744, 9746, 9753, 9765, 9793,
+    9801, 9813, 9824, 9825, 9833, 9860, 9862, 9872, 9882, 10240, 10242, 10248, 10250, 10261,
+    10272, 10274, 10280, 10282, 10309, 10321, 10324, 10341, 10368, 10370, 10376, 10378, 10400,
+    10402, 10408, 10410, 10505, 10513, 10516, 10521, 10533, 10566, 10569, 10578, 10581, 10593,
+    10596, 10598, 10601, 10629, 10640, 10646, 10649, 10660, 10661, 10752, 10754, 10760, 10762,
+    10784, 10786, 10792, 10794, 10821, 10833, 10838, 10841, 10853, 10880, 10882, 10888, 10890,
+    10901, 10912, 10914, 10920, 10922, 16389, 16401, 16406, 16421, 16457, 16466, 16469, 16472,
+    16474, 16481, 16484, 16486, 16532, 16537, 16545, 16550, 16640, 16641, 16644, 16646, 16649,
+    16658, 16661, 16662, 16664, 16666, 16673, 16678, 16681, 16709, 16712, 16714, 16721, 16724,
+    16725, 16726, 16729, 16730, 16741, 16744, 16746, 16769, 16772, 16774, 16784, 16786, 16789,
+    16800, 16801, 16802, 16901, 16913, 16916, 16918, 16933, 16961, 16978, 16981, 16986, 16996,
+    17001, 17033, 17044, 17061, 17409, 17429, 17433, 17449, 17477, 17480, 17482, 17489, 17492,
+    17493, 17494, 17505, 17506, 17509, 17512, 17514, 17537, 17542, 17545, 17552, 17554, 17557,
+    17568, 17569, 17577, 17665, 17666, 17669, 17674, 17681, 17684, 17685, 17686, 17689, 17696,
+    17701, 17706, 17729, 17732, 17733, 17734, 17737, 17744, 17745, 17748, 17749, 17750, 17752,
+    17753, 17761, 17764, 17765, 17766, 17769, 17794, 17796, 17797, 17800, 17809, 17812, 17813,
+    17814, 17817, 17818, 17829, 17832, 17834, 17921, 17925, 17929, 17940, 17941, 17944, 17946,
+    17953, 17956, 17961, 17984, 17986, 17989, 17992, 18000, 18001, 18002, 18005, 18006, 18009,
+    18018, 18021, 18024, 18049, 18053, 18058, 18068, 18069, 18081, 18084, 18086, 18437, 18449,
+    18453, 18458, 18469, 18498, 18505, 18512, 18517, 18520, 18529, 18532, 18534, 18537, 18565,
+    18577, 18580, 18582, 18585, 18597, 18689, 18693, 18694, 18698, 18704, 18708, 18709, 18712,
+    18721, 18724, 18726, 18752, 18757, 18762, 18769, 18770, 18772, 18773, 18774, 18777, 18784,
+    18786, 18789, 18790, 18794, 18822, 18825, 18834, 18837, 18838, 18840, 18849, 18852, 18854,
+    18857, 18966, 19012, 19014, 19017, 19029, 19032, 19034, 19044, 19049, 19092, 19109, 20481,
+    20484, 20485, 20486, 20489, 20498, 20501, 20506, 20513, 20516, 20521, 20544, 20549, 20552,
+    20561, 20564, 20565, 20566, 20569, 20581, 20584, 20614, 20617, 20629, 20632, 20640, 20641,
+    20646, 20649, 20741, 20744, 20745, 20746, 20753, 20756, 20757, 20758, 20760, 20761, 20768,
+    20773, 20774, 20776, 20778, 20801, 20804, 20805, 20806, 20809, 20816, 20817, 20818, 20820,
+    20821, 20822, 20824, 20825, 20826, 20833, 20836, 20837, 20838, 20841, 20866, 20869, 20881,
+    20884, 20885, 20886, 20889, 20896, 20901, 20906, 20993, 20998, 21010, 21013, 21018, 21025,
+    21028, 21058, 21061, 21066, 21073, 21076, 21077, 21078, 21081, 21090, 21093, 21125, 21136,
+    21138, 21141, 21145, 21146, 21156, 21508, 21509, 21521, 21524, 21525, 21526, 21528, 21529,
+    21537, 21541, 21544, 21546, 21569, 21572, 21573, 21574, 21577, 21578, 21584, 21585, 21588,
+    21589, 21590, 21592, 21593, 21594, 21601, 21602, 21604, 21605, 21606, 21609, 21632, 21640,
+    21642, 21649, 21652, 21653, 21654, 21657, 21665, 21668, 21669, 21674, 21761, 21762, 21764,
+    21765, 21766, 21769, 21776, 21777, 21778, 21780, 21781, 21782, 21785, 21786, 21793, 21796,
+    21797, 21798, 21801, 21824, 21825, 21826, 21828, 21829, 21830, 21832, 21833, 21840, 21841,
+    21842, 21844, 21845, 21846, 21848, 21849, 21850, 21856, 21857, 21860, 21861, 21862, 21864,
+    21865, 21866, 21889, 21892, 21893, 21897, 21898, 21904, 21905, 21908, 21909, 21910, 21912,
+    21913, 21921, 21924, 21925, 21926, 21929, 22016, 22017, 22018, 22020, 22022, 22024, 22025,
+    22033, 22036, 22037, 22040, 22041, 22048, 22049, 22050, 22052, 22053, 22054, 22056, 22057,
+    22081, 22085, 22086, 22088, 22089, 22090, 22096, 22097, 22098, 22100, 22101, 22102, 22104,
+    22105, 22106, 22113, 22116, 22117, 22121, 22146, 22149, 22150, 22152, 22153, 22154, 22161,
+    22165, 22170, 22178, 22181, 22182, 22184, 22185, 22532, 22533, 22534, 22537, 22544, 22549,
+    22552, 22561, 22570, 22597, 22600, 22602, 22609, 22612, 22613, 22614, 22616, 22617, 22624,
+    22626, 22628, 22629, 22658, 22665, 22672, 22674, 22677, 22680, 22689, 22697, 22785, 22786,
+    22789, 22794, 22801, 22804, 22805, 22806, 22809, 22821, 22849, 22852, 22853, 22854, 22857,
+    22864, 22865, 22866, 22868, 22869, 22870, 22872, 22873, 22874, 22881, 22884, 22885, 22886,
+    22889, 22913, 22917, 22921, 22929, 22932, 22933, 22934, 22936, 22937, 22949, 23044, 23048,
+    23061, 23066, 23072, 23077, 23078, 23081, 23109, 23112, 23113, 23121, 23125, 23126, 23128,
+    23129, 23138, 23141, 23144, 23146, 23169, 23178, 23186, 23189, 23190, 23192, 23194, 23201,
+    24581, 24596, 24598, 24601, 24613, 24644, 24656, 24661, 24662, 24664, 24666, 24673, 24676,
+    24678, 24681, 24705, 24726, 24741, 24833, 24836, 24838, 24841, 24850, 24853, 24865, 24866,
+    24870, 24873, 24901, 24905, 24913, 24917, 24918, 24921, 24933, 24934, 24938, 24964, 24970,
+    24978, 24981, 24993, 24998, 25001, 25105, 25110, 25113, 25152, 25153, 25158, 25173, 25174,
+    25176, 25184, 25221, 25233, 25238, 25253, 25617, 25618, 25621, 25622, 25626, 25633, 25638,
+    25641, 25664, 25666, 25669, 25672, 25674, 25681, 25684, 25685, 25686, 25689, 25690, 25696,
+    25698, 25701, 25732, 25733, 25737, 25744, 25746, 25748, 25749, 25750, 25752, 25754, 25761,
+    25764, 25769, 25861, 25864, 25866, 25873, 25877, 25878, 25881, 25924, 25925, 25926, 25929,
+    25936, 25937, 25940, 25941, 25942, 25945, 25953, 25956, 25957, 25958, 25961, 25990, 25993,
+    25994, 26001, 26005, 26006, 26009, 26010, 26018, 26021, 26022, 26024, 26114, 26121, 26133,
+    26144, 26150, 26152, 26153, 26176, 26181, 26184, 26186, 26193, 26196, 26197, 26198, 26200,
+    26202, 26208, 26213, 26216, 26240, 26242, 26245, 26250, 26260, 26262, 26264, 26265, 26272,
+    26276, 26278, 26282, 26646, 26649, 26661, 26689, 26706, 26709, 26714, 26721, 26729, 26757,
+    26769, 26776, 26790, 26881, 26884, 26896, 26901, 26913, 26916, 26918, 26921, 26944, 26945,
+    26949, 26950, 26952, 26961, 26964, 26965, 26966, 26969, 26976, 26981, 26986, 27010, 27012,
+    27018, 27029, 27041, 27044, 27045, 27049, 27153, 27158, 27160, 27201, 27204, 27209, 27216,
+    27221, 27224, 27226, 27236, 27237, 27241, 27270, 27284, 27288, 27290, 27302, 32768, 32770,
+    32776, 32778, 32800, 32802, 32808, 32810, 32837, 32848, 32849, 32852, 32854, 32857, 32869,
+    32896, 32898, 32904, 32906, 32917, 32928, 32930, 32936, 32938, 33029, 33041, 33044, 33046,
+    33049, 33061, 33089, 33092, 33097, 33104, 33106, 33109, 33110, 33112, 33113, 33124, 33126,
+    33129, 33157, 33161, 33172, 33174, 33177, 33189, 33280, 33282, 33288, 33290, 33301, 33312,
+    33314, 33320, 33322, 33361, 33364, 33369, 33381, 33408, 33410, 33416, 33418, 33429, 33440,
+    33442, 33448, 33450, 33812, 33817, 33857, 33860, 33873, 33877, 33882, 33889, 33892, 33897,
+    33940, 33945, 34049, 34057, 34066, 34069, 34074, 34086, 34089, 34112, 34113, 34117, 34120,
+    34129, 34132, 34133, 34134, 34137, 34138, 34149, 34150, 34152, 34154, 34177, 34180, 34182,
+    34185, 34192, 34194, 34197, 34200, 34214, 34321, 34326, 34329, 34341, 34369, 34372, 34377,
+    34378, 34384, 34389, 34393, 34394, 34401, 34406, 34410, 34437, 34449, 34458, 34468, 34816,
+    34818, 34824, 34826, 34837, 34848, 34850, 34856, 34858, 34881, 34885, 34897, 34900, 34905,
+    34917, 34921, 34944, 34946, 34952, 34954, 34965, 34976, 34978, 34984, 34986, 35077, 35078,
+    35089, 35092, 35094, 35109, 35137, 35140, 35142, 35145, 35152, 35154, 35157, 35162, 35169,
+    35172, 35205, 35222, 35225, 35237, 35328, 35330, 35336, 35338, 35349, 35360, 35362, 35368,
+    35370, 35397, 35409, 35412, 35414, 35456, 35458, 35464, 35466, 35477, 35488, 35490, 35496,
+    35498, 36869, 36881, 36886, 36888, 36889, 36901, 36929, 36934, 36937, 36949, 36952, 36954,
+    36969, 36970, 36997, 37009, 37012, 37014, 37017, 37029, 37121, 37124, 37126, 37129, 37136,
+    37141, 37144, 37146, 37153, 37156, 37158, 37161, 37184, 37189, 37200, 37201, 37204, 37205,
+    37206, 37209, 37218, 37221, 37252, 37254, 37266, 37269, 37272, 37281, 37284, 37286, 37289,
+    37381, 37393, 37396, 37401, 37413, 37444, 37446, 37449, 37456, 37458, 37461, 37464, 37478,
+    37481, 37509, 37524, 37526, 37545, 37889, 37892, 37894, 37904, 37909, 37912, 37926, 37952,
+    37962, 37969, 37972, 37973, 37974, 37976, 37977, 37984, 37985, 37986, 37989, 38020, 38022,
+    38034, 38036, 38037, 38040, 38049, 38057, 38144, 38149, 38152, 38154, 38160, 38161, 38164,
+    38165, 38166, 38169, 38177, 38181, 38185, 38186, 38209, 38212, 38213, 38214, 38217, 38224,
+    38225, 38226, 38228, 38229, 38230, 38232, 38233, 38234, 38241, 38244, 38245, 38246, 38249,
+    38273, 38277, 38280, 38289, 38290, 38292, 38293, 38294, 38297, 38298, 38304, 38306, 38309,
+    38312, 38314, 38401, 38404, 38416, 38421, 38425, 38432, 38438, 38441, 38469, 38472, 38473,
+    38481, 38482, 38485, 38486, 38489, 38501, 38504, 38530, 38532, 38537, 38538, 38546, 38548,
+    38549, 38564, 38566, 38569, 38917, 38934, 38937, 38949, 38977, 38982, 38992, 38994, 38997,
+    38998, 39002, 39012, 39013, 39045, 39057, 39062, 39065, 39077, 39172, 39174, 39177, 39184,
+    39186, 39189, 39192, 39194, 39200, 39201, 39204, 39206, 39232, 39234, 39237, 39240, 39242,
+    39249, 39252, 39253, 39254, 39257, 39266, 39269, 39270, 39274, 39297, 39300, 39312, 39314,
+    39317, 39322, 39329, 39334, 39429, 39445, 39461, 39492, 39494, 39497, 39504, 39509, 39512,
+    39521, 39557, 39569, 39572, 39573, 39574, 40960, 40962, 40968, 40970, 40981, 40992, 40994,
+    41000, 41002, 41029, 41041, 41044, 41046, 41049, 41088, 41090, 41096, 41098, 41109, 41120,
+    41122, 41128, 41130, 41221, 41225, 41233, 41236, 41238, 41241, 41242, 41286, 41289, 41297,
+    41301, 41304, 41306, 41313, 41316, 41349, 41360, 41362, 41366, 41369, 41474, 41480, 41482,
+    41488, 41497, 41506, 41512, 41514, 41541, 41553, 41558, 41561, 41573, 41600, 41602, 41608,
+    41610, 41621, 41632, 41634, 41640, 41642, 42009, 42021, 42049, 42052, 42064, 42068, 42069,
+    42072, 42074, 42081, 42085, 42086, 42088, 42089, 42117, 42246, 42249, 42256, 42258, 42261,
+    42264, 42278, 42281, 42306, 42309, 42321, 42324, 42325, 42326, 42329, 42341, 42346, 42369,
+    42372, 42373, 42374, 42377, 42386, 42389, 42392, 42501, 42513, 42518, 42522, 42529, 42533,
+    42564, 42566, 42570, 42578, 42581, 42582, 42584, 42592, 42594, 42630, 42640, 42645, 42646,
+    42649, 42657, 42660, 42662, 43008, 43010, 43016, 43018, 43040, 43042, 43048, 43050, 43089,
+    43092, 43094, 43097, 43136, 43138, 43144, 43146, 43157, 43168, 43170, 43176, 43178, 43269,
+    43284, 43289, 43297, 43301, 43329, 43344, 43349, 43354, 43361, 43366, 43369, 43408, 43414,
+    43520, 43522, 43528, 43530, 43552, 43554, 43560, 43562, 43601, 43604, 43606, 43648, 43650,
+    43656, 43658, 43669, 43680, 43682, 43688, 43690,
+}};
+// clang-format on
+
+static_assert(strictly_increasing(iq2xxs_grid), "a number of iq2xxs_grid was lost or changed");
+static_assert(strictly_increasing(iq2xs_grid), "a number of iq2xs_grid was lost or changed");
+static_assert(strictly_increasing(iq2s_grid), "a number of iq2s_grid was lost or changed");
+static_assert(strictly_increasing(iq3xxs_grid), "a number of iq3xxs_grid was lost or changed");
+static_assert(strictly_increasing(iq3s_grid), "a number of iq3s_grid was lost or changed");
+static_assert(strictly_increasing(iq1s_grid), "a number of iq1s_grid was lost or changed");
+
+/// Seven signs as a code; the eighth makes the number of minus signs even.
+struct sign_codes {
+    std::uint8_t of[128 + 3];  // three more, so that four bytes can be read at any code
+};
+constexpr sign_codes make_sign_codes() noexcept {
+    sign_codes t{};
+    for (unsigned c = 0; c < 128; ++c) {
+        unsigned ones = 0;
+        for (unsigned k = 0; k < 7; ++k) ones += c >> k & 1;
+        t.of[c] = static_cast<std::uint8_t>(c | (ones & 1) << 7);
+    }
+    return t;
+}
+inline constexpr sign_codes even_signs = make_sign_codes();
+
+/// IQ4_NL, IQ4_XS.
+inline constexpr std::int8_t iq4nl_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                                 1,    13,   25,  38,  53,  69,  89,  113};
+/// MXFP4, NVFP4: E2M1, doubled; code 8 is a plain zero.
+inline constexpr std::int8_t fp4_doubled[16] = {0, 1,  2,  3,  4,  6,  8,  12,
+                                                0, -1, -2, -3, -4, -6, -8, -12};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_DEQUANTIZE_GRIDS_HPP
+
+// ---- aka/dequantize_blocks.hpp -----------------------------------------------------------------
+// aka: the blocks of ggml's quantised types as float32, in plain C++: the portable path, and what
+// the vector paths are compared with.
+//
+// One function a type; `b` is the block, `y` its elements. All arithmetic is binary32, one rounding
+// an operator, in ggml's order, so that the bits are ggml's.
+#ifndef AKA_DEQUANTIZE_BLOCKS_HPP
+#define AKA_DEQUANTIZE_BLOCKS_HPP
+
+#include <cstdint>
+
+AKA_BEGIN
+namespace detail {
+
+/// A product that is to be rounded before something is added: compilers that may contract
+/// expressions must not make a fused multiply-add of it, which would round once.
+AKA_INLINE float rounded(float product) noexcept {
+#if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
+    __asm__("" : "+x"(product));
+#elif (defined(__GNUC__) || defined(__clang__)) && defined(__aarch64__)
+    __asm__("" : "+w"(product));
+#elif defined(__GNUC__) || defined(__clang__)
+    __asm__("" : "+m"(product));
+#endif
+    return product;
+}
+
+namespace blocks {
+
+AKA_INLINE unsigned u8(const std::byte* b, std::size_t at) noexcept {
+    return static_cast<unsigned>(b[at]);
+}
+AKA_INLINE unsigned u16(const std::byte* b, std::size_t at) noexcept {
+    return load_le<std::uint16_t>(b + at);
+}
+AKA_INLINE std::uint32_t u32(const std::byte* b, std::size_t at) noexcept {
+    return load_le<std::uint32_t>(b + at);
+}
+AKA_INLINE float i8(const std::byte* b, std::size_t at) noexcept {
+    return static_cast<float>(static_cast<std::int8_t>(b[at]));
+}
+AKA_INLINE float half(const std::byte* b, std::size_t at) noexcept {
+    return f16_to_f32(load_le<std::uint16_t>(b + at));
+}
+AKA_INLINE float number(unsigned q) noexcept { return static_cast<float>(static_cast<int>(q)); }
+AKA_INLINE float number(unsigned q, int less) noexcept {
+    return static_cast<float>(static_cast<int>(q) - less);
+}
+
+// ---- 32 elements and a scale -------------------------------------------------------------------
+
+// Low nibbles are the first half of the block, high ones the second.
+inline void q4_0(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 0);
+    for (unsigned j = 0; j < 16; ++j) {
+        y[j] = number(u8(b, 2 + j) & 15, 8) * d;
+        y[j + 16] = number(u8(b, 2 + j) >> 4, 8) * d;
+    }
+}
+inline void q4_1(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 0), m = half(b, 2);
+    for (unsigned j = 0; j < 16; ++j) {
+        y[j] = rounded(number(u8(b, 4 + j) & 15) * d) + m;
+        y[j + 16] = rounded(number(u8(b, 4 + j) >> 4) * d) + m;
+    }
+}
+inline void q5_0(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 0);
+    const std::uint32_t high = u32(b, 2);
+    for (unsigned j = 0; j < 16; ++j) {
+        y[j] = number((u8(b, 6 + j) & 15) | (high >> j & 1) << 4, 16) * d;
+        y[j + 16] = number(u8(b, 6 + j) >> 4 | (high >> (j + 16) & 1) << 4, 16) * d;
+    }
+}
+inline void q5_1(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 0), m = half(b, 2);
+    const std::uint32_t high = u32(b, 4);
+    for (unsigned j = 0; j < 16; ++j) {
+        y[j] = rounded(number((u8(b, 8 + j) & 15) | (high >> j & 1) << 4) * d) + m;
+        y[j + 16] = rounded(number(u8(b, 8 + j) >> 4 | (high >> (j + 16) & 1) << 4) * d) + m;
+    }
+}
+inline void q8_0(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 0);
+    for (unsigned i = 0; i < 32; ++i) y[i] = i8(b, 2 + i) * d;
+}
+// Bytes 2 and 3 are d times the sum of the elements: redundant.
+inline void q8_1(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 0);
+    for (unsigned i = 0; i < 32; ++i) y[i] = i8(b, 4 + i) * d;
+}
+inline void q1_0(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 0);
+    for (unsigned i = 0; i < 128; ++i) y[i] = (u8(b, 2 + i / 8) >> (i % 8) & 1) != 0 ? d : -d;
+}
+inline void q2_0(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 0);
+    for (unsigned i = 0; i < 64; ++i) y[i] = number(u8(b, 2 + i / 4) >> (2 * (i % 4)) & 3, 1) * d;
+}
+
+// ---- four-bit floating point -------------------------------------------------------------------
+
+// Half the scale, since the table holds doubled values. 255 is not NaN to ggml's decoder.
+AKA_INLINE float mxfp4_scale(unsigned e) noexcept {
+    return float_of(e < 2 ? 0x00200000u << e : static_cast<std::uint32_t>(e - 1) << 23);
+}
+inline void mxfp4(const std::byte* b, float* y) noexcept {
+    const float d = mxfp4_scale(u8(b, 0));
+    for (unsigned j = 0; j < 16; ++j) {
+        y[j] = static_cast<float>(fp4_doubled[u8(b, 1 + j) & 15]) * d;
+        y[j + 16] = static_cast<float>(fp4_doubled[u8(b, 1 + j) >> 4]) * d;
+    }
+}
+// An unsigned E4M3 (bit 7 does not count, the NaN code is zero), halved likewise.
+constexpr std::uint32_t nvfp4_scale_bits(unsigned c) noexcept {
+    return (c & 127) == 0 || c == 0x7f
+               ? 0
+               : small_to_f32({4, 3, 8, specials::none}, c & 127);  // a bias of 8 halves
+}
+struct nvfp4_scale_table {
+    std::uint32_t of[256];
+};
+constexpr nvfp4_scale_table make_nvfp4_scales() noexcept {
+    nvfp4_scale_table t{};
+    for (unsigned c = 0; c < 256; ++c) t.of[c] = nvfp4_scale_bits(c);
+    return t;
+}
+inline constexpr nvfp4_scale_table nvfp4_scales = make_nvfp4_scales();
+inline void nvfp4(const std::byte* b, float* y) noexcept {
+    for (unsigned s = 0; s < 4; ++s) {
+        const float d = float_of(nvfp4_scales.of[u8(b, s)]);
+        for (unsigned j = 0; j < 8; ++j) {
+            const unsigned q = u8(b, 4 + 8 * s + j);
+            y[16 * s + j] = static_cast<float>(fp4_doubled[q & 15]) * d;
+            y[16 * s + j + 8] = static_cast<float>(fp4_doubled[q >> 4]) * d;
+        }
+    }
+}
+
+// ---- K-quants: 256 elements, scales of sub-blocks that are quantised themselves ----------------
+
+inline void q2_k(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 80), dmin = half(b, 82);
+    for (unsigned k = 0; k < 16; ++k) {
+        const float dl = d * number(u8(b, k) & 15), ml = dmin * number(u8(b, k) >> 4);
+        const unsigned at = 16 + 32 * (k / 8) + 16 * (k % 2), shift = 2 * (k % 8 / 2);
+        for (unsigned l = 0; l < 16; ++l)
+            y[16 * k + l] = rounded(dl * number(u8(b, at + l) >> shift & 3)) - ml;
+    }
+}
+// Six bits and a bias of 32: low nibbles, then pairs of high bits.
+AKA_INLINE int q3_k_scale(const std::byte* s, unsigned k) noexcept {
+    const unsigned low = k < 8 ? u8(s, k) & 15 : u8(s, k - 8) >> 4;
+    return static_cast<int>(low | (u8(s, 8 + k % 4) >> (2 * (k / 4)) & 3) << 4) - 32;
+}
+inline void q3_k(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 108);
+    for (unsigned k = 0; k < 16; ++k) {
+        const float dl = d * static_cast<float>(q3_k_scale(b + 96, k));
+        const unsigned n = k / 8, p = k % 8 / 2, first = 16 * (k % 2);
+        for (unsigned l = first; l < first + 16; ++l) {
+            const unsigned high = u8(b, l) >> (4 * n + p) & 1;
+            y[128 * n + 32 * p + l] =
+                dl * number((u8(b, 32 + 32 * n + l) >> (2 * p) & 3) | high << 2, 4);
+        }
+    }
+}
+// Q4_K, Q5_K: eight scales and eight minima of six bits in twelve bytes.
+AKA_INLINE void six_bit_pair(const std::byte* s, unsigned k, unsigned& scale,
+                             unsigned& least) noexcept {
+    scale = k < 4 ? u8(s, k) & 63 : (u8(s, k + 4) & 15) | u8(s, k - 4) >> 6 << 4;
+    least = k < 4 ? u8(s, k + 4) & 63 : u8(s, k + 4) >> 4 | u8(s, k) >> 6 << 4;
+}
+inline void q4_k(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 0), dmin = half(b, 2);
+    for (unsigned k = 0; k < 8; ++k) {
+        unsigned scale = 0, least = 0;
+        six_bit_pair(b + 4, k, scale, least);
+        const float dl = d * number(scale), ml = dmin * number(least);
+        const unsigned at = 16 + 32 * (k / 2), shift = 4 * (k % 2);
+        for (unsigned l = 0; l < 32; ++l)
+            y[32 * k + l] = rounded(dl * number(u8(b, at + l) >> shift & 15)) - ml;
+    }
+}
+inline void q5_k(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 0), dmin = half(b, 2);
+    for (unsigned k = 0; k < 8; ++k) {
+        unsigned scale = 0, least = 0;
+        six_bit_pair(b + 4, k, scale, least);
+        const float dl = d * number(scale), ml = dmin * number(least);
+        const unsigned at = 48 + 32 * (k / 2), shift = 4 * (k % 2);
+        for (unsigned l = 0; l < 32; ++l) {
+            const unsigned high = u8(b, 16 + l) >> k & 1;
+            y[32 * k + l] = rounded(dl * number((u8(b, at + l) >> shift & 15) | high << 4)) - ml;
+        }
+    }
+}
+inline void q6_k(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 208);
+    for (unsigned k = 0; k < 16; ++k) {
+        const float dl = d * i8(b, 192 + k);
+        const unsigned n = k / 8, p = k % 8 / 2, first = 16 * (k % 2);
+        for (unsigned l = first; l < first + 16; ++l) {
+            const unsigned low = u8(b, 64 * n + 32 * (p % 2) + l) >> (p < 2 ? 0 : 4) & 15;
+            const unsigned high = u8(b, 128 + 32 * n + l) >> (2 * p) & 3;
+            y[128 * n + 32 * p + l] = dl * number(low | high << 4, 32);
+        }
+    }
+}
+// Bytes 260 to 291 are sums of 16 elements: redundant.
+inline void q8_k(const std::byte* b, float* y) noexcept {
+    const float d = load_le<float>(b);
+    for (unsigned i = 0; i < 256; ++i) y[i] = d * i8(b, 4 + i);
+}
+
+// ---- codebooks ---------------------------------------------------------------------------------
+
+inline constexpr float iq2_digits[4] = {8, 25, 43, 0};
+inline constexpr float iq3xxs_digits[8] = {4, 12, 20, 28, 36, 44, 52, 62};
+inline constexpr float iq3s_digits[8] = {1, 3, 5, 7, 9, 11, 13, 15};
+
+/// Eight elements: digits of a row of a grid, times `db`, with the signs of a mask.
+AKA_INLINE void octet(float* y, float db, unsigned row, unsigned signs) noexcept {
+    for (unsigned j = 0; j < 8; ++j) {
+        const float v = db * iq2_digits[row >> (2 * j) & 3];
+        y[j] = (signs >> j & 1) != 0 ? -v : v;
+    }
+}
+/// The same from two rows of four digits of three bits.
+AKA_INLINE void octet(float* y, float db, const float* digits, unsigned row, unsigned next,
+                      unsigned signs) noexcept {
+    const unsigned both = row | next << 12;
+    for (unsigned j = 0; j < 8; ++j) {
+        const float v = db * digits[both >> (3 * j) & 7];
+        y[j] = (signs >> j & 1) != 0 ? -v : v;
+    }
+}
+inline void iq2_xxs(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 0);
+    for (unsigned s = 0; s < 8; ++s) {
+        const std::uint32_t a = u32(b, 2 + 8 * s + 4);
+        const float db = d * (0.5f + number(a >> 28)) * 0.25f;
+        for (unsigned g = 0; g < 4; ++g)
+            octet(y + 32 * s + 8 * g, db, iq2xxs_grid.row[u8(b, 2 + 8 * s + g)],
+                  even_signs.of[a >> (7 * g) & 127]);
+    }
+}
+AKA_INLINE float iq2_scale(float d, const std::byte* scales, unsigned s, unsigned g) noexcept {
+    return d * (0.5f + number(u8(scales, s) >> (g < 2 ? 0 : 4) & 15)) * 0.25f;
+}
+inline void iq2_xs(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 0);
+    for (unsigned s = 0; s < 8; ++s) {
+        for (unsigned g = 0; g < 4; ++g) {
+            const unsigned q = u16(b, 2 + 2 * (4 * s + g));
+            octet(y + 32 * s + 8 * g, iq2_scale(d, b + 66, s, g), iq2xs_grid.row[q & 511],
+                  even_signs.of[q >> 9]);
+        }
+    }
+}
+inline void iq2_s(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 0);
+    for (unsigned s = 0; s < 8; ++s) {
+        for (unsigned g = 0; g < 4; ++g) {
+            const unsigned row = u8(b, 2 + 4 * s + g) | (u8(b, 66 + s) >> (2 * g) & 3) << 8;
+            octet(y + 32 * s + 8 * g, iq2_scale(d, b + 74, s, g), iq2s_grid.row[row],
+                  u8(b, 34 + 4 * s + g));
+        }
+    }
+}
+inline void iq3_xxs(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 0);
+    for (unsigned s = 0; s < 8; ++s) {
+        const std::uint32_t a = u32(b, 66 + 4 * s);
+        const float db = d * (0.5f + number(a >> 28)) * 0.5f;
+        for (unsigned g = 0; g < 4; ++g)
+            octet(y + 32 * s + 8 * g, db, iq3xxs_digits, iq3xxs_grid.row[u8(b, 2 + 8 * s + 2 * g)],
+                  iq3xxs_grid.row[u8(b, 3 + 8 * s + 2 * g)], even_signs.of[a >> (7 * g) & 127]);
+    }
+}
+inline void iq3_s(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 0);
+    for (unsigned s = 0; s < 8; ++s) {
+        const float db = d * number(1 + 2 * (u8(b, 106 + s / 2) >> (4 * (s % 2)) & 15));
+        const unsigned high = u8(b, 66 + s);
+        for (unsigned g = 0; g < 4; ++g) {
+            const unsigned row = u8(b, 2 + 8 * s + 2 * g) | (high >> (2 * g) & 1) << 8;
+            const unsigned next = u8(b, 3 + 8 * s + 2 * g) | (high >> (2 * g + 1) & 1) << 8;
+            octet(y + 32 * s + 8 * g, db, iq3s_digits, iq3s_grid.row[row], iq3s_grid.row[next],
+                  u8(b, 74 + 4 * s + g));
+        }
+    }
+}
+AKA_INLINE void ternary_octet(float* y, float dl, unsigned row, float delta) noexcept {
+    for (unsigned j = 0; j < 8; ++j) y[j] = dl * (number(row >> (2 * j) & 3, 1) + delta);
+}
+inline void iq1_s(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 0);
+    for (unsigned s = 0; s < 8; ++s) {
+        const unsigned h = u16(b, 34 + 2 * s);
+        const float dl = d * number(2 * (h >> 12 & 7) + 1);
+        for (unsigned g = 0; g < 4; ++g) {
+            const unsigned row = u8(b, 2 + 4 * s + g) | (h >> (3 * g) & 7) << 8;
+            ternary_octet(y + 32 * s + 8 * g, dl, iq1s_grid.row[row],
+                          (h & 0x8000) != 0 ? -0.125f : 0.125f);
+        }
+    }
+}
+/// The scale of an IQ1_M block is scattered over the upper nibbles of its four last words.
+AKA_INLINE std::uint16_t iq1_m_scale(const std::byte* b) noexcept {
+    return static_cast<std::uint16_t>(u16(b, 48) >> 12 | u16(b, 50) >> 12 << 4 |
+                                      u16(b, 52) >> 12 << 8 | u16(b, 54) >> 12 << 12);
+}
+inline void iq1_m(const std::byte* b, float* y) noexcept {
+    const float d = f16_to_f32(iq1_m_scale(b));
+    for (unsigned s = 0; s < 8; ++s) {
+        const unsigned scales = u16(b, 48 + s / 2 * 2) >> (6 * (s % 2));
+        for (unsigned g = 0; g < 4; ++g) {
+            const unsigned t = u8(b, 32 + 2 * s + g / 2) >> (4 * (g % 2)) & 15;
+            const float dl = d * number(2 * (scales >> (3 * (g / 2)) & 7) + 1);
+            ternary_octet(y + 32 * s + 8 * g, dl, iq1s_grid.row[u8(b, 4 * s + g) | (t & 7) << 8],
+                          (t & 8) != 0 ? -0.125f : 0.125f);
+        }
+    }
+}
+inline void iq4_nl(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 0);
+    for (unsigned j = 0; j < 16; ++j) {
+        y[j] = d * static_cast<float>(iq4nl_values[u8(b, 2 + j) & 15]);
+        y[j + 16] = d * static_cast<float>(iq4nl_values[u8(b, 2 + j) >> 4]);
+    }
+}
+AKA_INLINE float iq4_xs_scale(const std::byte* b, unsigned s) noexcept {
+    const unsigned low = u8(b, 4 + s / 2) >> (4 * (s % 2)) & 15, high = u16(b, 2) >> (2 * s) & 3;
+    return number(low | high << 4, 32);
+}
+inline void iq4_xs(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 0);
+    for (unsigned s = 0; s < 8; ++s) {
+        const float dl = d * iq4_xs_scale(b, s);
+        for (unsigned j = 0; j < 16; ++j) {
+            const unsigned q = u8(b, 8 + 16 * s + j);
+            y[32 * s + j] = dl * static_cast<float>(iq4nl_values[q & 15]);
+            y[32 * s + j + 16] = dl * static_cast<float>(iq4nl_values[q >> 4]);
+        }
+    }
+}
+
+// ---- ternary -----------------------------------------------------------------------------------
+
+// Five trits a byte (four in the last four bytes) as a fraction of 256: times three, the next trit
+// stands above the byte.
+inline void tq1_0(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 52);
+    constexpr struct { unsigned at, bytes, trits; } runs[] = {{0, 32, 5}, {32, 16, 5}, {48, 4, 4}};
+    for (const auto& run : runs) {
+        for (unsigned n = 0, power = 1; n < run.trits; ++n, power *= 3)
+            for (unsigned j = 0; j < run.bytes; ++j)
+                *y++ = number((u8(b, run.at + j) * power & 255) * 3 >> 8, 1) * d;
+    }
+}
+inline void tq2_0(const std::byte* b, float* y) noexcept {
+    const float d = half(b, 64);
+    for (unsigned i = 0; i < 256; ++i)
+        y[i] = number(u8(b, 32 * (i / 128) + i % 32) >> (2 * (i % 128 / 32)) & 3, 1) * d;
+}
+
+}  // namespace blocks
+
+/// Decodes `n` blocks that lie one behind the other.
+using block_decoder = void (*)(const std::byte* in, float* out, std::size_t n);
+
+template <aka::dtype T, void (*Block)(const std::byte*, float*)>
+void decode_blocks(const std::byte* in, float* out, std::size_t n) noexcept {
+    constexpr dtype_info type = info(T);
+    for (std::size_t i = 0; i < n; ++i)
+        Block(in + i * type.block_bytes, out + i * type.block_elements);
+}
+
+struct block_type {
+    aka::dtype dtype;
+    block_decoder decode;
+};
+template <aka::dtype T, void (*Block)(const std::byte*, float*)>
+constexpr block_type block_row() noexcept {
+    return {T, decode_blocks<T, Block>};
+}
+inline constexpr block_type block_types[] = {
+    block_row<dtype::q4_0, blocks::q4_0>(),       block_row<dtype::q4_1, blocks::q4_1>(),
+    block_row<dtype::q5_0, blocks::q5_0>(),       block_row<dtype::q5_1, blocks::q5_1>(),
+    block_row<dtype::q8_0, blocks::q8_0>(),       block_row<dtype::q8_1, blocks::q8_1>(),
+    block_row<dtype::q2_k, blocks::q2_k>(),       block_row<dtype::q3_k, blocks::q3_k>(),
+    block_row<dtype::q4_k, blocks::q4_k>(),       block_row<dtype::q5_k, blocks::q5_k>(),
+    block_row<dtype::q6_k, blocks::q6_k>(),       block_row<dtype::q8_k, blocks::q8_k>(),
+    block_row<dtype::iq2_xxs, blocks::iq2_xxs>(), block_row<dtype::iq2_xs, blocks::iq2_xs>(),
+    block_row<dtype::iq3_xxs, blocks::iq3_xxs>(), block_row<dtype::iq1_s, blocks::iq1_s>(),
+    block_row<dtype::iq4_nl, blocks::iq4_nl>(),   block_row<dtype::iq3_s, blocks::iq3_s>(),
+    block_row<dtype::iq2_s, blocks::iq2_s>(),     block_row<dtype::iq4_xs, blocks::iq4_xs>(),
+    block_row<dtype::iq1_m, blocks::iq1_m>(),     block_row<dtype::tq1_0, blocks::tq1_0>(),
+    block_row<dtype::tq2_0, blocks::tq2_0>(),     block_row<dtype::mxfp4, blocks::mxfp4>(),
+    block_row<dtype::nvfp4, blocks::nvfp4>(),     block_row<dtype::q1_0, blocks::q1_0>(),
+    block_row<dtype::q2_0, blocks::q2_0>(),
+};
+
+/// One decoder for each dtype: `n` counts blocks, which are elements for most plain types.
+struct decoder_table {
+    block_decoder of[dtype_count];
+};
+
+/// The plain types, counted in blocks.
+template <std::size_t Type>
+void decode_plain(const std::byte* in, float* out, std::size_t n) noexcept {
+    plain_types[Type].decode(in, out, n * info(plain_types[Type].dtype).block_elements);
+}
+template <std::size_t Type = 0>
+constexpr void add_plain_decoders(decoder_table& t) noexcept {
+    if constexpr (Type < sizeof(plain_types) / sizeof(plain_types[0])) {
+        t.of[static_cast<std::size_t>(plain_types[Type].dtype)] = decode_plain<Type>;
+        add_plain_decoders<Type + 1>(t);
+    }
+}
+constexpr decoder_table make_portable_decoders() noexcept {
+    decoder_table t{};
+    add_plain_decoders(t);
+    for (const block_type& b : block_types) t.of[static_cast<std::size_t>(b.dtype)] = b.decode;
+    return t;
+}
+inline constexpr decoder_table portable_decoders = make_portable_decoders();
+
+constexpr bool every_dtype_has_a_decoder() noexcept {
+    for (std::size_t i = 1; i < dtype_count; ++i) {
+        bool found = false;
+        for (const plain_type& p : plain_types) found |= p.dtype == static_cast<aka::dtype>(i);
+        for (const block_type& b : block_types) found |= b.dtype == static_cast<aka::dtype>(i);
+        if (!found) return false;
+    }
     return true;
 }
-
-class name_layers {
-  public:
-    /// `h` may be null. Texts of patterns go into `memory`.
-    name_layers(const hparams* h, arena& memory) noexcept : h_(h), memory_(memory) {}
-
-    /// False: there is no memory.
-    template <class Name, class Shape>
-    bool read(std::size_t n, Name name, Shape shape, growing<name_pattern>& patterns) noexcept {
-        names_ = n;
-        if (!fold(name, shape)) return false;
-        find_layers();
-        return make_patterns(shape, patterns);
-    }
-    std::uint64_t n_layer() const noexcept { return n_layer_; }
-    std::uint64_t n_expert() const noexcept { return n_expert_; }
-
-  private:
-    static constexpr std::size_t most_skeletons = 2000;
-    static constexpr unsigned most_numbers = 6;
-    static constexpr char hole = '\x01';
-
-    // A name with every number taken out.
-    struct skeleton {
-        std::string_view text;
-        std::uint32_t numbers = 0, members = 0, first = nothing, last = nothing;
-        std::uint32_t low[most_numbers] = {}, high[most_numbers] = {}, distinct[most_numbers] = {};
-        bool counted[most_numbers] = {};       // 0, 1, 2, ... or 1, 2, 3, ... without gaps
-        std::uint8_t base[most_numbers] = {};  // which of these
-        std::uint8_t digits[most_numbers] = {9, 9, 9, 9, 9, 9};  // the least that are written
-        bool zeros[most_numbers] = {};                           // some have zeros in front
-        bool ragged[most_numbers] = {};  // zeros in front of some, but not up to one width
-        bool even[most_numbers] = {true, true, true, true, true, true};  // the same shapes for each
-        int layer = -1, expert = -1;                                     // which number it is
-        bool tower = false;
-        bool stacked = false;  // three dimensions: all experts
-    };
-    struct member {
-        std::uint32_t skeleton = nothing, next = nothing;
-        std::uint32_t number[most_numbers] = {};
-        std::uint8_t digits[most_numbers] = {};
-    };
-
-    // Names to skeletons, and what is known of each number.
-    template <class Name, class Shape>
-    bool fold(Name name, Shape shape) noexcept {
-        if (names_ >= nothing / 4 || !members_.resize(names_)) return false;
-        growing<std::string_view> texts;
-        if (!texts.resize(names_)) return false;
-        for (std::size_t i = 0; i < names_; ++i) {
-            std::string_view s = name(i);
-            auto* out = static_cast<char*>(memory_.allocate(s.size() + 1, 1));
-            if (out == nullptr) return false;
-            std::size_t n = 0;
-            unsigned holes = 0;
-            members_[i] = {};
-            for (std::size_t at = 0; at < s.size();) {
-                std::size_t end = at;
-                std::uint32_t v = 0;
-                while (end < s.size() && is_digit(s[end]) && end - at < 9)
-                    v = v * 10 + static_cast<std::uint32_t>(s[end++] - '0');
-                bool number =
-                    end > at && holes < most_numbers && (end == s.size() || !is_digit(s[end]));
-                if (number) {
-                    members_[i].digits[holes] = static_cast<std::uint8_t>(end - at);
-                    members_[i].number[holes++] = v;
-                    out[n++] = hole;
-                    at = end;
-                    continue;
-                }
-                do out[n++] = s[at++];
-                while (at < end);
-            }
-            texts[i] = {out, n};
-        }
-        growing<std::uint32_t> firsts;
-        if (!first_of_equals(texts, firsts)) return false;
-        for (std::uint32_t i = 0; i < names_; ++i) {
-            std::uint32_t first = firsts[i];
-            if (first == i) {
-                skeleton s;
-                s.text = texts[i];
-                for (char c : s.text) s.numbers += c == hole ? 1 : 0;
-                s.first = i;
-                s.stacked = shape(i).rank() > 2;
-                for (std::uint32_t& low : s.low) low = nothing;
-                members_[i].skeleton = static_cast<std::uint32_t>(skeletons_.size());
-                if (!skeletons_.push(s)) return false;
-            } else {
-                members_[i].skeleton = members_[first].skeleton;
-                members_[skeletons_[members_[i].skeleton].last].next = i;
-            }
-            skeleton& s = skeletons_[members_[i].skeleton];
-            s.last = i;
-            ++s.members;
-            for (unsigned k = 0; k < s.numbers && k < most_numbers; ++k) {
-                std::uint32_t v = members_[i].number[k];
-                if (v < s.low[k]) s.low[k] = v;
-                if (v > s.high[k]) s.high[k] = v;
-                std::uint8_t digits = members_[i].digits[k];
-                if (digits < s.digits[k]) s.digits[k] = digits;
-                s.zeros[k] = s.zeros[k] || zeros_of(members_[i], k) != 0;
-            }
-        }
-        growing<std::uint64_t> seen;
-        for (skeleton& s : skeletons_) {
-            for (char c : s.text) s.tower = s.tower || (c > 0 && c < ' ' && c != hole);
-            if (s.numbers > most_numbers) s.numbers = most_numbers;
-            each_word(s.text, [&](std::string_view, std::string_view w) {
-                s.tower = s.tower || (find_word(w) & about::tower) != 0;
-            });
-            for (unsigned k = 0; k < s.numbers; ++k) {
-                if (s.high[k] > 4 * std::uint64_t{s.members} + 8) continue;
-                seen.clear();
-                if (!seen.resize(std::size_t{s.high[k]} + 1)) return false;
-                for (std::uint32_t i = s.first; i != nothing; i = members_[i].next) {
-                    std::uint64_t& c = seen[members_[i].number[k]];
-                    s.distinct[k] += c == 0 ? 1 : 0;
-                    // Which shapes there are, roughly.
-                    std::uint64_t h = 0;
-                    aka::shape dims = shape(i);
-                    for (std::uint64_t d : dims) h = hash_step(h, d + 1);
-                    c |= std::uint64_t{1} << (h >> 40 & 63);
-                }
-                s.counted[k] = s.low[k] <= 1 && s.distinct[k] == s.high[k] + 1 - s.low[k];
-                s.base[k] = s.low[k] == 1 ? 1 : 0;
-                for (std::uint64_t c : seen)
-                    s.even[k] = s.even[k] && (c == 0 || c == seen[s.low[k]]);
-            }
-        }
-        compare_fronts();
-        return true;
-    }
-    // How many zeros stand in front of a number.
-    static unsigned zeros_of(const member& m, unsigned k) noexcept {
-        unsigned digits = 1;
-        for (std::uint32_t v = m.number[k]; v >= 10; v /= 10) ++digits;
-        return m.digits[k] - digits;
-    }
-    // Names that are the same up to a number count alike: from 0 where one of them does, and with
-    // as many digits.
-    void compare_fronts() noexcept {
-        if (skeletons_.size() > most_skeletons) return;
-        for (skeleton& s : skeletons_) {
-            for (unsigned k = 0; k < s.numbers; ++k) {
-                bool outside = false;
-                if (s.base[k] == 0 && !s.zeros[k] && s.digits[k] == 1) continue;
-                std::string_view front = front_of(s, k);
-                for (const skeleton& o : skeletons_) {
-                    bool repeats = false;
-                    for (unsigned j = 0; j < o.numbers; ++j)
-                        repeats = repeats || o.distinct[j] != 1;
-                    outside = outside || !repeats;
-                    if (&o == &s || k >= o.numbers || front_of(o, k) != front) continue;
-                    if (o.low[k] == 0 && s.base[k] == 1) s.base[k] = 0, s.counted[k] = false;
-                    if (o.digits[k] < s.digits[k]) s.digits[k] = o.digits[k];
-                    s.zeros[k] = s.zeros[k] || o.zeros[k];
-                }
-                // w1, w2 and w3 are no layers; nor does a part of a file have to begin with 0.
-                std::uint32_t w = last_words(front);
-                bool said = (w & (about::layer | about::expert)) != 0 ||
-                            (h_ != nullptr &&
-                             (h_->n_layer == s.distinct[k] || h_->n_expert == s.distinct[k]));
-                if (s.base[k] == 1 && (!outside || (s.distinct[k] < 4 && !said)))
-                    s.counted[k] = false;
-                if (!s.zeros[k]) s.digits[k] = 1;
-                for (std::uint32_t i = s.first; i != nothing && s.zeros[k]; i = members_[i].next)
-                    s.ragged[k] = s.ragged[k] || (zeros_of(members_[i], k) != 0 &&
-                                                  members_[i].digits[k] != s.digits[k]);
-                if (s.ragged[k]) s.counted[k] = false;
-            }
-        }
-    }
-
-    // Text in front of a skeleton's number.
-    static std::string_view front_of(const skeleton& s, unsigned k) noexcept {
-        for (std::size_t i = 0; i < s.text.size(); ++i)
-            if (s.text[i] == hole && k-- == 0) return s.text.substr(0, i);
-        return s.text;
-    }
-    static std::uint32_t words_of(std::string_view s) noexcept {
-        std::uint32_t all = 0;
-        each_word(s, [&](std::string_view, std::string_view w) {
-            word_meaning m = meaning_of(w);
-            all |= m.sure | m.likely;
-        });
-        return all;
-    }
-    unsigned fellows(std::string_view front, unsigned k) const noexcept {
-        unsigned n = 0;
-        for (const skeleton& s : skeletons_) n += k < s.numbers && front_of(s, k) == front ? 1 : 0;
-        return n;
-    }
-
-    // Which number is the layer's, and which the expert's.
-    void find_layers() noexcept {
-        if (skeletons_.size() > most_skeletons) return;
-        // How many layers: the count that most kinds of names have.
-        std::uint64_t layers = h_ != nullptr ? h_->n_layer : 0;
-        std::uint32_t best = 0;
-        bool said = false;
-        for (const skeleton& s : skeletons_)
-            for (unsigned k = 0; k < s.numbers; ++k)
-                said = said || (layers != 0 && s.counted[k] && s.distinct[k] == layers);
-        if (!said) {
-            layers = 0;
-            for (const skeleton& a : skeletons_) {
-                for (unsigned k = 0; k < a.numbers; ++k) {
-                    std::uint32_t n = a.distinct[k], with = 0;
-                    if (!a.counted[k] || !a.even[k] || n < 2 || a.tower || n == layers) continue;
-                    for (const skeleton& s : skeletons_) {
-                        bool any = false;
-                        for (unsigned j = 0; j < s.numbers; ++j)
-                            any = any ||
-                                  (s.counted[j] && s.even[j] && s.distinct[j] == n && !s.tower);
-                        with += any ? 1 : 0;
-                    }
-                    if (with > best || (with == best && n > layers)) best = with, layers = n;
-                }
-            }
-            if (several_towers(layers)) layers = 0;
-        }
-        n_layer_ = layers;
-        if (layers == 0) return;
-        for (skeleton& s : skeletons_) {
-            unsigned most = 0;
-            bool tie = false;
-            for (unsigned k = 0; k < s.numbers; ++k) {
-                if (!s.counted[k] || s.distinct[k] != layers) continue;
-                std::string_view front = front_of(s, k);
-                // Of several numbers that could be it: the one that more names have so, or whose
-                // words say so.
-                unsigned n = 2 * fellows(front, k) + 1;
-                std::uint32_t w = last_words(front);
-                if ((w & about::layer) != 0) n += 1000;
-                if ((w & about::expert) != 0) n = 1;
-                tie = n == most || (tie && n < most);
-                if (n > most) most = n, s.layer = static_cast<int>(k);
-            }
-            if (tie) s.layer = -1, s.tower = true;
-        }
-        // Names that not every layer has.
-        for (skeleton& s : skeletons_) {
-            if (s.layer >= 0) continue;
-            for (unsigned k = 0; k < s.numbers && s.layer < 0; ++k) {
-                if (s.distinct[k] == 0 || s.ragged[k]) continue;
-                std::string_view front = front_of(s, k);
-                for (const skeleton& o : skeletons_)
-                    if (o.layer >= 0 && &o != &s && o.counted[o.layer] &&
-                        o.distinct[o.layer] == layers &&
-                        front_of(o, static_cast<unsigned>(o.layer)) == front &&
-                        s.high[k] < layers + o.base[o.layer] && s.low[k] >= o.base[o.layer]) {
-                        s.layer = static_cast<int>(k);
-                        s.base[k] = o.base[o.layer];
-                        s.digits[k] = o.digits[o.layer];
-                        break;
-                    }
-                if (s.layer < 0 && s.numbers == 1 && s.base[k] == 0 && s.high[k] + 1 == layers &&
-                    s.distinct[k] > 1 && 2 * std::uint64_t{s.distinct[k]} >= layers)
-                    s.layer = static_cast<int>(k);
-            }
-        }
-        for (skeleton& s : skeletons_) {
-            if (s.layer < 0) {
-                // Repeated, but not so often: another tower.
-                for (unsigned k = 0; k < s.numbers; ++k)
-                    s.tower = s.tower || s.distinct[k] > 4 ||
-                              (s.counted[k] && s.distinct[k] > 1 &&
-                               (last_words(front_of(s, k)) & about::layer) != 0);
-                continue;
-            }
-            for (unsigned k = 0; k < s.numbers && s.expert < 0 && !s.stacked; ++k) {
-                if (static_cast<int>(k) == s.layer || !s.counted[k] || !s.even[k] ||
-                    s.distinct[k] < 2)
-                    continue;
-                std::string_view front = front_of(s, k);
-                // w1, w2 and w3 of a mixture of experts are no experts.
-                std::uint32_t w = s.base[k] == 1 ? last_words(front) : words_of(s.text);
-                bool said_so = ((w & about::expert) != 0 &&
-                                (s.distinct[k] > 3 || (last_words(front) & about::expert) != 0)) ||
-                               (h_ != nullptr && h_->n_expert == s.distinct[k]);
-                if (said_so || (s.base[k] == 0 && s.distinct[k] >= 4 && fellows(front, k) >= 2))
-                    s.expert = static_cast<int>(k);
-            }
-        }
-    }
-    // Whether names that have no such number have another one as often as a whole model does.
-    bool several_towers(std::uint64_t layers) const noexcept {
-        auto counts = [](const skeleton& s, unsigned k, std::uint64_t n) {
-            return s.counted[k] && s.even[k] && s.distinct[k] == n && !s.tower;
-        };
-        auto has_count = [&](const skeleton& s, std::uint64_t n) {
-            bool any = false;
-            for (unsigned k = 0; k < s.numbers; ++k) any = any || counts(s, k, n);
-            return any;
-        };
-        for (const skeleton& a : skeletons_) {
-            for (unsigned k = 0; k < a.numbers; ++k) {
-                std::uint32_t n = a.distinct[k], with = 0;
-                if (n < 3 || n == layers || !counts(a, k, n)) continue;
-                for (const skeleton& s : skeletons_)
-                    with += has_count(s, n) && !has_count(s, layers) ? 1 : 0;
-                if (with >= 5) return true;
-            }
-        }
-        return false;
-    }
-    static std::uint32_t last_words(std::string_view front) noexcept {
-        std::uint32_t last = 0;
-        each_word(front, [&](std::string_view, std::string_view w) {
-            word_meaning m = meaning_of(w);
-            last = m.sure | m.likely;
-        });
-        return last;
-    }
-
-    template <class Shape>
-    bool make_patterns(Shape shape, growing<name_pattern>& patterns) noexcept {
-        growing<std::string_view> texts;
-        if (!texts.resize(names_)) return false;
-        text_writer t;
-        for (std::uint32_t i = 0; i < names_; ++i) {
-            const skeleton& s = skeletons_[members_[i].skeleton];
-            t.clear();
-            unsigned k = 0;
-            for (char c : s.text) {
-                if (c != hole || k >= s.numbers) {
-                    t << std::string_view(&c, 1);
-                    continue;
-                }
-                if (static_cast<int>(k) == s.layer || static_cast<int>(k) == s.expert) {
-                    t << (static_cast<int>(k) == s.layer ? "{l" : "{e");
-                    if (s.base[k] == 1) t << "+1";
-                    if (s.digits[k] > 1) t << ":0" << std::uint64_t{s.digits[k]};
-                    t << "}";
-                } else {
-                    for (unsigned z = zeros_of(members_[i], k); z > 0; --z) t << "0";
-                    t << std::uint64_t{members_[i].number[k]};
-                }
-                ++k;
-            }
-            const char* copy = t.ok() ? memory_.copy(t.view()) : nullptr;
-            if (copy == nullptr) return false;
-            texts[i] = {copy, t.view().size()};
-        }
-        growing<std::uint32_t> firsts;
-        if (!first_of_equals(texts, firsts)) return false;
-        growing<std::uint32_t> at;
-        if (!at.resize(names_)) return false;
-        for (std::uint32_t i = 0; i < names_; ++i) {
-            const skeleton& s = skeletons_[members_[i].skeleton];
-            std::uint32_t first = firsts[i];
-            if (first == i) {
-                name_pattern p;
-                p.text = texts[i];
-                p.shape = shape(i);
-                p.layered = s.layer >= 0;
-                p.expert = s.expert >= 0;
-                p.tower = s.tower;
-                at[i] = static_cast<std::uint32_t>(patterns.size());
-                if (!patterns.push(p)) return false;
-            }
-            name_pattern& p = patterns[at[first]];
-            ++p.tensors;
-            if (p.shape != shape(i)) p.mixed = true;
-            if (s.layer >= 0) {
-                std::uint32_t l = members_[i].number[s.layer] - s.base[s.layer];
-                if (l < p.low) p.low = l;
-                if (l > p.high) p.high = l;
-            }
-            if (s.expert >= 0) {
-                std::uint64_t count =
-                    members_[i].number[s.expert] - s.base[s.expert] + std::uint64_t{1};
-                if (count > n_expert_) n_expert_ = count;
-            }
-        }
-        return true;
-    }
-
-    const hparams* h_;
-    arena& memory_;
-    std::size_t names_ = 0;
-    growing<member> members_;
-    growing<skeleton> skeletons_;
-    std::uint64_t n_layer_ = 0, n_expert_ = 0;
-};
+static_assert(every_dtype_has_a_decoder(), "a dtype without a decoder");
 
 }  // namespace detail
 AKA_END
 
-#endif  // AKA_INFER_LAYERS_HPP
+#endif  // AKA_DEQUANTIZE_BLOCKS_HPP
 
-// ---- aka/inference.hpp -------------------------------------------------------------------------
-// aka: what is found out about names that no convention knows: each pattern's role, or why it is
-// open, and what that rests on. `infer` in infer.hpp makes it.
-#ifndef AKA_INFERENCE_HPP
-#define AKA_INFERENCE_HPP
+// ---- aka/dequantize_vec8.hpp -------------------------------------------------------------------
+// aka: the decoders of dequantize_blocks.hpp with vectors of eight numbers, for many blocks at
+// once. The same arithmetic in the same order, so the same bits.
+//
+// Two ideas make most types cheap. Where a sub-block has only four or eight different values, these
+// are computed once, and elements pick theirs by a shuffle that looks at the low bits alone. And a
+// row of a codebook, packed, is spread over the lanes by one shift, each by its own distance.
+#ifndef AKA_DEQUANTIZE_VEC8_HPP
+#define AKA_DEQUANTIZE_VEC8_HPP
 
 #include <cstdint>
-#include <string_view>
+
+#if AKA_VECTORS
 
 AKA_BEGIN
-
 namespace detail {
-class infer_report;
+namespace vec8 {
+
+using blocks::u16;
+using blocks::u32;
+using blocks::u8;
+
+AKA_VECTOR_INLINE float half_at(const std::byte* p) noexcept {
+    return half(load_native<std::uint16_t>(p));
+}
+AKA_VECTOR_INLINE floats8 scaled(uints8 q, floats8 d) noexcept { return to_floats(q) * d; }
+AKA_VECTOR_INLINE floats8 less8(uints8 q, std::int32_t less, floats8 d) noexcept {
+    return to_floats(reinterpret_cast<ints8>(q) - less) * d;
+}
+AKA_VECTOR_INLINE floats8 affine(uints8 q, floats8 d, floats8 m) noexcept {
+    const floats8 product = rounded(to_floats(q) * d);
+    return product + m;
+}
+AKA_VECTOR_INLINE floats8 affine_less(uints8 q, floats8 d, floats8 m) noexcept {
+    const floats8 product = rounded(d * to_floats(q));
+    return product - m;
 }
 
-/// A name, and its shape where that is known (rank 0: it is not).
-struct named_shape {
-    std::string_view name;
-    aka::shape shape;
-};
+// ---- 32 elements and a scale -------------------------------------------------------------------
 
-/// What an assignment rests on; a set.
-enum class evidence : std::uint8_t { none = 0, shape = 1, word = 2, elimination = 4 };
-constexpr bool has(evidence set, evidence e) noexcept {
-    return (static_cast<unsigned>(set) & static_cast<unsigned>(e)) != 0;
+AKA_VECTOR_FN inline void q4_0(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n != 0; --n, b += 18, y += 32) {
+        const floats8 d = splat(half_at(b));
+        const uints8 p = widen_u8(b + 2), q = widen_u8(b + 10);
+        store(y, less8(p & 15, 8, d));
+        store(y + 8, less8(q & 15, 8, d));
+        store(y + 16, less8(p >> 4, 8, d));
+        store(y + 24, less8(q >> 4, 8, d));
+    }
+}
+AKA_VECTOR_FN inline void q4_1(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n != 0; --n, b += 20, y += 32) {
+        const floats8 d = splat(half_at(b)), m = splat(half_at(b + 2));
+        const uints8 p = widen_u8(b + 4), q = widen_u8(b + 12);
+        store(y, affine(p & 15, d, m));
+        store(y + 8, affine(q & 15, d, m));
+        store(y + 16, affine(p >> 4, d, m));
+        store(y + 24, affine(q >> 4, d, m));
+    }
+}
+/// The high bits of elements [first, first + 8) as 16 or 0.
+AKA_VECTOR_INLINE uints8 fifth_bits(std::uint32_t high, std::uint32_t first) noexcept {
+    return ((splat(high) >> (uints8{0, 1, 2, 3, 4, 5, 6, 7} + first)) & 1) << 4;
+}
+AKA_VECTOR_FN inline void q5_0(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n != 0; --n, b += 22, y += 32) {
+        const floats8 d = splat(half_at(b));
+        const std::uint32_t high = u32(b, 2);
+        const uints8 p = widen_u8(b + 6), q = widen_u8(b + 14);
+        store(y, less8((p & 15) | fifth_bits(high, 0), 16, d));
+        store(y + 8, less8((q & 15) | fifth_bits(high, 8), 16, d));
+        store(y + 16, less8((p >> 4) | fifth_bits(high, 16), 16, d));
+        store(y + 24, less8((q >> 4) | fifth_bits(high, 24), 16, d));
+    }
+}
+AKA_VECTOR_FN inline void q5_1(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n != 0; --n, b += 24, y += 32) {
+        const floats8 d = splat(half_at(b)), m = splat(half_at(b + 2));
+        const std::uint32_t high = u32(b, 4);
+        const uints8 p = widen_u8(b + 8), q = widen_u8(b + 16);
+        store(y, affine((p & 15) | fifth_bits(high, 0), d, m));
+        store(y + 8, affine((q & 15) | fifth_bits(high, 8), d, m));
+        store(y + 16, affine((p >> 4) | fifth_bits(high, 16), d, m));
+        store(y + 24, affine((q >> 4) | fifth_bits(high, 24), d, m));
+    }
+}
+AKA_VECTOR_INLINE void signed32(const std::byte* b, float* y, floats8 d) noexcept {
+    store(y, to_floats(widen_i8(b)) * d);
+    store(y + 8, to_floats(widen_i8(b + 8)) * d);
+    store(y + 16, to_floats(widen_i8(b + 16)) * d);
+    store(y + 24, to_floats(widen_i8(b + 24)) * d);
+}
+AKA_VECTOR_FN inline void q8_0(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n != 0; --n, b += 34, y += 32) signed32(b + 2, y, splat(half_at(b)));
+}
+AKA_VECTOR_FN inline void q8_1(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n != 0; --n, b += 36, y += 32) signed32(b + 4, y, splat(half_at(b)));
+}
+AKA_VECTOR_FN inline void q8_k(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n != 0; --n, b += 292, y += 256) {
+        const floats8 d = splat(load_native<float>(b));
+        for (unsigned i = 0; i < 256; i += 32) signed32(b + 4 + i, y + i, d);
+    }
 }
 
-/// The order of a fused tensor cannot be seen: q, k and v (or gate and up) one after the other, or
-/// group by group (row by row). Who knows can say it.
-enum class fused_order : std::uint8_t { unsaid, parts, groups };
-struct infer_options {
-    fused_order qkv = fused_order::unsaid, gate_up = fused_order::unsaid;
-};
-
-/// What was found out about the tensors of one name pattern.
-struct inferred_row {
-    static constexpr unsigned most_roles = 3;
-
-    std::string_view pattern;       ///< `net.{l}.mix.qry.{part}`
-    std::string_view bias_pattern;  ///< where a bias is spelled otherwise than by {part}
-    std::uint64_t tensors = 0;
-    aka::shape shape;  ///< of the weight in the first layer; rank 0: not known, or layers differ
-    role roles[most_roles] = {};
-    std::uint8_t role_count = 0;  ///< 0: open; more than one: fused
-    evidence by = evidence::none;
-    std::string_view words;  ///< those of the name that say something
-    std::string_view facts;  ///< what the shape says
-    /// In the grammar of conventions; empty: as the role has it. Where `order_open`, the first of
-    /// two ways, and `other_layout` the second: neither is in the table, both are beside it.
-    std::string_view layout, other_layout;
-    bool order_open = false;
-    bool drop = false;             ///< holds no weights
-    bool bias = false;             ///< a bias of these roles, under a name of its own
-    std::uint64_t candidates = 0;  ///< where open: the roles it may have, a set of `1 << role`
-    std::string_view why;          ///< where open: why
-
-    bool assigned() const noexcept { return role_count != 0; }
-    bool ambiguous() const noexcept { return role_count == 0 && candidates != 0; }
-    bool may_be(role r) const noexcept { return (candidates >> static_cast<unsigned>(r) & 1) != 0; }
-};
-
-/// What `infer` found. Views in it live as long as it does; `shape`s of more than eight sizes as
-/// long as the list.
-class inference {
-  public:
-    /// In the order in which the patterns first occur.
-    span<const inferred_row> rows() const noexcept AKA_LIFETIMEBOUND {
-        return {rows_.data(), rows_.size()};
+constexpr std::uint32_t sign_bit = 0x80000000u;
+/// Bit j of a byte at the top of lane j; what is above the byte falls out.
+AKA_VECTOR_INLINE uints8 bit_signs(std::uint32_t mask) noexcept {
+    return (splat(mask) << uints8{31, 30, 29, 28, 27, 26, 25, 24}) & sign_bit;
+}
+AKA_VECTOR_FN inline void q1_0(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n != 0; --n, b += 18, y += 128) {
+        const floats8 d = splat(half_at(b));
+        for (unsigned i = 0; i < 16; ++i) store(y + 8 * i, flip(d, bit_signs(~u8(b, 2 + i))));
     }
-    /// Text in the grammar of conventions, for `catalog::add`, for printing and correcting: what
-    /// is assigned as rows, what is open as comments that name the candidates.
-    std::string_view table() const noexcept AKA_LIFETIMEBOUND { return table_; }
-    static constexpr std::string_view id = "inferred";
-
-    /// Whether everything that a Llama-like model needs is assigned.
-    bool complete() const noexcept { return complete_; }
-    std::uint64_t open() const noexcept { return open_; }
-
-    std::uint64_t n_layer() const noexcept { return n_layer_; }
-    std::uint64_t n_expert() const noexcept { return n_expert_; }
-    std::uint64_t n_embd() const noexcept { return n_embd_; }
-    /// Never from names or shapes: `unknown` unless the hyper-parameters say it.
-    rope_order rope() const noexcept { return rope_; }
-
-    const inferred_row* find(role r) const noexcept AKA_LIFETIMEBOUND {
-        for (const inferred_row& row : rows_)
-            for (unsigned i = 0; i < row.role_count; ++i)
-                if (row.roles[i] == r && !row.bias) return &row;
-        return nullptr;
+}
+/// Sixteen bits as eight numbers of two, each in the low bits of its lane, with others above them.
+AKA_VECTOR_INLINE uints8 pairs(std::uint32_t packed) noexcept {
+    return splat(packed) >> uints8{0, 2, 4, 6, 8, 10, 12, 14};
+}
+AKA_VECTOR_INLINE floats8 less_one(floats8 d) noexcept {
+    return floats8{-1, 0, 1, 2, -1, 0, 1, 2} * d;
+}
+AKA_VECTOR_FN inline void q2_0(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n != 0; --n, b += 18, y += 64) {
+        const floats8 values = less_one(splat(half_at(b)));
+        for (unsigned i = 0; i < 8; ++i) store(y + 8 * i, pick4(values, pairs(u16(b, 2 + 2 * i))));
     }
+}
 
-  private:
-    friend class detail::infer_report;
+// ---- sixteen values of a byte each -------------------------------------------------------------
 
-    detail::arena text_;
-    detail::growing<inferred_row> rows_;
-    std::string_view table_;
-    std::uint64_t n_layer_ = 0, n_expert_ = 0, n_embd_ = 0, open_ = 0;
-    rope_order rope_ = rope_order::unknown;
-    bool complete_ = false;
-};
+AKA_VECTOR_INLINE void nibbles(const std::byte* b, float* y, bytes16 values, floats8 d) noexcept {
+    const auto q = load<bytes16>(b);
+    bytes16 picked[2] = {pick16(values, q & 15), pick16(values, q >> 4)};
+    signed32(reinterpret_cast<const std::byte*>(picked), y, d);
+}
+AKA_VECTOR_FN inline void iq4_nl(const std::byte* b, float* y, std::size_t n) noexcept {
+    const auto values = load<bytes16>(iq4nl_values);
+    for (; n != 0; --n, b += 18, y += 32) nibbles(b + 2, y, values, splat(half_at(b)));
+}
+AKA_VECTOR_FN inline void iq4_xs(const std::byte* b, float* y, std::size_t n) noexcept {
+    const auto values = load<bytes16>(iq4nl_values);
+    for (; n != 0; --n, b += 136, y += 256) {
+        const float d = half_at(b);
+        for (unsigned s = 0; s < 8; ++s)
+            nibbles(b + 8 + 16 * s, y + 32 * s, values, splat(d * blocks::iq4_xs_scale(b, s)));
+    }
+}
+AKA_VECTOR_FN inline void mxfp4(const std::byte* b, float* y, std::size_t n) noexcept {
+    const auto values = load<bytes16>(fp4_doubled);
+    for (; n != 0; --n, b += 17, y += 32)
+        nibbles(b + 1, y, values, splat(blocks::mxfp4_scale(u8(b, 0))));
+}
+AKA_VECTOR_INLINE void nvfp4_pair(const std::byte* b, float* y, bytes16 values,
+                                  const std::byte* scales) noexcept {
+    const auto q = load<bytes16>(b);
+    bytes16 picked[2] = {pick16(values, q & 15), pick16(values, q >> 4)};
+    const auto* low = reinterpret_cast<const std::byte*>(picked);
+    const floats8 d = splat(float_of(blocks::nvfp4_scales.of[u8(scales, 0)]));
+    const floats8 e = splat(float_of(blocks::nvfp4_scales.of[u8(scales, 1)]));
+    store(y, to_floats(widen_i8(low)) * d);
+    store(y + 8, to_floats(widen_i8(low + 16)) * d);
+    store(y + 16, to_floats(widen_i8(low + 8)) * e);
+    store(y + 24, to_floats(widen_i8(low + 24)) * e);
+}
+AKA_VECTOR_FN inline void nvfp4(const std::byte* b, float* y, std::size_t n) noexcept {
+    const auto values = load<bytes16>(fp4_doubled);
+    for (; n != 0; --n, b += 36, y += 64) {
+        nvfp4_pair(b + 4, y, values, b);
+        nvfp4_pair(b + 20, y + 32, values, b + 2);
+    }
+}
 
+// ---- K-quants ----------------------------------------------------------------------------------
+
+AKA_VECTOR_INLINE void q2_k_pair(uints8 q, uints8 r, float* y, floats8 d, floats8 m) noexcept {
+    const floats8 product = rounded(floats8{0, 1, 2, 3, 0, 1, 2, 3} * d);
+    const floats8 values = product - m;
+    store(y, pick4(values, q));
+    store(y + 8, pick4(values, r));
+}
+AKA_VECTOR_FN inline void q2_k(const std::byte* b, float* y, std::size_t n) noexcept {
+    float dl[16], ml[16];
+    for (; n != 0; --n, b += 84) {
+        const floats8 d = splat(half_at(b + 80)), dmin = splat(half_at(b + 82));
+        const uints8 s = widen_u8(b), t = widen_u8(b + 8);
+        store(dl, scaled(s & 15, d));
+        store(dl + 8, scaled(t & 15, d));
+        store(ml, scaled(s >> 4, dmin));
+        store(ml + 8, scaled(t >> 4, dmin));
+        for (unsigned k = 0; k < 16; k += 8, y += 128) {
+            const std::byte* at = b + 16 + 4 * k;
+            for (unsigned side = 0; side < 2; ++side) {  // of each 32 elements
+                const uints8 q = widen_u8(at + 16 * side), r = widen_u8(at + 16 * side + 8);
+                const float *e = dl + k + side, *m = ml + k + side;
+                float* to = y + 16 * side;
+                q2_k_pair(q, r, to, splat(e[0]), splat(m[0]));
+                q2_k_pair(q >> 2, r >> 2, to + 32, splat(e[2]), splat(m[2]));
+                q2_k_pair(q >> 4, r >> 4, to + 64, splat(e[4]), splat(m[4]));
+                q2_k_pair(q >> 6, r >> 6, to + 96, splat(e[6]), splat(m[6]));
+            }
+        }
+    }
+}
+
+/// The low bits of two bits q and the third of h, which stands at bit 2.
+AKA_VECTOR_INLINE void q3_k_pair(uints8 q, uints8 r, uints8 g, uints8 h, float* y,
+                                 float d) noexcept {
+    const floats8 values = floats8{-4, -3, -2, -1, 0, 1, 2, 3} * splat(d);
+    store(y, pick8(values, (q & 3) | (g & 4)));
+    store(y + 8, pick8(values, (r & 3) | (h & 4)));
+}
+AKA_VECTOR_FN inline void q3_k(const std::byte* b, float* y, std::size_t n) noexcept {
+    float dl[16];
+    for (; n != 0; --n, b += 110, y += 256) {
+        const floats8 d = splat(half_at(b + 108));
+        constexpr std::uint64_t low = 0x0f0f0f0f0f0f0f0f, three = 0x03030303;
+        const auto s = load_native<std::uint64_t>(b + 96);
+        const std::uint64_t t = u32(b, 104);
+        const std::uint64_t scales[2] = {
+            (s & low) | ((t & three) | (t >> 2 & three) << 32) << 4,
+            (s >> 4 & low) | ((t >> 4 & three) | (t >> 6 & three) << 32) << 4};
+        store(dl, less8(widen_u8(scales), 32, d));
+        store(dl + 8, less8(widen_u8(scales + 1), 32, d));
+        for (unsigned side = 0; side < 2; ++side) {
+            uints8 g = widen_u8(b + 16 * side) << 2, h = widen_u8(b + 16 * side + 8) << 2;
+            for (unsigned k = 0; k < 2; ++k, g >>= 4, h >>= 4) {
+                const std::byte* at = b + 32 + 32 * k + 16 * side;
+                const uints8 q = widen_u8(at), r = widen_u8(at + 8);
+                const float* e = dl + 8 * k + side;
+                float* to = y + 128 * k + 16 * side;
+                q3_k_pair(q, r, g, h, to, e[0]);
+                q3_k_pair(q >> 2, r >> 2, g >> 1, h >> 1, to + 32, e[2]);
+                q3_k_pair(q >> 4, r >> 4, g >> 2, h >> 2, to + 64, e[4]);
+                q3_k_pair(q >> 6, r >> 6, g >> 3, h >> 3, to + 96, e[6]);
+            }
+        }
+    }
+}
+
+/// The eight scales and minima of Q4_K and Q5_K, as numbers.
+AKA_VECTOR_INLINE void six_bit_pairs(const std::byte* b, float* dl, float* ml) noexcept {
+    constexpr std::uint32_t six = 0x3f3f3f3f, four = 0x0f0f0f0f, high = 0x30303030;
+    const std::uint32_t a = u32(b, 4), c = u32(b, 8), e = u32(b, 12);
+    const std::uint32_t scales[2] = {a & six, (e & four) | (a >> 2 & high)};
+    const std::uint32_t least[2] = {c & six, (e >> 4 & four) | (c >> 2 & high)};
+    store(dl, scaled(widen_u8(scales), splat(half_at(b))));
+    store(ml, scaled(widen_u8(least), splat(half_at(b + 2))));
+}
+AKA_VECTOR_FN inline void q4_k(const std::byte* b, float* y, std::size_t n) noexcept {
+    float dl[8], ml[8];
+    for (; n != 0; --n, b += 144, y += 256) {
+        six_bit_pairs(b, dl, ml);
+        for (unsigned k = 0; k < 8; k += 2) {
+            const floats8 d = splat(dl[k]), m = splat(ml[k]);
+            const floats8 e = splat(dl[k + 1]), o = splat(ml[k + 1]);
+            for (unsigned l = 0; l < 32; l += 16) {
+                const uints8 q = widen_u8(b + 16 + 16 * k + l);
+                const uints8 r = widen_u8(b + 24 + 16 * k + l);
+                float* to = y + 32 * k + l;
+                store(to, affine_less(q & 15, d, m));
+                store(to + 8, affine_less(r & 15, d, m));
+                store(to + 32, affine_less(q >> 4, e, o));
+                store(to + 40, affine_less(r >> 4, e, o));
+            }
+        }
+    }
+}
+AKA_VECTOR_FN inline void q5_k(const std::byte* b, float* y, std::size_t n) noexcept {
+    float dl[8], ml[8];
+    for (; n != 0; --n, b += 176, y += 256) {
+        six_bit_pairs(b, dl, ml);
+        for (unsigned l = 0; l < 32; l += 8) {
+            uints8 high = widen_u8(b + 16 + l) << 4;  // the bit of sub-block k stands at 4 + k
+            for (unsigned k = 0; k < 8; k += 2, high >>= 2) {
+                const uints8 q = widen_u8(b + 48 + 16 * k + l);
+                float* to = y + 32 * k + l;
+                store(to, affine_less((q & 15) | (high & 16), splat(dl[k]), splat(ml[k])));
+                store(to + 32,
+                      affine_less((q >> 4) | (high >> 1 & 16), splat(dl[k + 1]), splat(ml[k + 1])));
+            }
+        }
+    }
+}
+AKA_VECTOR_FN inline void q6_k(const std::byte* b, float* y, std::size_t n) noexcept {
+    float dl[16];
+    for (; n != 0; --n, b += 210) {
+        const floats8 d = splat(half_at(b + 208));
+        store(dl, d * to_floats(widen_i8(b + 192)));
+        store(dl + 8, d * to_floats(widen_i8(b + 200)));
+        for (unsigned k = 0; k < 2; ++k, y += 128) {
+            for (unsigned l = 0; l < 32; l += 8) {
+                const uints8 q = widen_u8(b + 64 * k + l), r = widen_u8(b + 64 * k + 32 + l);
+                const uints8 high = widen_u8(b + 128 + 32 * k + l);
+                const float* e = dl + 8 * k + l / 16;
+                store(y + l, less8((q & 15) | (high << 4 & 48), 32, splat(e[0])));
+                store(y + 32 + l, less8((r & 15) | (high << 2 & 48), 32, splat(e[2])));
+                store(y + 64 + l, less8((q >> 4) | (high & 48), 32, splat(e[4])));
+                store(y + 96 + l, less8((r >> 4) | (high >> 2 & 48), 32, splat(e[6])));
+            }
+        }
+    }
+}
+
+// ---- codebooks ---------------------------------------------------------------------------------
+
+/// A row of a grid of two-bit digits; the upper half of the word is another row's.
+template <std::size_t Rows>
+AKA_VECTOR_INLINE uints8 digits(const packed_grid<Rows>& g, unsigned row) noexcept {
+    return pairs(load_native<std::uint32_t>(&g.row[row]));
+}
+/// Two rows of four three-bit digits.
+template <std::size_t Rows>
+AKA_VECTOR_INLINE uints8 digits(const packed_grid<Rows>& g, unsigned row, unsigned next) noexcept {
+    const std::uint32_t both = g.row[row] | static_cast<std::uint32_t>(g.row[next]) << 12;
+    return splat(both) >> uints8{0, 3, 6, 9, 12, 15, 18, 21};
+}
+AKA_VECTOR_INLINE uints8 coded_signs(std::uint32_t code) noexcept {
+    return bit_signs(even_signs.of[code & 127]);
+}
+AKA_VECTOR_INLINE floats8 iq2_values(float db) noexcept {
+    return splat(db) * floats8{8, 25, 43, 0, 8, 25, 43, 0};
+}
+AKA_VECTOR_FN inline void iq2_xxs(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n != 0; --n, b += 66) {
+        const float d = half_at(b);
+        for (unsigned s = 0; s < 8; ++s, y += 32) {
+            const std::byte* at = b + 2 + 8 * s;
+            const std::uint32_t a = u32(at, 4);
+            const floats8 v = iq2_values(d * (0.5f + blocks::number(a >> 28)) * 0.25f);
+            store(y, flip(pick4(v, digits(iq2xxs_grid, u8(at, 0))), coded_signs(a)));
+            store(y + 8, flip(pick4(v, digits(iq2xxs_grid, u8(at, 1))), coded_signs(a >> 7)));
+            store(y + 16, flip(pick4(v, digits(iq2xxs_grid, u8(at, 2))), coded_signs(a >> 14)));
+            store(y + 24, flip(pick4(v, digits(iq2xxs_grid, u8(at, 3))), coded_signs(a >> 21)));
+        }
+    }
+}
+AKA_VECTOR_INLINE void iq2_xs_octet(unsigned q, float* y, floats8 v) noexcept {
+    store(y, flip(pick4(v, digits(iq2xs_grid, q & 511)), coded_signs(q >> 9)));
+}
+AKA_VECTOR_FN inline void iq2_xs(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n != 0; --n, b += 74) {
+        const float d = half_at(b);
+        for (unsigned s = 0; s < 8; ++s, y += 32) {
+            const floats8 v = iq2_values(blocks::iq2_scale(d, b + 66, s, 0));
+            const floats8 w = iq2_values(blocks::iq2_scale(d, b + 66, s, 2));
+            iq2_xs_octet(u16(b, 2 + 8 * s), y, v);
+            iq2_xs_octet(u16(b, 4 + 8 * s), y + 8, v);
+            iq2_xs_octet(u16(b, 6 + 8 * s), y + 16, w);
+            iq2_xs_octet(u16(b, 8 + 8 * s), y + 24, w);
+        }
+    }
+}
+AKA_VECTOR_INLINE void iq2_s_octet(const std::byte* at, unsigned high, float* y,
+                                   floats8 v) noexcept {
+    store(y, flip(pick4(v, digits(iq2s_grid, u8(at, 0) | (high & 3) << 8)), bit_signs(u8(at, 32))));
+}
+AKA_VECTOR_FN inline void iq2_s(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n != 0; --n, b += 82) {
+        const float d = half_at(b);
+        for (unsigned s = 0; s < 8; ++s, y += 32) {
+            const floats8 v = iq2_values(blocks::iq2_scale(d, b + 74, s, 0));
+            const floats8 w = iq2_values(blocks::iq2_scale(d, b + 74, s, 2));
+            const std::byte* at = b + 2 + 4 * s;
+            const unsigned high = u8(b, 66 + s);
+            iq2_s_octet(at, high, y, v);
+            iq2_s_octet(at + 1, high >> 2, y + 8, v);
+            iq2_s_octet(at + 2, high >> 4, y + 16, w);
+            iq2_s_octet(at + 3, high >> 6, y + 24, w);
+        }
+    }
+}
+AKA_VECTOR_INLINE void iq3_xxs_octet(const std::byte* at, float* y, floats8 v,
+                                     std::uint32_t code) noexcept {
+    store(y, flip(pick8(v, digits(iq3xxs_grid, u8(at, 0), u8(at, 1))), coded_signs(code)));
+}
+AKA_VECTOR_FN inline void iq3_xxs(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n != 0; --n, b += 98) {
+        const float d = half_at(b);
+        for (unsigned s = 0; s < 8; ++s, y += 32) {
+            const std::byte* at = b + 2 + 8 * s;
+            const std::uint32_t a = u32(b, 66 + 4 * s);
+            const floats8 v = splat(d * (0.5f + blocks::number(a >> 28)) * 0.5f) *
+                              load<floats8>(blocks::iq3xxs_digits);
+            iq3_xxs_octet(at, y, v, a);
+            iq3_xxs_octet(at + 2, y + 8, v, a >> 7);
+            iq3_xxs_octet(at + 4, y + 16, v, a >> 14);
+            iq3_xxs_octet(at + 6, y + 24, v, a >> 21);
+        }
+    }
+}
+AKA_VECTOR_INLINE void iq3_s_octet(const std::byte* at, unsigned high, float* y, floats8 v,
+                                   unsigned signs) noexcept {
+    const unsigned row = u8(at, 0) | (high & 1) << 8, next = u8(at, 1) | (high & 2) << 7;
+    store(y, flip(pick8(v, digits(iq3s_grid, row, next)), bit_signs(signs)));
+}
+AKA_VECTOR_FN inline void iq3_s(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n != 0; --n, b += 110) {
+        const float d = half_at(b);
+        for (unsigned s = 0; s < 8; ++s, y += 32) {
+            const unsigned scale = u8(b, 106 + s / 2) >> (4 * (s % 2)) & 15, high = u8(b, 66 + s);
+            const floats8 v =
+                splat(d * blocks::number(1 + 2 * scale)) * load<floats8>(blocks::iq3s_digits);
+            const std::byte *at = b + 2 + 8 * s, *signs = b + 74 + 4 * s;
+            iq3_s_octet(at, high, y, v, u8(signs, 0));
+            iq3_s_octet(at + 2, high >> 2, y + 8, v, u8(signs, 1));
+            iq3_s_octet(at + 4, high >> 4, y + 16, v, u8(signs, 2));
+            iq3_s_octet(at + 6, high >> 6, y + 24, v, u8(signs, 3));
+        }
+    }
+}
+AKA_VECTOR_INLINE floats8 ternary_values(float dl, float delta) noexcept {
+    return splat(dl) * (floats8{-1, 0, 1, 2, -1, 0, 1, 2} + splat(delta));
+}
+AKA_VECTOR_FN inline void iq1_s(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n != 0; --n, b += 50) {
+        const float d = half_at(b);
+        for (unsigned s = 0; s < 8; ++s, y += 32) {
+            const std::byte* at = b + 2 + 4 * s;
+            const unsigned h = u16(b, 34 + 2 * s);
+            const floats8 v = ternary_values(d * blocks::number(2 * (h >> 12 & 7) + 1),
+                                             (h & 0x8000) != 0 ? -0.125f : 0.125f);
+            store(y, pick4(v, digits(iq1s_grid, u8(at, 0) | (h & 7) << 8)));
+            store(y + 8, pick4(v, digits(iq1s_grid, u8(at, 1) | (h >> 3 & 7) << 8)));
+            store(y + 16, pick4(v, digits(iq1s_grid, u8(at, 2) | (h >> 6 & 7) << 8)));
+            store(y + 24, pick4(v, digits(iq1s_grid, u8(at, 3) | (h >> 9 & 7) << 8)));
+        }
+    }
+}
+AKA_VECTOR_INLINE void iq1_m_octet(unsigned low, unsigned t, float* y, float dl) noexcept {
+    const floats8 v = ternary_values(dl, (t & 8) != 0 ? -0.125f : 0.125f);
+    store(y, pick4(v, digits(iq1s_grid, low | (t & 7) << 8)));
+}
+AKA_VECTOR_FN inline void iq1_m(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n != 0; --n, b += 56) {
+        const float d = half(blocks::iq1_m_scale(b));
+        for (unsigned s = 0; s < 8; ++s, y += 32) {
+            const std::byte* at = b + 4 * s;
+            const unsigned c = u16(b, 48 + s / 2 * 2) >> (6 * (s % 2));
+            const unsigned t = u8(b, 32 + 2 * s), u = u8(b, 33 + 2 * s);
+            const float dl = d * blocks::number(2 * (c & 7) + 1);
+            const float el = d * blocks::number(2 * (c >> 3 & 7) + 1);
+            iq1_m_octet(u8(at, 0), t, y, dl);
+            iq1_m_octet(u8(at, 1), t >> 4, y + 8, dl);
+            iq1_m_octet(u8(at, 2), u, y + 16, el);
+            iq1_m_octet(u8(at, 3), u >> 4, y + 24, el);
+        }
+    }
+}
+
+// ---- ternary -----------------------------------------------------------------------------------
+
+/// One trit of each byte, which stands above the byte once it is tripled; the byte moves on.
+AKA_VECTOR_INLINE floats8 next_trits(uints8& v, floats8 values) noexcept {
+    const uints8 tripled = v + v + v;
+    v = tripled & 255;
+    return pick4(values, tripled >> 8);
+}
+AKA_VECTOR_FN inline void tq1_0(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n != 0; --n, b += 54, y += 256) {
+        const floats8 values = less_one(splat(half_at(b + 52)));
+        for (unsigned j = 0; j < 32; j += 8) {
+            uints8 v = widen_u8(b + j);
+            for (unsigned k = 0; k < 5; ++k) store(y + 32 * k + j, next_trits(v, values));
+        }
+        for (unsigned j = 0; j < 16; j += 8) {
+            uints8 v = widen_u8(b + 32 + j);
+            for (unsigned k = 0; k < 5; ++k) store(y + 160 + 16 * k + j, next_trits(v, values));
+        }
+        const std::uint32_t last[2] = {u32(b, 48), u32(b, 48)};
+        uints8 v = widen_u8(last) * uints8{1, 1, 1, 1, 3, 3, 3, 3} & 255;
+        store(y + 240, next_trits(v, values));
+        v = v * 3 & 255;
+        store(y + 248, next_trits(v, values));
+    }
+}
+AKA_VECTOR_FN inline void tq2_0(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n != 0; --n, b += 66) {
+        const floats8 values = less_one(splat(half_at(b + 64)));
+        for (unsigned k = 0; k < 2; ++k, y += 128) {
+            for (unsigned l = 0; l < 32; l += 8) {
+                const uints8 q = widen_u8(b + 32 * k + l);
+                store(y + l, pick4(values, q));
+                store(y + 32 + l, pick4(values, q >> 2));
+                store(y + 64 + l, pick4(values, q >> 4));
+                store(y + 96 + l, pick4(values, q >> 6));
+            }
+        }
+    }
+}
+
+}  // namespace vec8
+}  // namespace detail
 AKA_END
 
-#endif  // AKA_INFERENCE_HPP
+#endif  // AKA_VECTORS
 
-// ---- aka/infer_units.hpp -----------------------------------------------------------------------
-// aka: patterns to units, a weight with its bias and other parts, and what the words in a unit's
-// name say. The stages that follow give each unit its role.
-#ifndef AKA_INFER_UNITS_HPP
-#define AKA_INFER_UNITS_HPP
+#endif  // AKA_DEQUANTIZE_VEC8_HPP
+
+// ---- aka/dequantize.hpp ------------------------------------------------------------------------
+// aka: the elements of every type of both formats as float32, ggml's quantised blocks included.
+//
+// Pure functions on ranges of bytes, without state and without threads: whoever has several cores
+// gives each its own rows. The bits are ggml's own (NaN counts as NaN), whatever the processor.
+#ifndef AKA_DEQUANTIZE_HPP
+#define AKA_DEQUANTIZE_HPP
 
 #include <cstdint>
 #include <cstring>
-#include <string_view>
 
 AKA_BEGIN
 namespace detail {
 
-// What a role rests on: a set, as in `evidence`.
-inline constexpr auto by_shape = static_cast<unsigned>(evidence::shape);
-inline constexpr auto by_word = static_cast<unsigned>(evidence::word);
-inline constexpr auto by_elimination = static_cast<unsigned>(evidence::elimination);
+#if AKA_VECTORS
 
-/// A weight with its bias and other parts.
-struct name_unit {
-    std::string_view stem;  // pattern without what the part is called
-    std::uint32_t weight = nothing, bias = nothing;
-    std::uint32_t tensors = 0;
-    bool has_part = false, side = false;  // side: quantisers' parts, so shapes mean less
-    std::uint32_t sure = 0, likely = 0, letters = 0;
-    std::uint32_t number = nothing;  // the last that is no hole
-    bool layered = false, expert = false, tower = false, low_rank = false;
-    aka::shape shape;
-    std::uint32_t low = nothing, high = 0;
-
-    role roles[inferred_row::most_roles] = {};
-    std::uint8_t role_count = 0;
-    std::uint32_t is = 0;  // one of `matrix`; 0: none, or not known
-    width wide = width::dense;
-    bool turned = false, is_bias = false, drop = false;
-    unsigned by = 0;
-    std::uint64_t candidates = 0;
-    const char* why = nullptr;
-
-    std::uint32_t words() const noexcept { return sure | likely; }
-    bool in_layer() const noexcept { return layered && !tower; }
-    void give(role r, unsigned on) noexcept {
-        roles[0] = r;
-        role_count = 1;
-        by = on;
-        candidates = 0;
-        why = nullptr;
-    }
-    void leave_open(std::uint32_t found, width w) noexcept {
-        for (std::uint32_t m = 1; m < matrix::all; m <<= 1) {
-            role r[3];
-            if ((found & m) == 0) continue;
-            unsigned c = roles_of(m, w, r);
-            for (unsigned i = 0; i < c; ++i) candidates |= bit(r[i]);
-        }
-        constexpr std::uint32_t of_matrices = about::query | about::key | about::value |
-                                              about::out | about::gate | about::up | about::down;
-        if (shape.rank() == 0 && found != 0 && (words() & of_matrices) == 0)
-            candidates |= bit(role::attn_norm) | bit(role::ffn_norm) | bit(role::attn_post_norm) |
-                          bit(role::ffn_post_norm) | bit(role::attn_q_norm) |
-                          bit(role::attn_k_norm);
-        why = found == 0 ? "words and shapes say nothing, or contradict each other"
-                         : "neither words nor shapes decide";
-    }
-    void take(std::uint32_t m, width w, bool is_turned, unsigned on) noexcept {
-        is = m;
-        wide = w;
-        turned = is_turned;
-        role_count = static_cast<std::uint8_t>(roles_of(m, w, roles));
-        by = on;
-        candidates = 0;
-        why = nullptr;
-    }
+struct vector_type {
+    aka::dtype dtype;
+    block_decoder decode;
 };
-
-/// All that is known of a list of names, from stage to stage.
-struct unknown_names {
-    const hparams* h = nullptr;
-    infer_options options;
-    arena memory;
-    growing<name_pattern> patterns;
-    growing<name_unit> units;
-    puzzle_sizes sizes;
-    std::uint64_t n_layer = 0, n_expert = 0, n_embd = 0;
-
-    std::string_view name_of(const name_unit& u) const noexcept {
-        if (u.weight != nothing) return patterns[u.weight].text;
-        if (u.bias != nothing) return patterns[u.bias].text;
-        return u.stem;
-    }
+inline constexpr vector_type vector_types[] = {
+    {dtype::f16, vec8::f16},
+    {dtype::bf16, vec8::bf16},
+    {dtype::i8, vec8::i8},
+    {dtype::u8, vec8::u8},
+    {dtype::i16, vec8::i16},
+    {dtype::u16, vec8::u16},
+    {dtype::i32, vec8::i32},
+    {dtype::boolean, vec8::booleans},
+    {dtype::f64, vec8::f64},
+    {dtype::f8_e4m3, vec8::f8_e4m3},
+    {dtype::f8_e4m3fnuz, vec8::f8_e4m3fnuz},
+    {dtype::f8_e8m0, vec8::f8_e8m0},
+    {dtype::f8_e5m2, vec8::f8_e5m2},
+    {dtype::q4_0, vec8::q4_0},
+    {dtype::q4_1, vec8::q4_1},
+    {dtype::q5_0, vec8::q5_0},
+    {dtype::q5_1, vec8::q5_1},
+    {dtype::q8_0, vec8::q8_0},
+    {dtype::q8_1, vec8::q8_1},
+    {dtype::q2_k, vec8::q2_k},
+    {dtype::q3_k, vec8::q3_k},
+    {dtype::q4_k, vec8::q4_k},
+    {dtype::q5_k, vec8::q5_k},
+    {dtype::q6_k, vec8::q6_k},
+    {dtype::q8_k, vec8::q8_k},
+    {dtype::iq2_xxs, vec8::iq2_xxs},
+    {dtype::iq2_xs, vec8::iq2_xs},
+    {dtype::iq3_xxs, vec8::iq3_xxs},
+    {dtype::iq1_s, vec8::iq1_s},
+    {dtype::iq4_nl, vec8::iq4_nl},
+    {dtype::iq3_s, vec8::iq3_s},
+    {dtype::iq2_s, vec8::iq2_s},
+    {dtype::iq4_xs, vec8::iq4_xs},
+    {dtype::iq1_m, vec8::iq1_m},
+    {dtype::tq1_0, vec8::tq1_0},
+    {dtype::tq2_0, vec8::tq2_0},
+    {dtype::mxfp4, vec8::mxfp4},
+    {dtype::nvfp4, vec8::nvfp4},
+    {dtype::q1_0, vec8::q1_0},
+    {dtype::q2_0, vec8::q2_0},
+    {dtype::f4, vec8::f4_blocks},
 };
+/// The portable decoder where there is no other.
+constexpr decoder_table make_vector_decoders() noexcept {
+    decoder_table t = make_portable_decoders();
+    for (const vector_type& v : vector_types) t.of[static_cast<std::size_t>(v.dtype)] = v.decode;
+    return t;
+}
+inline constexpr decoder_table vector_decoders = make_vector_decoders();
 
-/// Makes units from patterns. False: there is no memory.
-class unit_maker {
-  public:
-    explicit unit_maker(unknown_names& in) noexcept : in_(in) {}
-    bool run() noexcept {
-        if (!make()) return false;
-        marry_biases();
-        return read_words();
-    }
+/// Outputs that are larger than caches like it go around them: their lines are not read before they
+/// are written, which is a third of the traffic, and what is in the caches stays there.
+constexpr std::size_t streamed_from = std::size_t{4} << 20;
 
-  private:
-    // The name without its last word, when that says this.
-    static std::string_view cut_word(std::string_view s, std::uint32_t what) noexcept {
-        std::string_view last;
-        std::uint32_t is = 0;
-        each_word(s, [&](std::string_view w, std::string_view lower) {
-            last = w;
-            is = find_word(lower);
-        });
-        if (last.empty() || last.data() + last.size() != s.data() + s.size() || (is & what) == 0 ||
-            last.size() == s.size())
-            return {};
-        return s.substr(0, s.size() - last.size());
-    }
-    bool make() noexcept {
-        growing<std::string_view> stems;
-        if (!stems.resize(in_.patterns.size())) return false;
-        enum kind : char { weight, bias, side };
-        growing<char> kinds, parts;
-        if (!kinds.resize(in_.patterns.size()) || !parts.resize(in_.patterns.size())) return false;
-        // MLX: scales and biases beside quantised weights. Biases without scales are biases.
-        bool scales = false;
-        for (const name_pattern& p : in_.patterns)
-            scales = scales || (p.text.size() > 6 && p.text.substr(p.text.size() - 6) == "scales");
-        for (std::uint32_t i = 0; i < in_.patterns.size(); ++i) {
-            std::string_view s = in_.patterns[i].text, rest, part;
-            each_part(s, [&](std::string_view r, std::string_view p) {
-                bool plain = p == "weight" || p == "bias";
-                bool sure = find_part(p)->kind != part_kind::block_scale || p != "scale";
-                if (sure && (part.empty() || (part != "weight" && part != "bias") || !plain)) {
-                    if (part == "weight" && p == "q_weight") return;
-                    rest = r;
-                    part = p;
-                }
-            });
-            if (part == "biases" && !scales) part = {};
-            kinds[i] = weight;
-            stems[i] = s;
-            if (!part.empty()) {
-                stems[i] = rest;
-                parts[i] = 1;
-                kinds[i] = part == "weight" ? weight : part == "bias" ? bias : side;
-                continue;
-            }
-            // What has two dimensions is no bias, whatever it is called: `proj_b`.
-            bool matrix = in_.patterns[i].shape.rank() > 1;
-            std::string_view cut = matrix ? std::string_view() : cut_word(s, about::bias);
-            if (!cut.empty()) {
-                kinds[i] = bias;
-            } else {
-                cut = cut_word(s, about::weight);
-            }
-            // `kernel` is what is left of the name: the weight of what stands before it.
-            if (!cut.empty() && !is_letter(cut.back())) stems[i] = cut;
+AKA_VECTOR_FN inline void decode_streaming(aka::dtype t, const std::byte* in, float* out,
+                                           std::size_t n) noexcept {
+    constexpr std::size_t line = 16, room = 1024;  // floats
+    const dtype_info& type = info(t);
+    const block_decoder decode = vector_decoders.of[static_cast<std::size_t>(t)];
+    const std::size_t step = room / type.block_elements;  // blocks at once
+    float stage[room + line];
+    std::size_t have = 0;  // floats that are in the stage, of a line that is not full yet
+    // Up to the first whole line of the output the ordinary way.
+    std::size_t skip = (64 - reinterpret_cast<std::uintptr_t>(out) % 64) % 64 / sizeof(float);
+    while (n != 0) {
+        const std::size_t blocks = n < step ? n : step;
+        decode(in, stage + have, blocks);
+        in += blocks * type.block_bytes, n -= blocks;
+        have += blocks * type.block_elements;
+        const float* from = stage;
+        if (skip > have) skip = have;
+        std::memcpy(out, from, skip * sizeof(float));
+        from += skip, out += skip, have -= skip, skip = 0;
+        for (; have >= line; from += line, out += line, have -= line) {
+            vec8::stream(out, vec8::load<vec8::floats8>(from));
+            vec8::stream(out + 8, vec8::load<vec8::floats8>(from + 8));
         }
-        growing<std::uint32_t> firsts;
-        if (!first_of_equals(stems, firsts)) return false;
-        growing<std::uint32_t> at;
-        if (!at.resize(in_.patterns.size())) return false;
-        for (std::uint32_t i = 0; i < in_.patterns.size(); ++i) {
-            std::uint32_t first = firsts[i];
-            bool own = first == i;
-            std::uint32_t to = own ? nothing : at[first];
-            // Two weights on one stem are two things.
-            if (!own && kinds[i] == weight && in_.units[to].weight != nothing) own = true;
-            if (!own && kinds[i] == bias && in_.units[to].bias != nothing) own = true;
-            const name_pattern& p = in_.patterns[i];
-            if (own) {
-                name_unit u;
-                u.stem = stems[i];
-                u.has_part = parts[i] != 0;
-                u.layered = p.layered;
-                u.expert = p.expert;
-                u.tower = p.tower;
-                to = static_cast<std::uint32_t>(in_.units.size());
-                if (first == i) at[i] = to;
-                if (!in_.units.push(u)) return false;
-            }
-            name_unit& u = in_.units[to];
-            u.tensors += static_cast<std::uint32_t>(p.tensors);
-            if (kinds[i] != side && parts[i] == 0) u.has_part = false;
-            if (p.low < u.low) u.low = p.low;
-            if (p.high > u.high) u.high = p.high;
-            if (kinds[i] == weight) u.weight = i;
-            if (kinds[i] == bias) u.bias = i;
-            if (kinds[i] == side) u.side = true;
-        }
-        for (name_unit& u : in_.units) {
-            if (u.weight == nothing && u.side) {
-                // qweight and its like: a weight whose shape says nothing here
-            } else if (u.weight == nothing && u.bias != nothing) {
-                u.is_bias = true;
-                u.shape = in_.patterns[u.bias].shape;
-            } else if (u.weight != nothing && !u.side && !in_.patterns[u.weight].mixed) {
-                u.shape = in_.patterns[u.weight].shape;
-            }
-        }
-        return true;
+        std::memmove(stage, from, have * sizeof(float));
     }
-    static bool is_letter(char c) noexcept {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    }
+    std::memcpy(out, stage, have * sizeof(float));
+    vec8::end_of_stream();
+}
 
-    // `b_q` is the bias of `w_q`: names that are the same but for a word for weights and one for
-    // biases, and a vector as long as one side of the matrix.
-    void marry_biases() noexcept {
-        for (name_unit& b : in_.units) {
-            if (b.side || (b.weight != nothing && b.bias != nothing)) continue;
-            std::uint32_t at = b.weight != nothing ? b.weight : b.bias;
-            if (at == nothing || b.shape.rank() > 1) continue;
-            for (name_unit& m : in_.units) {
-                if (m.weight == nothing || m.bias != nothing || m.side || m.tensors == 0 ||
-                    m.layered != b.layered || m.expert != b.expert || m.tower != b.tower)
-                    continue;
-                std::uint32_t r = m.shape.rank(), n = b.shape.rank();
-                if ((r < 2) != (n == 0) || r > 2) continue;
-                if (n == 1 && b.shape[0] != m.shape[0] && b.shape[0] != m.shape[1]) continue;
-                if (!twins(in_.patterns[m.weight].text, in_.patterns[at].text, n == 1)) continue;
-                m.bias = at;
-                m.has_part = false;
-                m.tensors += b.tensors;
-                b.tensors = 0;
-                break;
-            }
-        }
-        std::size_t kept = 0;
-        for (name_unit& u : in_.units)
-            if (u.tensors != 0) in_.units[kept++] = u;
-        if (kept < in_.units.size()) (void)in_.units.resize(kept);
-    }
-    static bool twins(std::string_view w, std::string_view b, bool sized) noexcept {
-        std::size_t from = 0, most = w.size() < b.size() ? w.size() : b.size(), back = 0;
-        while (from < most && w[from] == b[from]) ++from;
-        while (back < most - from && w[w.size() - 1 - back] == b[b.size() - 1 - back]) ++back;
-        // The words that differ, or the letters: `weights` and `biases`, `wq` and `bq`.
-        for (int whole = 0; whole < 2; ++whole) {
-            std::string_view x = w.substr(from, w.size() - from - back);
-            std::string_view y = b.substr(from, b.size() - from - back);
-            if ((about_word(x) & about::weight) != 0 && (about_word(y) & about::bias) != 0 &&
-                (sized || y.size() > 1))
-                return true;
-            while (from > 0 && is_letter(w[from - 1])) --from;
-            while (back > 0 && is_letter(w[w.size() - back])) --back;
-        }
-        return false;
-    }
-    // Of words that say nothing else: `weight_matrix`, `bias_vector`.
-    static std::uint32_t about_word(std::string_view s) noexcept {
-        constexpr std::uint32_t may = about::weight | about::bias | about::plain | about::low_rank;
-        std::uint32_t all = 0;
-        each_word(s, [&](std::string_view, std::string_view w) { all |= find_word(w); });
-        return (all & ~may) != 0 ? 0 : all;
-    }
-    // Whether a word of this name stands in a module of several matrices: it says what the module
-    // is, and not which of them. `word` is in `name`.
-    bool of_module(std::string_view name, std::string_view word) const noexcept {
-        std::size_t end = static_cast<std::size_t>(word.data() - name.data()) + word.size();
-        while (end < name.size() && !is_separator(name[end])) ++end;
-        if (end == name.size()) return false;
-        std::string_view front = name.substr(0, end + 1);
-        unsigned matrices = 0;
-        for (const name_unit& u : in_.units) {
-            if (u.shape.rank() == 1 || u.stem.size() <= front.size() ||
-                u.stem.substr(0, front.size()) != front)
-                continue;
-            std::uint32_t rest = 0;
-            if (u.shape.rank() == 0)
-                each_word(u.stem.substr(front.size()),
-                          [&](std::string_view, std::string_view w) { rest |= find_word(w); });
-            matrices += (rest & about::norm) == 0 ? 1 : 0;
-        }
-        return matrices > 1;
-    }
+#endif
 
-    // What the words say. Words that every layer's name has say nothing.
-    bool read_words() noexcept {
-        constexpr unsigned most = 16;
-        struct common {
-            char text[32];
-            std::uint8_t size;
-        } all[2][most];
-        unsigned left[2] = {}, seen[2] = {};
-        for (const name_unit& u : in_.units) {
-            if (u.tower) continue;
-            unsigned where = u.layered ? 1 : 0, kept = 0;
-            if (seen[where]++ == 0) {
-                each_word(in_.name_of(u), [&](std::string_view, std::string_view w) {
-                    if (left[where] == most) return;
-                    common& c = all[where][left[where]++];
-                    std::memcpy(c.text, w.data(), w.size());
-                    c.size = static_cast<std::uint8_t>(w.size());
-                });
-                continue;
-            }
-            for (unsigned i = 0; i < left[where]; ++i) {
-                bool there = false;
-                const common& c = all[where][i];
-                each_word(in_.name_of(u), [&](std::string_view, std::string_view w) {
-                    there = there || w == std::string_view(c.text, c.size);
-                });
-                if (there) all[where][kept++] = c;
-            }
-            left[where] = kept;
-        }
-        for (unsigned where = 0; where < 2; ++where)
-            if (seen[where] < 3) left[where] = 0;
-        std::uint32_t single = 0;
-        bool labels = false;
-        for (name_unit& u : in_.units) {
-            std::string_view n = in_.name_of(u);
-            // The word that says "weight" is not part of the name proper.
-            if (u.weight != nothing && n.size() > u.stem.size()) n = u.stem;
-            unsigned where = u.layered ? 1 : 0;
-            std::uint32_t all_words = 0, last = 0;
-            each_word(n, [&](std::string_view s, std::string_view w) {
-                for (unsigned i = 0; i < left[where]; ++i)
-                    if (w == std::string_view(all[where][i].text, all[where][i].size)) return;
-                if (is_digit(w[0])) {
-                    u.number = 0;
-                    for (char c : w.substr(0, 8))
-                        u.number = u.number * 10 + static_cast<std::uint32_t>(c - '0');
-                    return;
-                }
-                word_meaning m = meaning_of(w);
-                constexpr std::uint32_t of_matrices = about::query | about::key | about::value |
-                                                      about::out | about::gate | about::up |
-                                                      about::down;
-                // `q_a` is of low rank; `a_q` is q of a module that is called a.
-                if (w.size() == 1 && (last & (of_matrices | about::adapter)) == 0)
-                    m.sure &= ~std::uint32_t{about::low_rank};
-                last = m.sure | m.likely;
-                all_words |= last;
-                if (((m.sure | m.likely) & of_matrices) != 0 && of_module(n, s)) {
-                    m.sure &= ~of_matrices;
-                    m.likely &= ~of_matrices;
-                    m.letters = 0;
-                }
-                u.sure |= m.sure & ~m.letters;
-                u.letters |= m.letters;
-                u.likely |= m.likely;
-            });
-            u.low_rank = low_rank(all_words);
-            if (u.letters != 0 && u.layered && !u.tower) single |= u.letters;
-            // a, b, c, ...: labels, and then q, k and v are labels, too.
-            unsigned count = 0;
-            bool label = false;
-            each_word(n, [&](std::string_view, std::string_view w) {
-                for (unsigned i = 0; i < left[where]; ++i)
-                    if (w == std::string_view(all[where][i].text, all[where][i].size)) return;
-                ++count;
-                label = w.size() == 1 && find_letter(w[0]) == 0 && w[0] != 'n' && w[0] != 'w';
-            });
-            labels = labels || (count == 1 && label && u.layered && !u.tower);
-        }
-        if (labels) single = 0;
-        // Letters mean something beside their fellows: q, k and v; g, u and d.
-        constexpr std::uint32_t qkv = about::query | about::key | about::value;
-        constexpr std::uint32_t gud = about::gate | about::up | about::down;
-        std::uint32_t valid = 0;
-        if ((single & qkv) == qkv) valid |= qkv | about::out;
-        if ((single & gud) == gud) valid |= gud;
-        for (name_unit& u : in_.units) u.sure |= u.letters & valid;
-        return true;
-    }
+/// The decoder of a type for this processor; null for `unknown`.
+inline block_decoder decoder_of(aka::dtype t) noexcept {
+#if AKA_VECTORS
+    if (has_vectors()) return vector_decoders.of[static_cast<std::size_t>(t)];
+#endif
+    return portable_decoders.of[static_cast<std::size_t>(t)];
+}
 
-    unknown_names& in_;
-};
+/// Decodes `n` blocks of any type but `unknown`.
+inline void decode(aka::dtype t, const std::byte* in, float* out, std::size_t n) noexcept {
+    if (n == 0) return;
+#if AKA_VECTORS
+    if (vec8::can_stream && t != dtype::f32 && has_vectors() &&
+        n >= streamed_from / sizeof(float) / info(t).block_elements)
+        return decode_streaming(t, in, out, n);
+#endif
+    decoder_of(t)(in, out, n);
+}
 
 }  // namespace detail
+
+/// Decodes out.size() elements of any type: rows, slices of whole blocks, whole tensors. Bytes are
+/// little-endian, as files hold them, packed, and need no alignment; for F4, F6 and C64 see to_f32.
+/// Errors: wrong_type (`unknown`); bad_block, elements that are not whole blocks of the type;
+/// wrong_size, another number of bytes than they take; unsupported (C64 that is not real).
+inline status dequantize(dtype t, byte_span in, span<float> out) noexcept {
+    if (status s = detail::check_elements(t, in.size(), out.size()); !s) return s;
+    if (t == dtype::c64)
+        if (status s = detail::check_real(in.data(), out.size()); !s) return s;
+    detail::decode(t, in.data(), out.data(), out.size() / info(t).block_elements);
+    return {};
+}
+
+/// Elements [first, first + out.size()) of the packed elements in `in`, wherever they begin and end
+/// inside blocks. Errors: wrong_type; bad_block, `in` is not whole blocks; out_of_range;
+/// unsupported.
+inline status dequantize_range(dtype t, byte_span in, std::uint64_t first,
+                               span<float> out) noexcept {
+    const dtype_info& type = info(t);
+    if (type.block_elements == 0)
+        return detail::fail(errc::wrong_type, error::nowhere, "elements of an unknown type");
+    if (in.size() % type.block_bytes != 0) {
+        return detail::fail(errc::bad_block, error::nowhere, in.size(),
+                            " bytes are not whole blocks of ", type.name, ", which have ",
+                            type.block_bytes, " each");
+    }
+    const std::uint64_t have =
+        static_cast<std::uint64_t>(in.size()) / type.block_bytes * type.block_elements;
+    if (first > have || out.size() > have - first) {
+        return detail::fail(errc::out_of_range, error::nowhere, "elements ", first, " to ",
+                            first + out.size(), " of ", have);
+    }
+    auto block = static_cast<std::size_t>(first / type.block_elements);
+    auto skip = static_cast<std::size_t>(first % type.block_elements);
+    const std::byte* at = in.data() + block * type.block_bytes;
+    float* to = out.data();
+    std::size_t left = out.size();
+    if (t == dtype::c64)
+        if (status s = detail::check_real(at, left); !s) return s;
+    float whole[256];  // a block of which a part is wanted
+    auto part = [&](std::size_t n) {
+        detail::decode(t, at, whole, 1);
+        std::memcpy(to, whole + skip, n * sizeof(float));
+        at += type.block_bytes, to += n, left -= n, skip = 0;
+    };
+    if (skip != 0 && left != 0)
+        part(left < type.block_elements - skip ? left : type.block_elements - skip);
+    const std::size_t blocks = left / type.block_elements;
+    detail::decode(t, at, to, blocks);
+    at += blocks * type.block_bytes, to += blocks * type.block_elements;
+    left -= blocks * type.block_elements;
+    if (left != 0) part(left);
+    return {};
+}
+
 AKA_END
 
-#endif  // AKA_INFER_UNITS_HPP
+#endif  // AKA_DEQUANTIZE_HPP
 
-// ---- aka/infer_doubts.hpp ----------------------------------------------------------------------
-// aka: second thoughts when all roles are given: what contradicts another name, or what its
-// fellows make doubtful, is open again.
-#ifndef AKA_INFER_DOUBTS_HPP
-#define AKA_INFER_DOUBTS_HPP
+// ---- aka/convert_tensor.hpp --------------------------------------------------------------------
+// aka: tensor::convert_to: the elements of any tensor as float32 and its like, wherever they lie.
+//
+// A tensor that is one packed range in memory is decoded where it lies, and of one that an adapter
+// puts together each range of some length likewise. What is finer, in a file that is not mapped, or
+// in the other byte order, comes through a buffer of fixed size on the stack.
+#ifndef AKA_CONVERT_TENSOR_HPP
+#define AKA_CONVERT_TENSOR_HPP
 
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 AKA_BEGIN
 namespace detail {
 
-class doubt_stage {
-  public:
-    explicit doubt_stage(unknown_names& in) noexcept : in_(in) {}
-    void run() noexcept {
-        for (int pass = 0; pass < 2; ++pass) {
-            std::uint64_t once[2] = {}, twice[2] = {};
-            for (const name_unit& u : in_.units) {
-                int b = u.is_bias ? 1 : 0;
-                for (unsigned i = 0; i < u.role_count; ++i) {
-                    twice[b] |= once[b] & bit(u.roles[i]);
-                    once[b] |= bit(u.roles[i]);
-                }
-            }
-            for (name_unit& u : in_.units) {
-                bool clash = false;
-                std::uint64_t set = 0;
-                for (unsigned i = 0; i < u.role_count; ++i) {
-                    set |= bit(u.roles[i]);
-                    clash = clash || (twice[u.is_bias ? 1 : 0] & bit(u.roles[i])) != 0;
-                }
-                if (!clash) continue;
-                u.role_count = 0;
-                u.is = 0;
-                u.candidates = set;
-                u.why = "another name looks like the same role";
-            }
-        }
-        // Hybrid models (Qwen3-Next) put a gate into q; only shapes could show that.
-        bool hybrid = false;
-        for (const name_unit& u : in_.units)
-            hybrid = hybrid || (u.in_layer() &&
-                                ((u.sure & about::recurrent) != 0 || linear_attention(u.stem)));
-        for (name_unit& u : in_.units)
-            if (hybrid && u.is == matrix::q && u.shape.rank() == 0) {
-                u.role_count = 0;
-                u.is = 0;
-                u.candidates = bit(role::attn_q) | bit(role::attn_q_gate);
-                u.why = "beside linear attention q may hold a gate, and there are no shapes";
-            }
-        // A dense feed-forward in the layers that have experts is something else: a shared expert.
-        std::uint32_t from = nothing, to = 0;
-        for (const name_unit& u : in_.units)
-            if (u.role_count != 0 && u.wide == width::experts && u.is != 0) {
-                if (u.low < from) from = u.low;
-                if (u.high > to) to = u.high;
-            }
-        for (name_unit& u : in_.units) {
-            if (u.role_count == 0 || u.wide != width::dense ||
-                (u.is & matrix::of_feed_forward) == 0 || from == nothing || u.low > to ||
-                u.high < from)
-                continue;
-            u.leave_open(u.is, width::dense);
-            for (role r : {role::ffn_gate_shexp, role::ffn_up_shexp, role::ffn_down_shexp})
-                u.candidates |= bit(r);
-            u.role_count = 0;
-            u.is = 0;
-            u.why = "beside experts: a dense feed-forward, or a shared expert";
-        }
-    }
+// ---- numbers that float32 rounds before the target would ---------------------------------------
 
-  private:
-    unknown_names& in_;
+/// A float64 as a float32 rounded to odd: rounding that to a shorter type gives what rounding once
+/// would have given.
+inline float to_odd_float(double d) noexcept {
+    const auto f = static_cast<float>(d);
+    const auto back = static_cast<double>(f);
+    if (back == d || d != d) return f;
+    std::uint32_t bits = bits_of(f);
+    if (d > 0 ? back > d : back < d) --bits;  // towards zero, from infinity too
+    return float_of(bits | 1);
+}
+/// An integer as a float64 rounded to odd.
+template <class T>
+double to_odd_double(T v) noexcept {
+    if constexpr (std::is_floating_point_v<T>) {
+        return v;
+    } else {
+        const bool minus = v < 0;
+        auto m = static_cast<std::uint64_t>(v);
+        if (minus) m = ~m + 1;
+        unsigned extra = 0;  // bits beyond the 53 that fit
+        while (m >> extra >> 53 != 0) ++extra;
+        const std::uint64_t rest = m & ((std::uint64_t{1} << extra) - 1);
+        m -= rest;
+        if (rest != 0) m |= std::uint64_t{1} << extra;
+        return minus ? -static_cast<double>(m) : static_cast<double>(m);
+    }
+}
+template <class T>
+void numbers_to_f64(const std::byte* in, double* out, std::size_t n, bool odd) noexcept {
+    for (std::size_t i = 0; i < n; ++i) {
+        const T v = load_le<T>(in + i * sizeof(T));
+        out[i] = odd ? to_odd_double(v) : static_cast<double>(v);
+    }
+}
+struct wide_type {
+    aka::dtype dtype;
+    void (*decode)(const std::byte* in, double* out, std::size_t n, bool odd);
 };
+inline constexpr wide_type wide_types[] = {
+    {dtype::f64, numbers_to_f64<double>},        {dtype::i64, numbers_to_f64<std::int64_t>},
+    {dtype::u64, numbers_to_f64<std::uint64_t>}, {dtype::i32, numbers_to_f64<std::int32_t>},
+    {dtype::u32, numbers_to_f64<std::uint32_t>},
+};
+inline const wide_type* wide_type_of(aka::dtype t) noexcept {
+    for (const wide_type& w : wide_types)
+        if (w.dtype == t) return &w;
+    return nullptr;
+}
 
-}  // namespace detail
-AKA_END
-
-#endif  // AKA_INFER_DOUBTS_HPP
-
-// ---- aka/infer_matrices.hpp --------------------------------------------------------------------
-// aka: which matrix of a layer is which: the puzzle of sizes, with what the words in the names
-// allow. Biases whose names stand alone follow their matrices.
-#ifndef AKA_INFER_MATRICES_HPP
-#define AKA_INFER_MATRICES_HPP
-
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
-
-AKA_BEGIN
-namespace detail {
-
-class matrix_stage {
+/// One conversion: what it is from and to, and the arithmetic that is pending.
+class conversion {
   public:
-    explicit matrix_stage(unknown_names& in) noexcept : in_(in) {}
-    void run() noexcept {
-        assign_matrices();
-        assign_biases();
+    static constexpr std::size_t piece = 2048;  // elements at once; all blocks divide it
+
+    conversion(aka::dtype from, aka::dtype to, float offset) noexcept
+        : from_(from), to_(to), offset_(offset), wide_(wide_type_of(from)) {
+        if (to == dtype::f32 && offset == 0.0f) wide_ = nullptr;  // rounded once in any case
     }
-
-  private:
-    enum class group : std::uint8_t { none, main, experts, shared };
-
-    static std::uint32_t allowed(std::uint32_t w, group g, bool experts) noexcept {
-        bool q = (w & about::query) != 0, k = (w & about::key) != 0, v = (w & about::value) != 0;
-        bool o = (w & about::out) != 0, gate = (w & about::gate) != 0, up = (w & about::up) != 0,
-             down = (w & about::down) != 0;
-        bool a = (w & about::attention) != 0, f = (w & about::feed_forward) != 0;
-        if (a && f) a = f = false;
-        if (g != group::main) {
-            if (gate && up) return matrix::gate_up;
-            if (gate) return matrix::gate;
-            if (up) return matrix::up;
-            if (down || o) return matrix::down;
-            return matrix::of_feed_forward;
-        }
-        if ((w & about::router) != 0) return matrix::router;
-        std::uint32_t m = matrix::all;
-        if (!f && (q || k || v)) {
-            m = 0;
-            if (gate || up || down) return 0;
-            if (k && v)
-                m = q ? matrix::qkv : matrix::kv;
-            else if (q + k + v == 1)
-                m = q ? matrix::q : k ? matrix::k : matrix::v;
-        } else if (!a && (gate || up || down)) {
-            if (gate && up)
-                m = matrix::gate_up;
-            else if (gate && !down)
-                m = experts ? std::uint32_t{matrix::gate | matrix::router} : matrix::gate;
-            else if (up != down)
-                m = up ? matrix::up : matrix::down;
-            else
-                m = 0;
-        } else if (o) {
-            m = matrix::o | matrix::down;
-        }
-        if (a) m &= matrix::of_attention;
-        if (f) m &= matrix::of_feed_forward | matrix::router;
-        if (!experts) m &= ~matrix::router;
-        return m;
+    std::size_t bytes_in(std::size_t n) const noexcept {
+        return n / info(from_).block_elements * info(from_).block_bytes;
     }
+    std::size_t bytes_out(std::size_t n) const noexcept { return n * info(to_).block_bytes; }
 
-    group group_of(const name_unit& u) const noexcept {
-        if (!u.in_layer() || u.is_bias || u.drop || u.role_count != 0) return group::none;
-        std::uint32_t w = u.words();
-        if ((w & (about::recurrent | about::position | about::tower)) != 0) return group::none;
-        if ((w & about::rotary) != 0 && u.shape.rank() < 2) return group::none;
-        if ((u.sure & about::side) != 0) return group::none;
-        if (linear_attention(u.stem)) return group::none;
-        std::uint32_t rank = u.shape.rank();
-        if (rank == 1 || rank > 3) return group::none;
-        if (rank == 0 && (w & about::norm) != 0) return group::none;
-        if (rank == 3 || u.expert) return rank == 3 && u.expert ? group::none : group::experts;
-        if ((w & about::shared) != 0 && (w & about::router) == 0) return group::shared;
-        if ((w & about::expert) != 0 && (w & about::router) == 0 && rank == 0 &&
-            (w & about::gate) == 0 && (w & (about::up | about::down | about::out)) != 0)
-            return group::experts;
-        return group::main;
-    }
-
-    void assign_matrices() noexcept {
-        constexpr std::uint32_t split = matrix::q | matrix::k | matrix::v | matrix::o;
-        constexpr std::uint32_t attention[] = {split, matrix::qkv | matrix::o,
-                                               matrix::q | matrix::kv | matrix::o};
-        constexpr std::uint32_t forward[] = {matrix::gate | matrix::up | matrix::down,
-                                             matrix::gate_up | matrix::down,
-                                             matrix::up | matrix::down};
-        bool experts = false;
-        for (const name_unit& u : in_.units) experts = experts || group_of(u) == group::experts;
-        std::uint32_t sets[32];
-        unsigned n = 0;
-        for (std::uint32_t a : attention) {
-            for (std::uint32_t f : forward) {
-                sets[n++] = a | f;
-                if (experts) sets[n++] = a | f | matrix::router;
-            }
-            if (experts) sets[n++] = a, sets[n++] = a | matrix::router;
-        }
-        solve(group::experts, width::experts, forward, experts);
-        solve(group::shared, width::shared, forward, experts);
-        solve(group::main, width::dense, {sets, n}, experts);
-    }
-
-    void solve(group g, width wide, span<const std::uint32_t> sets, bool experts) noexcept {
-        constexpr unsigned most = 16;
-        name_unit* list[most];
-        unsigned n = 0;
-        bool too_many = false;
-        for (name_unit& u : in_.units) {
-            if (group_of(u) != g) continue;
-            if (n == most)
-                too_many = true;
-            else
-                list[n++] = &u;
-        }
-        if (n == 0) return;
-        if (too_many) {
-            for (name_unit& u : in_.units)
-                if (group_of(u) == g) u.why = "too many matrices in a layer";
+    /// `n` elements in whole blocks.
+    void operator()(const std::byte* in, std::byte* out, std::size_t n) const noexcept {
+        if (to_ == dtype::f32 && offset_ == 0.0f &&
+            reinterpret_cast<std::uintptr_t>(out) % alignof(float) == 0) {
+            decode(from_, in, reinterpret_cast<float*>(out), n / info(from_).block_elements);
             return;
         }
-        puzzle_sizes sizes = in_.sizes;
-        if (g != group::main) sizes.q = sizes.k = 0;
-        puzzle_piece blank[most], piece[most];
-        std::uint32_t sure[most], likely[most];
-        bool odd = false;
-        for (unsigned i = 0; i < n; ++i) {
-            const name_unit& u = *list[i];
-            std::uint32_t r = u.shape.rank();
-            if (r >= 2) {
-                blank[i].rows = u.shape[r - 2];
-                blank[i].columns = u.shape[r - 1];
-            }
-            if (!experts) blank[i].allowed &= ~std::uint32_t{matrix::router};
-            sure[i] = allowed(contrast(list, n, u.sure), g, experts) & blank[i].allowed;
-            likely[i] = allowed(contrast(list, n, u.words()), g, experts) & blank[i].allowed;
-            if (u.low_rank) sure[i] = likely[i] = 0, odd = true;
-            if ((u.sure & about::dense_word) != 0) odd_fc(list, n, i, sure, likely);
-            piece[i] = blank[i];
+        for (std::size_t at = 0; at < n; at += piece) {
+            const std::size_t count = n - at < piece ? n - at : piece;
+            step(in + bytes_in(at), out + bytes_out(at), count);
         }
-        schemes(list, n, likely);
-        // Shapes alone, and then with the words.
-        puzzle alone({blank, n}, sizes), told({piece, n}, sizes);
-        bool shapes = !odd && alone.solve(sets);
-        if (!shapes)
-            for (unsigned i = 0; i < n; ++i) blank[i].found = matrix::all;
-        auto with = [&](const std::uint32_t* words) {
-            for (unsigned i = 0; i < n; ++i) piece[i].allowed = words[i];
-            return told.solve(sets);
-        };
-        const std::uint32_t* words = likely;
-        bool whole = !odd && with(likely);
-        if (!whole && !odd) words = sure, whole = with(sure);
-        // Words that contradict each other in one half of a block say nothing about the other half:
-        // that half is read by shapes alone.
-        std::uint32_t half[most];
-        for (std::uint32_t of : {std::uint32_t{matrix::of_feed_forward | matrix::router},
-                                 std::uint32_t{matrix::of_attention}}) {
-            if (whole || odd || g != group::main || !shapes_known(list, n)) break;
-            unsigned others = 0;
-            for (unsigned i = 0; i < n; ++i) {
-                bool in = sure[i] != 0 ? (sure[i] & ~of) == 0 : half_of(*list[i], of);
-                half[i] = in ? of & blank[i].allowed : sure[i];
-                others += !in && puzzle::bits(sure[i]) == 1 ? 1 : 0;
-            }
-            if (others >= 2) words = half, whole = with(half);
-        }
-        // Without shapes a name that says nothing may be a norm: only where these are known can it
-        // be the matrix that is left.
-        bool norms = false;
-        for (const name_unit& u : in_.units)
-            norms = norms || (u.in_layer() && u.role_count == 1 && u.roles[0] == role::ffn_norm);
-        if (whole) {
-            for (unsigned i = 0; i < n; ++i) {
-                name_unit& u = *list[i];
-                bool one = puzzle::bits(piece[i].found) == 1 && piece[i].found_turned != 3;
-                if (!one || (blank[i].rows == 0 && !norms && words[i] == piece_all(experts, g))) {
-                    u.leave_open(piece[i].found, wide);
-                    continue;
-                }
-                unsigned by = 0;
-                if (puzzle::bits(words[i]) == 1) by |= by_word;
-                if (puzzle::bits(blank[i].found) == 1) by |= by_shape;
-                if (by == 0) {
-                    by = by_elimination;
-                    if (words[i] != piece_all(experts, g)) by |= by_word;
-                    if (blank[i].rows != 0) by |= by_shape;
-                }
-                u.take(piece[i].found, wide, piece[i].found_turned == 2, by);
-            }
-            return;
-        }
-        // The layer does not look like a whole block: only what the words themselves say.
-        for (unsigned i = 0; i < n; ++i) {
-            name_unit& u = *list[i];
-            std::uint32_t m = sure[i];
-            bool one = puzzle::bits(m) == 1;
-            for (unsigned j = 0; j < n; ++j) one = one && (j == i || sure[j] != m);
-            if (one && blank[i].rows != 0) {
-                puzzle_piece p = blank[i];
-                p.allowed = m;
-                puzzle_sizes s = sizes;
-                one = in_.sizes.x != 0 && puzzle({&p, 1}, s).solve({&m, 1}) && p.found_turned == 1;
-            }
-            // In a layer that is no whole block, the words of q, k, v and o are too little.
-            if (one && shapes_known(list, n)) one = false;
-            if (one)
-                u.take(m, wide, false, by_word);
-            else
-                u.leave_open(m == piece_all(experts, g) ? 0 : m, wide);
-            if (u.role_count == 0 && u.why == nullptr)
-                u.why = "the layer is no block that is known";
-        }
-    }
-    // `expand_gated` beside `expand_linear`: what both say is no difference.
-    static std::uint32_t contrast(name_unit* const* list, unsigned n, std::uint32_t w) noexcept {
-        constexpr std::uint32_t both = about::gate | about::up;
-        if ((w & both) != both) return w;
-        bool gate = false, up = false;
-        for (unsigned i = 0; i < n; ++i) {
-            std::uint32_t o = list[i]->words() & (both | about::down);
-            gate = gate || o == about::gate;
-            up = up || o == about::up;
-        }
-        return gate == up ? w : w & ~std::uint32_t{up ? about::up : about::gate};
-    }
-    static bool half_of(const name_unit& u, std::uint32_t of) noexcept {
-        bool a = (u.words() & about::attention) != 0, f = (u.words() & about::feed_forward) != 0;
-        return a != f && a == (of == matrix::of_attention);
-    }
-    static bool shapes_known(name_unit* const* list, unsigned n) noexcept {
-        bool all = true;
-        for (unsigned i = 0; i < n; ++i) all = all && list[i]->shape.rank() != 0;
-        return all && n > 0;
-    }
-    static std::uint32_t piece_all(bool experts, group g) noexcept {
-        if (g != group::main) return matrix::of_feed_forward;
-        return experts ? matrix::all : matrix::all & ~std::uint32_t{matrix::router};
-    }
-    // Names that are the same but for what one of these has for gate, up and down. All three.
-    static void schemes(name_unit* const* list, unsigned n, std::uint32_t* likely) noexcept {
-        struct scheme {
-            std::string_view gate, up, down;
-        };
-        constexpr scheme known[] = {
-            {"w1", "w3", "w2"},        // Meta
-            {"wi_0", "wi_1", "wo"},    // T5 1.1 and what follows it
-            {"w1", "v1", "w2"},        // the paper on GLU variants: W, V and W2
-            {"fc_1", "fc_2", "proj"},  // LitGPT
-            {"fc1", "fc2", "proj"},
-        };
-        for (const scheme& s : known) {
-            for (unsigned i = 0; i < n; ++i) {
-                std::string_view a = list[i]->stem;
-                for (std::size_t at = 0; at + s.gate.size() <= a.size(); ++at) {
-                    if (!same(a.substr(at, s.gate.size()), s.gate) ||
-                        (at > 0 && (is_letter(a[at - 1]) || is_digit(a[at - 1]))))
-                        continue;
-                    std::string_view front = a.substr(0, at), back = a.substr(at + s.gate.size());
-                    unsigned up = n, down = n;
-                    for (unsigned j = 0; j < n; ++j) {
-                        std::string_view b = list[j]->stem;
-                        if (b.size() < front.size() + back.size() || b.substr(0, at) != front ||
-                            b.substr(b.size() - back.size()) != back)
-                            continue;
-                        b = b.substr(at, b.size() - at - back.size());
-                        if (same(b, s.up)) up = j;
-                        if (same(b, s.down)) down = j;
-                    }
-                    if (up == n || down == n) continue;
-                    likely[i] = matrix::gate;
-                    likely[up] = matrix::up;
-                    likely[down] = matrix::down;
-                }
-            }
-        }
-    }
-    static bool is_letter(char c) noexcept {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    }
-    // `low` is in lower case.
-    static bool same(std::string_view s, std::string_view low) noexcept {
-        if (s.size() != low.size()) return false;
-        for (std::size_t i = 0; i < s.size(); ++i)
-            if (s[i] != low[i] && !(is_letter(s[i]) && (s[i] | 0x20) == low[i])) return false;
-        return true;
-    }
-    // `fc` beside `gate`: in one spelling that is the gate, and `gate` is up.
-    static void odd_fc(name_unit* const* list, unsigned n, unsigned fc, std::uint32_t* sure,
-                       std::uint32_t* likely) noexcept {
-        std::uint32_t w = list[fc]->words();
-        if ((w & (about::gate | about::up | about::down)) != 0) return;
-        for (unsigned i = 0; i < n; ++i) {
-            std::uint32_t s = list[i]->words();
-            if ((s & about::up) != 0) return;
-        }
-        for (unsigned i = 0; i < fc; ++i)
-            if ((list[i]->words() & about::gate) != 0)
-                sure[i] |= matrix::up, likely[i] |= matrix::up;
-        for (unsigned i = fc + 1; i < n; ++i)
-            if ((list[i]->words() & about::gate) != 0) list[i]->likely |= about::up;
-    }
-
-    // Biases whose names stand alone: `bq`.
-    void assign_biases() noexcept {
-        for (name_unit& u : in_.units) {
-            if (!u.in_layer() || u.role_count != 0 || u.drop || u.expert || u.shape.rank() > 1)
-                continue;
-            if (!u.is_bias && (u.words() & about::bias) == 0) continue;
-            if ((u.words() & (about::norm | about::side | about::recurrent)) != 0) continue;
-            std::uint32_t m =
-                allowed(u.sure & ~std::uint32_t{about::bias | about::low_rank}, group::main, false);
-            if (puzzle::bits(m) != 1) continue;
-            name_unit* owner = nullptr;
-            unsigned owners = 0;
-            for (name_unit& o : in_.units)
-                if (&o != &u && o.is == m && o.wide == width::dense && o.role_count != 0)
-                    owner = &o, ++owners;
-            if (owners != 1 || owner->bias != nothing) continue;
-            if (u.shape.rank() == 1 && owner->shape.rank() == 2 &&
-                owner->shape[owner->turned ? 1 : 0] != u.shape[0])
-                continue;
-            u.take(m, width::dense, false, by_word | (u.shape.rank() == 1 ? by_shape : 0));
-            u.is_bias = true;
-        }
-    }
-
-    unknown_names& in_;
-};
-
-}  // namespace detail
-AKA_END
-
-#endif  // AKA_INFER_MATRICES_HPP
-
-// ---- aka/infer_model.hpp -----------------------------------------------------------------------
-// aka: the width of the model, and what stands outside of its layers: what reads words, what writes
-// them, and the last norm.
-#ifndef AKA_INFER_MODEL_HPP
-#define AKA_INFER_MODEL_HPP
-
-#include <cstdint>
-#include <string_view>
-
-AKA_BEGIN
-namespace detail {
-
-class model_stage {
-  public:
-    explicit model_stage(unknown_names& in) noexcept : in_(in) {}
-    void run() noexcept {
-        find_sizes();
-        assign_model();
     }
 
   private:
-    static bool says(std::string_view name, bool projection) noexcept {
-        bool yes = false;
-        each_word(name, [&](std::string_view, std::string_view w) {
-            if (projection)
-                yes = yes || w.substr(0, 4) == "proj";
-            else
-                yes = yes || w.substr(0, 3) == "emb" || w == "wte" || w.find("embed") != w.npos;
-        });
-        return yes;
-    }
-    void find_sizes() noexcept {
-        if (in_.h != nullptr) {
-            in_.sizes.x = in_.h->n_embd;
-            in_.sizes.q = in_.h->layers_differ() ? 0 : in_.h->n_head * in_.h->head_dim;
-            in_.sizes.k = in_.h->layers_differ() ? 0 : in_.h->n_head_kv * in_.h->head_dim;
-            if (in_.h->kv_lora_rank != 0) in_.sizes.q = in_.sizes.k = 0;
-        }
-        if (in_.sizes.x == 0) {
-            // The width that most matrices of a layer have on one side.
-            unsigned best = 0;
-            for (const name_unit& u : in_.units) {
-                if (!u.in_layer() || u.shape.rank() < 2) continue;
-                for (unsigned side = 1; side <= 2; ++side) {
-                    std::uint64_t n = u.shape[u.shape.rank() - side];
-                    unsigned with = 0;
-                    for (const name_unit& o : in_.units) {
-                        if (!o.in_layer()) continue;
-                        std::uint32_t r = o.shape.rank();
-                        if (r >= 2 && (o.shape[r - 1] == n || o.shape[r - 2] == n)) with += 2;
-                        if (r == 1 && o.shape[0] == n) with += 1;
-                    }
-                    if (with > best) best = with, in_.sizes.x = n;
-                }
-            }
-        }
-        in_.n_embd = in_.sizes.x;
-        // A config that contradicts the shapes is not believed here; identify reports that.
-        if (in_.sizes.x != 0) {
-            bool any = false, fits = false;
-            for (const name_unit& u : in_.units) {
-                if (!u.in_layer() || u.shape.rank() < 2) continue;
-                any = true;
-                fits = fits || u.shape[u.shape.rank() - 1] == in_.sizes.x ||
-                       u.shape[u.shape.rank() - 2] == in_.sizes.x;
-            }
-            if (any && !fits) in_.sizes = {};
-        }
-        if (in_.h != nullptr && in_.h->n_expert != 0 && in_.n_expert == 0)
-            in_.n_expert = in_.h->n_expert;
-        if (in_.n_expert == 0)
-            for (const name_unit& u : in_.units)
-                if (u.in_layer() && u.shape.rank() == 3) in_.n_expert = u.shape[0];
-        in_.sizes.e = in_.n_expert;
-    }
-
-    void assign_model() noexcept {
-        name_unit *embd = nullptr, *head = nullptr, *norm = nullptr;
-        unsigned embds = 0, heads = 0, norms = 0, matrices = 0, vectors = 0;
-        std::uint64_t v = in_.h != nullptr ? in_.h->n_vocab : 0;
-        auto candidate = [&](const name_unit& u) {
-            return !u.layered && !u.tower && !u.is_bias && !u.expert &&
-                   (u.words() &
-                    (about::position | about::rotary | about::side | about::low_rank)) == 0;
-        };
-        auto matrix_like = [&](const name_unit& u) {
-            if (u.shape.rank() == 0) return (u.words() & about::norm) == 0;
-            return u.shape.rank() == 2 &&
-                   (in_.sizes.x == 0 || u.shape[1] == in_.sizes.x || u.shape[0] == in_.sizes.x);
-        };
-        auto vector_like = [&](const name_unit& u) {
-            if (u.shape.rank() == 0) return (u.words() & about::norm) != 0;
-            return u.shape.rank() == 1 && (in_.sizes.x == 0 || u.shape[0] == in_.sizes.x);
-        };
-        // Where the widest matrices differ in size, only the ones with the vocabulary's count.
-        for (const name_unit& u : in_.units) {
-            if (!candidate(u) || u.shape.rank() != 2 || v != 0 || !matrix_like(u)) continue;
-            std::uint64_t n = u.shape[1] == in_.sizes.x ? u.shape[0] : u.shape[1];
-            if (n > rows_) rows_ = n;
-        }
-        auto wide = [&](const name_unit& u) {
-            if (u.shape.rank() != 2) return u.side || u.shape.rank() == 0;
-            std::uint64_t n = u.shape[1] == in_.sizes.x ? u.shape[0] : u.shape[1];
-            return n >= rows_ && n > 0;
-        };
-        for (name_unit& u : in_.units) {
-            if (!candidate(u)) continue;
-            if (matrix_like(u) && wide(u)) {
-                ++matrices;
-                bool is_head =
-                    (u.words() & about::head) != 0 ||
-                    ((u.words() & (about::out | about::final)) != 0 &&
-                     (u.words() & (about::embedding | about::before | about::norm)) == 0);
-                bool is_embd = !is_head && (u.words() & (about::embedding | about::before)) != 0 &&
-                               (u.words() & about::norm) == 0;
-                if (is_embd) embd = &u, ++embds;
-                if (is_head) head = &u, ++heads;
-            } else if (vector_like(u)) {
-                ++vectors;
-                bool first = (u.words() & (about::embedding | about::before)) != 0;
-                if (!first) norm = &u, ++norms;
-            }
-        }
-        auto others = [&](role one, role two, const char* why) {
-            for (name_unit& u : in_.units)
-                if (candidate(u) && matrix_like(u) && wide(u) && u.role_count == 0) {
-                    u.candidates = bit(one) | bit(two);
-                    if (u.shape.rank() == 0) u.candidates |= bit(role::output_norm);
-                    u.why = why;
-                }
-        };
-        // `embed_in` and `embed_out`: both of words, and one says which way.
-        if (embds == 2 && heads == 0 && matrices == 2) {
-            unsigned outs = 0;
-            for (name_unit& u : in_.units) {
-                if (!candidate(u) || !matrix_like(u) || !wide(u)) continue;
-                if ((u.words() & (about::out | about::final)) != 0 &&
-                    (u.words() & about::before) == 0)
-                    head = &u, ++outs;
-                else
-                    embd = &u;
-            }
-            if (outs == 1) embds = heads = 1;
-        }
-        // `embedding_table` and `vocab_projection`: one says embedding, the other only of what.
-        // And of two that do not, one is a projection. `softmax.embedding` and `softmax.logits` are
-        // both heads at first sight.
-        if (matrices == 2 && ((embds == 2 && heads == 0) || (heads == 2 && embds == 0))) {
-            for (bool projection : {false, true}) {
-                unsigned said = 0;
-                name_unit *one = nullptr, *two = nullptr;
-                for (name_unit& u : in_.units) {
-                    if (!candidate(u) || !matrix_like(u) || !wide(u)) continue;
-                    if (says(in_.name_of(u), projection))
-                        one = &u, ++said;
-                    else
-                        two = &u;
-                }
-                if (said != 1 || two == nullptr || (projection && embds != 2)) continue;
-                embd = projection ? two : one;
-                head = projection ? one : two;
-                embds = heads = 1;
-                break;
-            }
-        }
-        if (embds == 1) embd->give(role::token_embd, by_word);
-        if (heads == 1) head->give(role::output, by_word);
-        bool sized = false;
-        for (const name_unit& u : in_.units) sized = sized || (candidate(u) && u.shape.rank() == 2);
-        if (matrices == 1 && embds == 0 && heads == 0 && sized) {
-            for (name_unit& u : in_.units)
-                if (candidate(u) && matrix_like(u) && wide(u))
-                    u.give(role::token_embd, by_shape | by_elimination);
-        } else if (matrices == 2 && sized && (embds == 1) != (heads == 1) && embds + heads == 1) {
-            for (name_unit& u : in_.units)
-                if (candidate(u) && matrix_like(u) && wide(u) && u.role_count == 0)
-                    u.give(embds == 1 ? role::output : role::token_embd, by_shape | by_elimination);
-        } else {
-            others(role::token_embd, role::output,
-                   "the names do not say which reads and which writes words");
-        }
-        for (name_unit& u : in_.units) {
-            if (u.role_count == 0 || u.shape.rank() != 2 ||
-                (u.roles[0] != role::token_embd && u.roles[0] != role::output))
-                continue;
-            if (in_.sizes.x == 0) {
-                // No layer was found: which side is the vocabulary's cannot be seen.
-                u.candidates = bit(u.roles[0]);
-                u.role_count = 0;
-                u.why = "how wide the model is, is not known";
-                continue;
-            }
-            u.by |= by_shape;
-            u.turned = u.shape[0] == in_.sizes.x && u.shape[1] != in_.sizes.x;
-        }
-        if (norms == 1 && vectors == 1 &&
-            (norm->shape.rank() == 1 || (norm->words() & about::norm) != 0))
-            norm->give(role::output_norm, (norm->shape.rank() == 1 ? by_shape : 0) |
-                                              ((norm->words() & about::norm) != 0 ? by_word : 0) |
-                                              by_elimination);
-        else
-            for (name_unit& u : in_.units) {
-                if (!candidate(u) || !vector_like(u)) continue;
-                bool last =
-                    (u.words() & (about::final | about::out | about::head | about::after)) != 0 &&
-                    (u.words() & about::norm) != 0;
-                if (norms == 1 && &u == norm && (u.words() & about::norm) != 0) last = true;
-                if (last)
-                    u.give(role::output_norm, by_word);
-                else if (u.role_count == 0)
-                    u.candidates = bit(role::output_norm), u.why = "one of several";
-            }
-        for (name_unit& u : in_.units)
-            if (!u.tower && (u.sure & about::rotary) != 0 && u.shape.rank() < 2 &&
-                (u.sure & (about::query | about::key | about::norm)) == 0)
-                u.drop = true;
-    }
-
-    unknown_names& in_;
-    std::uint64_t rows_ = 0;  // the vocabulary, as far as sizes tell
-};
-
-}  // namespace detail
-AKA_END
-
-#endif  // AKA_INFER_MODEL_HPP
-
-// ---- aka/infer_norms.hpp -----------------------------------------------------------------------
-// aka: which norm of a layer is which: before or after, attention's or the feed-forward's, or of q
-// and k.
-#ifndef AKA_INFER_NORMS_HPP
-#define AKA_INFER_NORMS_HPP
-
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
-
-AKA_BEGIN
-namespace detail {
-
-class norm_stage {
-  public:
-    explicit norm_stage(unknown_names& in) noexcept : in_(in) {}
-    void run() noexcept {
-        constexpr unsigned most = 8;
-        name_unit* list[most];
-        unsigned n = 0;
-        bool too_many = false;
-        for (name_unit& u : in_.units) {
-            if (!u.in_layer() || u.is_bias || u.drop || u.expert) continue;
-            std::uint32_t w = u.words();
-            if ((w & (about::recurrent | about::side)) != 0 || u.low_rank) continue;
-            bool vector = u.shape.rank() == 1;
-            if (u.shape.rank() > 1 && (u.shape.rank() > 2 || (w & about::norm) == 0)) continue;
-            if (u.shape.rank() == 0 && (w & about::norm) == 0) continue;
-            bool q = (w & about::query) != 0, k = (w & about::key) != 0;
-            if ((q != k) && (w & about::norm) != 0 && (w & about::value) == 0) {
-                u.candidates = bit(role::attn_q_norm) | bit(role::attn_k_norm);
-                u.give(q ? role::attn_q_norm : role::attn_k_norm,
-                       by_word | (vector ? by_shape : 0));
-                continue;
-            }
-            if (u.shape.rank() > 1) continue;
-            if (vector && (u.shape[0] != in_.sizes.x || in_.sizes.x == 0)) {
-                if (patterns_with_norm(u))
-                    u.candidates = bit(role::attn_q_norm) | bit(role::attn_k_norm);
-                u.why = "neither as wide as the model nor named";
-                continue;
-            }
-            if (vector && (w & (about::bias | about::query | about::key | about::value)) != 0 &&
-                (w & about::norm) == 0)
-                continue;
-            if (n == most)
-                too_many = true;
-            else
-                list[n++] = &u;
-        }
-        if (n == 0 || too_many) return;
-        enum side : unsigned { unsaid, before, after };
-        struct facts {
-            bool attention, feed_forward, pre, post;
-        } f[most];
-        for (unsigned i = 0; i < n; ++i) {
-            std::uint32_t w = list[i]->words();
-            f[i] = {(w & (about::attention)) != 0, (w & (about::feed_forward | about::expert)) != 0,
-                    (w & about::before) != 0, (w & (about::after | about::out)) != 0};
-        }
-        role given[most] = {};
-        if (n == 1) {
-            // One norm a layer, as in Cohere's parallel blocks, when its name says so.
-            bool said = (list[0]->words() & about::norm) != 0 && (f[0].pre || f[0].attention);
-            if (said && !f[0].post && !f[0].feed_forward) given[0] = role::attn_norm;
-        } else if (n == 2) {
-            given[0] = of_two(f[0].attention, f[0].feed_forward, f[0].pre, f[0].post);
-            given[1] = of_two(f[1].attention, f[1].feed_forward, f[1].pre, f[1].post);
-            bool both_post = f[0].post && f[1].post;
-            if (both_post) {
-                for (unsigned i = 0; i < 2; ++i)
-                    given[i] = f[i].attention == f[i].feed_forward ? role::none
-                               : f[i].attention                    ? role::attn_post_norm
-                                                                   : role::ffn_post_norm;
-            } else if (given[0] == role::none && given[1] == role::none) {
-                number_two(list, given);
-            } else if (given[0] == role::none || given[1] == role::none) {
-                unsigned open = given[0] == role::none ? 0 : 1, known = 1 - open;
-                // What stands after attention says nothing about the other one: that may stand
-                // after the feed-forward.
-                bool safe =
-                    !f[known].post && (f[known].pre || f[known].attention || f[known].feed_forward);
-                if (safe && !f[open].post) {
-                    given[open] =
-                        given[known] == role::attn_norm ? role::ffn_norm : role::attn_norm;
-                    list[open]->by |= by_elimination;
-                } else {
-                    given[known] = role::none;
-                }
-            }
-        } else if (n == 4) {
-            for (unsigned i = 0; i < n; ++i) {
-                bool a = f[i].attention, ff = f[i].feed_forward;
-                if (f[i].pre && !f[i].post && !ff) given[i] = role::attn_norm;
-                if (f[i].pre && !f[i].post && ff && !a) given[i] = role::ffn_norm;
-                if (f[i].post && !f[i].pre && a && !ff) given[i] = role::attn_post_norm;
-                if (f[i].post && !f[i].pre && ff && !a) given[i] = role::ffn_post_norm;
-            }
-        }
-        bool all = true, twice = false;
-        for (unsigned i = 0; i < n; ++i) {
-            all = all && given[i] != role::none;
-            for (unsigned j = 0; j < i; ++j)
-                twice = twice || (given[i] == given[j] && given[i] != role::none);
-        }
-        for (unsigned i = 0; i < n; ++i) {
-            name_unit& u = *list[i];
-            unsigned by = u.by | (u.shape.rank() == 1 ? by_shape : 0) |
-                          ((u.by & by_elimination) == 0 ? by_word : 0);
-            u.by = 0;
-            if (all && !twice) {
-                u.give(given[i], by);
-                continue;
-            }
-            u.why = "the names do not say which norm it is";
-            u.candidates = bit(role::attn_norm) | bit(role::ffn_norm);
-            if (n > 2) u.candidates |= bit(role::attn_post_norm) | bit(role::ffn_post_norm);
-        }
-    }
-
-    /// When matrices have their roles: two norms that are still open, by the modules in which they
-    /// stand.
-    void by_place() noexcept {
-        name_unit* open[2] = {};
-        unsigned n = 0;
-        for (name_unit& u : in_.units) {
-            if (!u.in_layer()) continue;
-            for (unsigned i = 0; i < u.role_count; ++i)
-                if (!u.is_bias && (u.roles[i] == role::attn_norm || u.roles[i] == role::ffn_norm))
-                    return;
-            if (u.role_count != 0 || (u.candidates & bit(role::attn_norm)) == 0) continue;
-            if (n == 2 || u.is_bias || (u.words() & about::after) != 0 || u.shape.rank() > 1)
+    void step(const std::byte* in, std::byte* out, std::size_t n) const noexcept {
+        float numbers[piece];
+        if (wide_ != nullptr) {
+            double wide[piece];
+            wide_->decode(in, wide, n, to_ != dtype::f64);
+            if (offset_ != 0.0f)
+                for (std::size_t i = 0; i < n; ++i) wide[i] += static_cast<double>(offset_);
+            if (to_ == dtype::f64) {
+                std::memcpy(out, wide, n * sizeof(double));
                 return;
-            open[n++] = &u;
-        }
-        if (n != 2) return;
-        unsigned a = place_of(*open[0]), b = place_of(*open[1]);
-        if (a == 3 || b == 3 || a == b) return;
-        bool turned = a == 2 || b == 1;
-        open[turned ? 1 : 0]->give(role::attn_norm, by_shape | by_word);
-        open[turned ? 0 : 1]->give(role::ffn_norm, by_shape | by_word);
-    }
-
-  private:
-    // Words that every matrix of attention (or every one of the feed-forward) has: what the module
-    // is called.
-    bool names_module(std::string_view word, bool attention) const noexcept {
-        unsigned n = 0;
-        for (const name_unit& u : in_.units) {
-            constexpr std::uint32_t forward = matrix::of_feed_forward;
-            if (u.role_count == 0 || u.is_bias ||
-                (u.is & (attention ? std::uint32_t{matrix::of_attention} : forward)) == 0)
-                continue;
-            bool there = false;
-            each_word(in_.name_of(u), [&](std::string_view, std::string_view w) {
-                there = there || w == word ||
-                        (word.size() <= 3 && w.size() > word.size() &&
-                         w.substr(0, word.size()) == word);
-            });
-            if (!there) return false;
-            ++n;
-        }
-        return n >= 2;
-    }
-    // 1: beside attention; 2: beside the feed-forward; 3: both; 0: not to be seen.
-    unsigned place_of(const name_unit& u) const noexcept {
-        unsigned at = 0;
-        each_word(in_.name_of(u), [&](std::string_view, std::string_view w) {
-            // `an`, `ln_f`: what is left without a word for norms
-            if (w.size() > 1 && w.size() <= 4 && w.back() == 'n') {
-                std::string_view rest = w.substr(0, w.size() - 1);
-                if (rest.size() > 1 && rest.back() == 'l') rest.remove_suffix(1);
-                if (find_word(w) == 0) w = rest;
             }
-            if ((find_word(w) & (about::norm | about::weight | about::layer)) != 0) return;
-            bool a = names_module(w, true), f = names_module(w, false);
-            if (a != f) at |= a ? 1 : 2;
-        });
-        return at;
-    }
-    // Whether the layers' matrices are called by words. Where they are only numbered, in whatever
-    // order, numbers of norms say nothing either.
-    bool words_for_matrices() const noexcept {
-        std::uint32_t said = 0;
-        for (const name_unit& u : in_.units)
-            if (u.in_layer() && u.shape.rank() != 1) said |= u.words();
-        constexpr std::uint32_t kinds[] = {about::query, about::key,      about::value,
-                                           about::out,   about::gate,     about::down,
-                                           about::up,    about::attention};
-        unsigned n = 0;
-        for (std::uint32_t k : kinds) n += (said & k) != 0 ? 1 : 0;
-        return n >= 3 || (said & (about::attention | about::feed_forward)) != 0;
-    }
-    static bool patterns_with_norm(const name_unit& u) noexcept {
-        return (u.words() & about::norm) != 0;
-    }
-    static role of_two(bool attention, bool feed_forward, bool pre, bool post) noexcept {
-        if (pre && post) return role::none;
-        if (attention && feed_forward) return role::none;
-        if (post) return role::ffn_norm;  // after attention, or after what comes first
-        if (feed_forward) return role::ffn_norm;
-        if (attention || pre) return role::attn_norm;
-        return role::none;
-    }
-    void number_two(name_unit* const* list, role* given) const noexcept {
-        if (!words_for_matrices()) return;
-        std::uint32_t a = list[0]->number, b = list[1]->number;
-        if (a == nothing || b == nothing || (a != b + 1 && b != a + 1)) return;
-        std::string_view x = list[0]->stem, y = list[1]->stem;
-        if (x.size() != y.size()) return;
-        unsigned differ = 0;
-        std::size_t at = 0;
-        for (std::size_t i = 0; i < x.size(); ++i)
-            if (x[i] != y[i]) at = i, ++differ;
-        if (differ != 1) return;
-        for (unsigned i = 0; i < 2; ++i) {
-            // `n1` of a vector as wide as the model
-            bool n = list[i]->shape.rank() == 1 && at > 0 && (x[at - 1] == 'n' || x[at - 1] == 'N');
-            if ((list[i]->words() & about::norm) == 0 && !n) return;
-        }
-        given[a < b ? 0 : 1] = role::attn_norm;
-        given[a < b ? 1 : 0] = role::ffn_norm;
-    }
-
-    unknown_names& in_;
-};
-
-}  // namespace detail
-AKA_END
-
-#endif  // AKA_INFER_NORMS_HPP
-
-// ---- aka/infer_table.hpp -----------------------------------------------------------------------
-// aka: an inference as a table in the grammar of conventions: what is assigned as rows, each with
-// what it rests on; what is open as comments.
-#ifndef AKA_INFER_TABLE_HPP
-#define AKA_INFER_TABLE_HPP
-
-#include <cstddef>
-#include <string_view>
-
-AKA_BEGIN
-namespace detail {
-
-class infer_table {
-  public:
-    /// `out` holds all but the table; its rows are in the order of the units.
-    infer_table(const unknown_names& in, const inference& out) noexcept : in_(in), out_(out) {}
-
-    void print(text_writer& t) const noexcept {
-        t << "convention " << inference::id << " unverified\n";
-        if (out_.rope() == rope_order::unknown)
-            t << "  rope half inferred  # unknown: names and shapes cannot say it; half is usual\n";
-        else
-            t << "  rope " << name(out_.rope()) << "\n";
-        bool layer_norm = false, norms = false, output = false, embd = false;
-        for (std::size_t i = 0; i < in_.units.size(); ++i) {
-            const name_unit& u = in_.units[i];
-            if (u.role_count == 1 && is_norm(u.roles[0]))
-                norms = true, layer_norm = layer_norm || u.bias != nothing;
-            output = output || (u.role_count == 1 && u.roles[0] == role::output);
-            embd = embd || (u.role_count == 1 && u.roles[0] == role::token_embd);
-        }
-        if (in_.h != nullptr && in_.h->norm_kind != hparams::norm::unsaid)
-            t << "  norm " << (in_.h->norm_kind == hparams::norm::rms ? "rms" : "layer") << "\n";
-        else if (norms && layer_norm)
-            t << "  norm layer\n";
-        if (embd && !output) {
-            bool maybe = false;
-            for (const name_unit& u : in_.units)
-                maybe = maybe || (u.candidates & bit(role::output)) != 0;
-            if (!maybe) t << "  tied yes\n";
-        }
-        std::size_t longest = 0;
-        for (const inferred_row& r : out_.rows())
-            if (r.pattern.size() > longest && r.pattern.size() < 72) longest = r.pattern.size();
-        for (std::size_t i = 0; i < in_.units.size(); ++i) {
-            const name_unit& u = in_.units[i];
-            const inferred_row& r = out_.rows()[i];
-            std::size_t pad = longest > r.pattern.size() ? longest - r.pattern.size() : 0;
-            bool can = can_spell(u);
-            if (r.drop && can) {
-                t << "  " << r.pattern;
-                spaces(t, pad);
-                t << " = drop\n";
-                continue;
-            }
-            auto line = [&](const char* lead, std::string_view names, std::string_view layout,
-                            const char* tail) {
-                t << lead << names;
-                spaces(t, pad);
-                t << " = ";
-                if (layout.empty())
-                    t << name(u.roles[0]);
-                else
-                    t << layout;
-                t << tail;
-            };
-            if (r.role_count == 0 || !can) {
-                t << "  # ";
-                safe(t, r.pattern);
-                spaces(t, pad);
-                if (r.role_count != 0) {
-                    t << " = " << name(r.roles[0]) << " (the grammar cannot hold this name)\n";
-                    continue;
-                }
-                t << " = ?";
-                for (unsigned k = 0; k < role_count; ++k)
-                    if ((r.candidates >> k & 1) != 0) t << " " << name(static_cast<role>(k));
-                t << "  (" << (r.why.empty() ? std::string_view("nothing known") : r.why) << ")\n";
-                continue;
-            }
-            bool part = r.pattern.size() > 6 && r.pattern.substr(r.pattern.size() - 6) == "{part}";
-            if (r.order_open) {
-                t << "  # which rows are whose cannot be seen; one of\n";
-                line("  # ", r.pattern, r.layout, "\n");
-                line("  # ", r.pattern, r.other_layout, "\n");
-                continue;
-            }
-            if (u.is_bias && !part) {
-                if (u.role_count == 1) {
-                    line("  ", r.pattern, {}, ".bias also\n");
-                } else {
-                    line("  # the grammar has no bias of fused roles: ", r.pattern, r.layout, "\n");
-                }
-                continue;
-            }
-            line("  ", r.pattern, r.layout, "");
-            if (part && u.is_bias) t << " also";
-            t << "  # ";
-            bool any = false;
-            auto by = [&](unsigned e, const char* what, std::string_view more) {
-                if ((u.by & e) == 0) return;
-                t << (any ? ", " : "") << what;
-                if (!more.empty()) t << " " << more;
-                any = true;
-            };
-            by(by_word, "word", r.words);
-            by(by_shape, "shape", {});
-            by(by_elimination, "elimination", {});
-            t << "\n";
-            if (!part && u.bias != nothing && u.weight != nothing) {
-                if (u.role_count == 1)
-                    line("  ", in_.patterns[u.bias].text, {}, ".bias also\n");
-                else
-                    line("  # the grammar has no bias of fused roles: ", in_.patterns[u.bias].text,
-                         r.layout, "\n");
-            }
-        }
-    }
-
-  private:
-    // Whether the grammar can hold these names.
-    bool can_spell(const name_unit& u) const noexcept {
-        std::string_view s = in_.name_of(u);
-        for (std::size_t i = 0; i < s.size(); ++i) {
-            if (static_cast<unsigned char>(s[i]) <= ' ' || s[i] == '#' || s[i] == '|' ||
-                s[i] == '*' || s[i] == '=' || static_cast<unsigned char>(s[i]) >= 0x7f)
-                return false;
-            if (s[i] == '}' && i + 1 < s.size() && (is_digit(s[i + 1]) || s[i + 1] == '{'))
-                return false;
-        }
-        return s.size() < 200;
-    }
-    static void spaces(text_writer& t, std::size_t n) noexcept {
-        while (n-- > 0) t << " ";
-    }
-    // Names are a stranger's: no control characters.
-    static void safe(text_writer& t, std::string_view s) noexcept {
-        for (char c : s)
-            t << ((static_cast<unsigned char>(c) < ' ' || c == 0x7f) ? std::string_view("?")
-                                                                     : std::string_view(&c, 1));
-    }
-    static bool is_norm(role r) noexcept {
-        return r == role::attn_norm || r == role::ffn_norm || r == role::output_norm ||
-               r == role::attn_post_norm || r == role::ffn_post_norm;
-    }
-
-    const unknown_names& in_;
-    const inference& out_;
-};
-
-}  // namespace detail
-AKA_END
-
-#endif  // AKA_INFER_TABLE_HPP
-
-// ---- aka/infer_report.hpp ----------------------------------------------------------------------
-// aka: the units and what they got, as an inference: names, evidence, layouts, what is open, and
-// whether it is all that a Llama-like model needs.
-#ifndef AKA_INFER_REPORT_HPP
-#define AKA_INFER_REPORT_HPP
-
-#include <cstdint>
-#include <cstring>
-#include <initializer_list>
-#include <string_view>
-
-AKA_BEGIN
-namespace detail {
-
-class infer_report {
-  public:
-    infer_report(const unknown_names& in, inference& out) noexcept : in_(in), out_(out) {}
-
-    /// False: there is no memory.
-    bool run() noexcept {
-        out_.n_layer_ = in_.n_layer;
-        out_.n_expert_ = in_.n_expert;
-        out_.n_embd_ = in_.n_embd;
-        if (!report()) return false;
-        text_writer t;
-        infer_table(in_, out_).print(t);
-        return t.ok() && keep(out_.table_, t.view());
-    }
-
-  private:
-    bool report() noexcept {
-        text_writer t;
-        std::uint64_t have = 0;
-        for (const name_unit& u : in_.units) {
-            inferred_row r;
-            t.clear();
-            spell(u, t);
-            if (!t.ok() || !keep(r.pattern, t.view())) return false;
-            bool own_bias = u.bias != nothing && u.weight != nothing && !u.has_part;
-            if (own_bias && !keep(r.bias_pattern, in_.patterns[u.bias].text)) return false;
-            r.tensors = u.tensors;
-            if (u.shape.rank() <= shape::inline_rank) r.shape = u.shape;
-            std::memcpy(r.roles, u.roles, sizeof r.roles);
-            r.role_count = u.role_count;
-            r.by = static_cast<evidence>(u.by);
-            r.candidates = u.candidates;
-            r.drop = u.drop;
-            r.bias = u.is_bias && u.role_count != 0;
-            if (u.why != nullptr && u.role_count == 0) r.why = u.why;
-            if (u.tower && u.role_count == 0) r.why = "of something else, or not in every layer";
-            t.clear();
-            each_word(u.stem, [&](std::string_view w, std::string_view lower) {
-                word_meaning m = meaning_of(lower);
-                if (((m.sure | m.likely) & ~says_nothing & ~about::layer) == 0) return;
-                if (!t.view().empty()) t << " ";
-                t << w;
-            });
-            if (!t.ok() || !keep(r.words, t.view())) return false;
-            t.clear();
-            if (u.shape.rank() != 0) {
-                t << "[";
-                for (std::uint32_t i = 0; i < u.shape.rank() && i < 8; ++i)
-                    t << (i == 0 ? "" : ", ") << u.shape[i];
-                t << "]" << (in_.sizes.x != 0 ? ", width " : "");
-                if (in_.sizes.x != 0) t << in_.sizes.x;
-                if (u.turned) t << ", transposed";
-            }
-            if (!t.ok() || !keep(r.facts, t.view())) return false;
-            if (u.role_count != 0) {
-                int way = 0;
-                r.order_open = order_open(u, way);
-                r.layout = layout_of(u, way);
-                if (r.order_open) r.other_layout = layout_of(u, 1);
-                if (!r.order_open && !u.is_bias)
-                    for (unsigned i = 0; i < u.role_count; ++i) have |= bit(u.roles[i]);
-            }
-            if (u.role_count == 0 && !u.drop) ++out_.open_;
-            if (!out_.rows_.push(r)) return false;
-        }
-        if (in_.h != nullptr) {
-            if (in_.h->alibi == hparams::answer::yes) out_.rope_ = rope_order::none;
-            if (in_.h->rope_rows == hparams::row_order::half_split) out_.rope_ = rope_order::half;
-            if (in_.h->rope_rows == hparams::row_order::interleaved)
-                out_.rope_ = rope_order::interleaved;
-        }
-        auto all = [&](std::initializer_list<role> roles) {
-            for (role r : roles)
-                if ((have & bit(r)) == 0) return false;
-            return true;
-        };
-        out_.complete_ =
-            all({role::token_embd, role::attn_q, role::attn_k, role::attn_v, role::attn_output}) &&
-            (all({role::ffn_gate, role::ffn_up, role::ffn_down}) ||
-             all({role::ffn_gate_exps, role::ffn_up_exps, role::ffn_down_exps}));
-        return true;
-    }
-    // A pattern in the grammar. Only parts behind . / _ can be {part}.
-    void spell(const name_unit& u, text_writer& t) const noexcept {
-        if (u.has_part && !u.stem.empty() && (is_separator(u.stem.back()) || u.stem.back() == '_'))
-            t << u.stem << "{part}";
-        else
-            t << in_.name_of(u);
-    }
-    // In the grammar; of a fused tensor the first or the second way.
-    static std::string_view layout_of(const name_unit& u, int way) noexcept {
-        bool t = u.turned, three = u.shape.rank() == 3;
-        switch (u.is) {
-            case matrix::q:
-                return t ? "attn_q x , kv g s i" : "";
-            case matrix::k:
-                return t ? "attn_k x , kv s i" : "";
-            case matrix::v:
-                return t ? "attn_v x , kv d" : "";
-            case matrix::o:
-                return t ? "attn_output kv g d , x" : "";
-            case matrix::qkv:
-                if (way == 0)
-                    return t ? "x , (q kv g s i + k kv s i + v kv d)"
-                             : "(q kv g s i + k kv s i + v kv d) x";
-                return t ? "x , kv (q g s i + k s i + v d)" : "kv (q g s i + k s i + v d) x";
-            case matrix::kv:
-                if (way == 0) return t ? "x , (k kv s i + v kv d)" : "(k kv s i + v kv d) x";
-                return t ? "x , kv (k s i + v d)" : "kv (k s i + v d) x";
-            case matrix::router:
-                return t ? "ffn_gate_inp x , e" : "";
-            default:
-                break;
-        }
-        if (u.is == 0) {
-            if (u.role_count != 1 || !t) return "";
-            return u.roles[0] == role::output       ? "output x , v"
-                   : u.roles[0] == role::token_embd ? "token_embd x , v"
-                                                    : "";
-        }
-        if (u.is == matrix::gate_up) {
-            switch (u.wide) {
-                case width::dense:
-                    if (way == 0) return t ? "x , (gate f + up f)" : "(gate f + up f) x";
-                    return t ? "x , f (gate + up)" : "f (gate + up) x";
-                case width::shared:
-                    if (way == 0)
-                        return t ? "x , (gate_shexp f + up_shexp f)"
-                                 : "(gate_shexp f + up_shexp f) x";
-                    return t ? "x , f (gate_shexp + up_shexp)" : "f (gate_shexp + up_shexp) x";
-                case width::experts:
-                    break;
-            }
-            if (three) {
-                if (way == 0)
-                    return t ? "e , x , (gate_exps f + up_exps f)"
-                             : "e , (gate_exps f + up_exps f) , x";
-                return t ? "e , x , f (gate_exps + up_exps)" : "e , f (gate_exps + up_exps) , x";
-            }
-            if (way == 0)
-                return t ? "x , (gate_exps f + up_exps f)" : "(gate_exps f + up_exps f) x";
-            return t ? "x , f (gate_exps + up_exps)" : "f (gate_exps + up_exps) x";
-        }
-        if (!t) return "";
-        constexpr std::string_view turned[3][3] = {
-            {"ffn_gate x , f", "ffn_up x , f", "ffn_down f , x"},
-            {"gate_exps x , f", "up_exps x , f", "down_exps f , x"},
-            {"gate_shexp x , f", "up_shexp x , f", "down_shexp f , x"},
-        };
-        constexpr std::string_view stacked[3] = {"gate_exps e , x , f", "up_exps e , x , f",
-                                                 "down_exps e , f , x"};
-        unsigned m = u.is == matrix::gate ? 0 : u.is == matrix::up ? 1 : 2;
-        if (three) return stacked[m];
-        return turned[static_cast<unsigned>(u.wide)][m];
-    }
-    // Whether nobody says which rows of a fused tensor are whose; else `way`.
-    bool order_open(const name_unit& u, int& way) const noexcept {
-        way = 0;
-        fused_order said = fused_order::unsaid;
-        if (u.is == matrix::qkv || u.is == matrix::kv) {
-            said = in_.options.qkv;
-            // With one kv head both ways are the same rows.
-            if (in_.h != nullptr && in_.h->n_head_kv == 1 && !in_.h->layers_differ()) return false;
-        } else if (u.is == matrix::gate_up) {
-            said = in_.options.gate_up;
+            for (std::size_t i = 0; i < n; ++i)
+                numbers[i] =
+                    to_ == dtype::f32 ? static_cast<float>(wide[i]) : to_odd_float(wide[i]);
         } else {
-            return false;
+            decode(from_, in, numbers, n / info(from_).block_elements);
+            if (offset_ != 0.0f)
+                for (std::size_t i = 0; i < n; ++i) numbers[i] += offset_;
         }
-        way = said == fused_order::groups ? 1 : 0;
-        return said == fused_order::unsaid;
-    }
-    // Text to where the inference keeps it.
-    bool keep(std::string_view& to, std::string_view s) noexcept {
-        const char* p = out_.text_.copy(s);
-        to = {p, p == nullptr ? 0 : s.size()};
-        return p != nullptr;
+        narrow(to_, numbers, out, n);
     }
 
-    const unknown_names& in_;
-    inference& out_;
+    aka::dtype from_, to_;
+    float offset_;
+    const wide_type* wide_;
+};
+
+struct include_convert_tensor_hpp {
+    static status convert(const tensor& asked, aka::dtype to, span<std::byte> out) noexcept {
+        if (!asked) return asked.no_view();
+        if (to == asked.dtype() && !asked.is_pending()) return asked.copy_to(out);
+        const tensor t = asked.stored();
+        const float offset = asked.norm_offset();
+        const dtype_info& type = info(t.dtype());
+        if (type.block_elements == 0)
+            return refuse(errc::wrong_type, t, t.dtype_name(), " is no type that is known here");
+        if (to != dtype::f32 && to != dtype::f16 && to != dtype::bf16 && to != dtype::f64)
+            return refuse(errc::wrong_type, t, type.name, " is not converted to ", name(to));
+        if (!t.has_shape()) return t.say(errc::no_data, "its shape is not known");
+
+        const aka::shape& s = t.shape();
+        const std::uint64_t n = t.elements();
+        const std::uint64_t row = s.rank() == 0 ? 1 : s[s.rank() - 1];
+        // Quantised rows are whole blocks; F4 and F6 are packed across rows.
+        std::uint64_t bytes = 0;
+        if (!bytes_of(t.dtype(), n, bytes) ||
+            (type.block_elements >= 32 && row % type.block_elements != 0)) {
+            return refuse(errc::bad_block, t, "a row of ", row, " elements is not whole blocks of ",
+                          type.name, ", which have ", type.block_elements, " each");
+        }
+        if (bytes != t.size_bytes())
+            return refuse(errc::wrong_size, t, t.size_bytes(), " bytes for ", n, " elements of ",
+                          type.name, ", which take ", bytes);
+        std::uint64_t room = 0;
+        if (!checked_mul(n, info(to).block_bytes, room) || out.size() != room)
+            return refuse(errc::wrong_size, t, "room for ", out.size(), " bytes, ", n,
+                          " elements of ", name(to), " take ", room);
+        if (big_endian(t) && !can_swap(t.dtype()))
+            return t.say(errc::unsupported, "the byte order of this type is not settled");
+
+        const conversion c(t.dtype(), to, offset);
+        if (!big_endian(t) && t.dtype() != dtype::c64) {
+            if (t.is_view()) return c(t.place(), out.data(), static_cast<std::size_t>(n)), status();
+            if (ranges_in_memory(t)) return by_ranges(t, c, out.data()), status();
+        }
+        return by_pieces(t, c, out.data(), n);
+    }
+
+    /// Hands the elements of a tensor, in whole blocks of little-endian bytes, to
+    /// `f(bytes, count, first) -> status` in pieces that fit on the stack. Nothing may be pending.
+    template <class F>
+    static status for_each_piece(const tensor& t, std::uint64_t n, F f) noexcept {
+        const dtype_info& type = info(t.dtype());
+        std::byte raw[conversion::piece * 8];  // no element takes more
+        for (std::uint64_t at = 0; at < n || at == 0; at += conversion::piece) {
+            const auto count =
+                static_cast<std::size_t>(n - at < conversion::piece ? n - at : conversion::piece);
+            const std::uint64_t begin = at / type.block_elements * type.block_bytes;
+            const std::uint64_t size = count / type.block_elements * type.block_bytes;
+            if (status s = t.gather(begin, begin + size, raw); !s || count == 0) return s;
+            if (big_endian(t)) swap_in_place(t.dtype(), raw, size);
+            if (status s = f(raw, count, at); !s) return s;
+        }
+        return {};
+    }
+    /// Decoders read little-endian bytes on every machine.
+    static bool big_endian(const tensor& t) noexcept {
+        return t.other_byte_order() != (AKA_BIG_ENDIAN_HOST != 0);
+    }
+
+  private:
+    template <class... A>
+    AKA_COLD static error refuse(errc code, const tensor& t, const A&... parts) noexcept {
+        return fail(code, error::nowhere, "tensor ", quoted{t.name()}, ": ", parts...).in(t.file());
+    }
+
+    /// Whether all that a plan copies are whole blocks in memory, and long enough that a call for
+    /// each costs nothing.
+    static bool ranges_in_memory(const tensor& t) noexcept {
+        constexpr std::uint64_t least = 128;  // bytes
+        if (t.plan_ == nullptr || t.cuts_ != 0 || t.offset_ != 0) return false;
+        const std::uint64_t block = info(t.dtype()).block_bytes;
+        std::uint64_t all = 0;
+        for (const box& b : t.boxes()) {
+            box_extent e;
+            if (b.run < least || b.run % block != 0 || b.dst % block != 0) return false;
+            for (unsigned i = 0; i < b.depth; ++i)
+                if (b.loops[i].dst % block != 0) return false;
+            if (b.file >= t.files_->size()) return false;
+            const file_entry& f = (*t.files_)[b.file];
+            if (!f.data || f.file.data() == nullptr || !measure(b, e)) return false;
+            if (e.dst_end > t.size_bytes()) return false;  // of the whole, a part is asked for
+            all += e.bytes;
+        }
+        return all == t.size_bytes();
+    }
+    static void by_ranges(const tensor& t, const conversion& c, std::byte* out) noexcept {
+        const dtype_info& type = info(t.dtype());
+        auto elements = [&](std::uint64_t bytes) {
+            return static_cast<std::size_t>(bytes / type.block_bytes * type.block_elements);
+        };
+        for (const box& b : t.boxes()) {
+            const std::byte* from = (*t.files_)[b.file].file.data();
+            for_each_strip(b, 0, ~std::uint64_t{0}, [&](const strip& s) {
+                for (std::uint64_t i = 0; i < s.n; ++i)
+                    c(from + s.src + i * s.src_step,
+                      out + c.bytes_out(elements(s.dst + i * s.dst_step)), elements(s.run));
+                return true;
+            });
+        }
+    }
+
+    static status by_pieces(const tensor& t, const conversion& c, std::byte* out,
+                            std::uint64_t n) noexcept {
+        return for_each_piece(
+            t, n, [&](const std::byte* in, std::size_t count, std::uint64_t first) -> status {
+                for (std::size_t i = 0; t.dtype() == dtype::c64 && i < count; ++i)
+                    if ((load_le<std::uint32_t>(in + 8 * i + 4) & 0x7fffffffu) != 0)
+                        return refuse(errc::unsupported, t, "element ", first + i,
+                                      " has an imaginary part: it is not one number");
+                return c(in, out + c.bytes_out(static_cast<std::size_t>(first)), count), status();
+            });
+    }
 };
 
 }  // namespace detail
 AKA_END
 
-#endif  // AKA_INFER_REPORT_HPP
-
-// ---- aka/infer.hpp -----------------------------------------------------------------------------
-// aka: reading names that no convention knows, from shapes, from the words in the names and by
-// elimination; what these leave open stays open. The result is an ordinary table.
-#ifndef AKA_INFER_HPP
-#define AKA_INFER_HPP
-
-#include <cstddef>
-
-AKA_BEGIN
-
-/// Reads one list of names; see `infer`.
-class name_reader {
-  public:
-    name_reader(const hparams* h, const infer_options& o) noexcept : h_(h), options_(o) {}
-
-    template <class Name, class Shape>
-    result<inference> operator()(std::size_t n, Name name, Shape shape) noexcept {
-        detail::unknown_names in;
-        in.h = h_;
-        in.options = options_;
-        detail::name_layers layers(h_, in.memory);
-        if (!layers.read(n, name, shape, in.patterns) || !detail::unit_maker(in).run())
-            return detail::no_memory();
-        in.n_layer = layers.n_layer();
-        in.n_expert = layers.n_expert();
-        detail::model_stage(in).run();
-        detail::norm_stage norms(in);
-        norms.run();
-        detail::matrix_stage(in).run();
-        norms.by_place();
-        detail::doubt_stage(in).run();
-        inference out;
-        if (!detail::infer_report(in, out).run()) return detail::no_memory();
-        return out;
-    }
-
-  private:
-    const hparams* h_;
-    infer_options options_;
-};
-
-/// Infers what names mean that no convention knows. `h` may be null, or say nothing. Errors:
-/// out_of_memory; that nothing was found is no error: `complete()` and `rows()` say so.
-inline result<inference> infer(span<const named_shape> list, const hparams* h = nullptr,
-                               const infer_options& options = {}) noexcept {
-    return name_reader(h, options)(
-        list.size(), [&](std::size_t i) { return list[i].name; },
-        [&](std::size_t i) { return list[i].shape; });
-}
-inline result<inference> infer(const tensor_list& list, const hparams* h = nullptr,
-                               const infer_options& options = {}) noexcept {
-    return name_reader(h, options)(
-        list.size(), [&](std::size_t i) { return list[i].name(); },
-        [&](std::size_t i) { return list[i].shape(); });
-}
-
-AKA_END
-
-#endif  // AKA_INFER_HPP
+#endif  // AKA_CONVERT_TENSOR_HPP
 
 // ---- aka/llama.hpp -----------------------------------------------------------------------------
 // aka: a Llama-family model by role, layer and expert, whatever its files call things.
@@ -17261,7 +17018,8 @@ AKA_END
 
 // ---- aka/aka.hpp -------------------------------------------------------------------------------
 // aka ("also known as"): reads safetensors and GGUF, and gives every Llama-family tensor one name
-// and one layout, whatever the file calls it. This header includes all the others.
+// and one layout, whatever the file calls it; and its numbers. This header includes all that an
+// engine needs; what programs need that change checkpoints is in tools.hpp.
 
 #ifndef AKA_AKA_HPP
 #define AKA_AKA_HPP

@@ -2171,6 +2171,7 @@ __declspec(dllimport) int __stdcall LockFileEx(void*, unsigned long, unsigned lo
                                                unsigned long, _OVERLAPPED*);
 __declspec(dllimport) int __stdcall GetFileInformationByHandle(void*, _BY_HANDLE_FILE_INFORMATION*);
 __declspec(dllimport) int __stdcall DeleteFileW(const wchar_t*);
+__declspec(dllimport) int __stdcall CreateDirectoryW(const wchar_t*, _SECURITY_ATTRIBUTES*);
 __declspec(dllimport) int __stdcall MoveFileExW(const wchar_t*, const wchar_t*, unsigned long);
 __declspec(dllimport) int __stdcall GetDiskFreeSpaceExW(const wchar_t*, _ULARGE_INTEGER*,
                                                         _ULARGE_INTEGER*, _ULARGE_INTEGER*);
@@ -2218,6 +2219,7 @@ struct file_information {
 };
 
 using ::CloseHandle;
+using ::CreateDirectoryW;
 using ::CreateFileMappingW;
 using ::CreateFileW;
 using ::DeleteFileW;
