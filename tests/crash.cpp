@@ -20,6 +20,11 @@
 #include <utility>
 #include <vector>
 
+#if defined(__linux__)
+#include <fcntl.h>
+#include <unistd.h>
+#endif
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -315,6 +320,69 @@ TEST_CASE("crash: recovery is killed as well") {
     CHECK(t.as_old + t.as_new == t.runs);
     MESSAGE("killed twice: " << t.runs << " times: old " << t.as_old << ", new " << t.as_new);
 }
+
+#if defined(__linux__) && defined(FALLOC_FL_INSERT_RANGE)
+
+// On the disk an insertion moves one extent after the other, the last first, and the new size comes
+// before all: where the power goes in between, the file has its start, a gap, and a moved rest. The
+// same as room inserted in the middle.
+TEST_CASE("crash: an insertion that came halfway") {
+    const std::size_t step = step_of_temporary_folder();
+    if (step == 0) SKIP_TEST("the temporary folder's file system does not insert ranges");
+    const scenario s = grown(step);
+    const test::temp_folder root;
+    const fs::path folder = root / "f", journal = folder / "a.aka-journal";
+    const std::size_t size = s.before.at("a").size(), front = 8192;
+    const auto change = [&] { return exit_code(s.change(folder)); };
+    if (!test::run_traced([] { return 0; }).ran) SKIP_TEST("this system does not trace processes");
+    // Killed when the journal is there and the file not yet touched: two calls are enough, but the
+    // allocator's own make their number vary.
+    int last = 60;
+    const auto left = [&](std::uint64_t gap) {
+        for (int at = last + 2;; --at) {
+            REQUIRE(at >= 0);
+            last = at;
+            set_up(folder, s.before);
+            test::run_traced(change, fault::kill_after, at);
+            if (fs::exists(journal) && fs::file_size(folder / "a") == size) break;
+        }
+        if (gap >= size) return fs::resize_file(folder / "a", size + step);
+        const int fd = ::open((folder / "a").c_str(), O_RDWR);
+        REQUIRE(::fallocate(fd, FALLOC_FL_INSERT_RANGE, static_cast<off_t>(gap),
+                            static_cast<off_t>(step)) == 0);
+        ::close(fd);
+    };
+    for (std::uint64_t gap = 0; gap < size + step; gap += 5 * step) {
+        CAPTURE(gap);
+        left(gap);
+        CHECK(outcome(folder, s) == "new");
+        CHECK(litter(folder, s) == "");
+    }
+    // And one more crash at each call of the recovery.
+    for (int again = 0;; ++again) {
+        left(front + 5 * step);
+        const test::traced r = test::run_traced(
+            [&] { return aka::mapped_file::open(folder / "a") ? 0 : 1; }, fault::kill_after, again);
+        CHECK(outcome(folder, s) == "new");
+        if (r.exit_code >= 0) break;
+    }
+    // Blocks that are others than the journal says: nothing is touched.
+    left(front + 5 * step);
+    fs::copy_file(folder / "a", folder / "copy");
+    {
+        const std::string bytes = test::read_file(folder / "copy");
+        const int fd = ::open((folder / "a").c_str(), O_RDWR);
+        REQUIRE(::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 40960, 8192) == 0);
+        ::close(fd);
+        const std::string punched = test::read_file(folder / "a");
+        const auto r = aka::mapped_file::open(folder / "a");
+        CHECK_REFUSED(r, interrupted);
+        CHECK(test::mentions(r.error(), "its blocks are others now"));
+        CHECK(test::read_file(folder / "a") == punched);
+    }
+}
+
+#endif
 
 TEST_CASE("system errors: a beginning of the same size") {
     failed_everywhere("same size", same_size());

@@ -110,7 +110,8 @@ class range_copier {
     int data_range(raw_file::native from, std::uint64_t at, std::uint64_t to, std::uint64_t n,
                    bool& reading) noexcept {
 #if defined(SYS_copy_file_range)
-        while (n >= buffer_size && in_kernel_) {
+        // In another phase the system would take each page in two halves.
+        while (n >= buffer_size && in_kernel_ && at % block == to % block) {
             auto source = static_cast<long long>(at), target = static_cast<long long>(to);
             std::size_t k = n < most_at_once ? static_cast<std::size_t>(n) : most_at_once;
             long done = ::syscall(SYS_copy_file_range, from, &source, to_, &target, k, 0);
@@ -129,7 +130,8 @@ class range_copier {
         if (buffer_.empty() && !buffer_.resize(buffer_size)) return ENOMEM;
         borrowed source(from), target(to_);
         while (n != 0) {
-            std::size_t k = n < buffer_size ? static_cast<std::size_t>(n) : buffer_size;
+            std::size_t k = buffer_size - static_cast<std::size_t>(to % block);
+            if (n < k) k = static_cast<std::size_t>(n);
             if (int os = source.file.read(at, buffer_.data(), k); os != 0)
                 return reading = true, os;
             if (int os = target.file.write(to, buffer_.data(), k); os != 0) return os;

@@ -338,9 +338,6 @@ inline status edit_in_place::write() noexcept {
     if (!j.folder.ok() || !j.name.ok() || !j.entries.resize(size_)) return detail::no_memory();
     for (std::size_t i = 0; i < size_; ++i) {
         target& t = targets_[i];
-        // What is old must be on the disk before the journal says so.
-        if (int os = t.data.flush(); os != 0)
-            return detail::write_error(os, t.file.view(), "cannot flush the file");
         if (t.entry.room() == 0) continue;
         int os = detail::extents_of(t.data.get(), t.entry.old_head, t.entry.old_size, t.extents);
         if (os != 0)
@@ -351,7 +348,8 @@ inline status edit_in_place::write() noexcept {
                 .in(t.file.view());
     }
     status s = write_journal(j);
-    if (s) {
+    // On ext4 and XFS a file that is flushed takes its name with it, and all that was made before.
+    if (s && targets_[0].unit == 0) {
         if (int os = detail::flush_folder(j.folder.c_str()); os != 0)
             s = detail::write_error(os, j.folder.view(), "cannot flush the folder");
     }

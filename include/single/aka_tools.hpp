@@ -20159,9 +20159,6 @@ inline status edit_in_place::write() noexcept {
     if (!j.folder.ok() || !j.name.ok() || !j.entries.resize(size_)) return detail::no_memory();
     for (std::size_t i = 0; i < size_; ++i) {
         target& t = targets_[i];
-        // What is old must be on the disk before the journal says so.
-        if (int os = t.data.flush(); os != 0)
-            return detail::write_error(os, t.file.view(), "cannot flush the file");
         if (t.entry.room() == 0) continue;
         int os = detail::extents_of(t.data.get(), t.entry.old_head, t.entry.old_size, t.extents);
         if (os != 0)
@@ -20172,7 +20169,8 @@ inline status edit_in_place::write() noexcept {
                 .in(t.file.view());
     }
     status s = write_journal(j);
-    if (s) {
+    // On ext4 and XFS a file that is flushed takes its name with it, and all that was made before.
+    if (s && targets_[0].unit == 0) {
         if (int os = detail::flush_folder(j.folder.c_str()); os != 0)
             s = detail::write_error(os, j.folder.view(), "cannot flush the folder");
     }
@@ -20387,7 +20385,8 @@ class range_copier {
     int data_range(raw_file::native from, std::uint64_t at, std::uint64_t to, std::uint64_t n,
                    bool& reading) noexcept {
 #if defined(SYS_copy_file_range)
-        while (n >= buffer_size && in_kernel_) {
+        // In another phase the system would take each page in two halves.
+        while (n >= buffer_size && in_kernel_ && at % block == to % block) {
             auto source = static_cast<long long>(at), target = static_cast<long long>(to);
             std::size_t k = n < most_at_once ? static_cast<std::size_t>(n) : most_at_once;
             long done = ::syscall(SYS_copy_file_range, from, &source, to_, &target, k, 0);
@@ -20406,7 +20405,8 @@ class range_copier {
         if (buffer_.empty() && !buffer_.resize(buffer_size)) return ENOMEM;
         borrowed source(from), target(to_);
         while (n != 0) {
-            std::size_t k = n < buffer_size ? static_cast<std::size_t>(n) : buffer_size;
+            std::size_t k = buffer_size - static_cast<std::size_t>(to % block);
+            if (n < k) k = static_cast<std::size_t>(n);
             if (int os = source.file.read(at, buffer_.data(), k); os != 0)
                 return reading = true, os;
             if (int os = target.file.write(to, buffer_.data(), k); os != 0) return os;
