@@ -39,6 +39,8 @@ FLOORS = [
     'copy_range', 'output_file', 'edit_in_place',
     'cpu', 'vec8', 'convert', 'convert_vec8', 'dequantize_grids', 'dequantize_blocks', 'dequantize_vec8',
     'dequantize', 'convert_tensor', 'validate_blocks',
+    'quant_settings', 'part_window', 'parts_rows', 'parts_columns', 'parts_bnb', 'part_form',
+    'part_sizes', 'part_binder', 'dequantize_parts',
     'renamed', 'rename_rules', 'provenance', 'rewrite_steps', 'rewrite_plan', 'rewrite_files',
     'folder_files', 'write_files', 'rewrite_in_place', 'verify_rewrite',
     'aka', 'tools',

@@ -122,6 +122,28 @@ class config_source {
             return ok && f(v);
         });
     }
+    /// Calls `f(name, ask) -> bool` for each object in the object `key`; `ask(k, v)` finds members
+    /// of it. Names are whole: they may have dots.
+    template <class F>
+    void each_object(std::string_view key, F f) const noexcept {
+        std::uint32_t in = child(inner_, key);
+        if (in == none) in = child(none, key);
+        if (in == none) return;
+        for (std::uint32_t i = 0; i < members_.size(); ++i) {
+            if (members_[i].parent != in || !members_[i].value.is(kind::object)) continue;
+            // What is inside an object follows it.
+            auto ask = [&, i](std::string_view k, said_value& v) {
+                bool there = false;
+                for (std::size_t j = i + 1;
+                     j < members_.size() && members_[j].parent != none && members_[j].parent >= i;
+                     ++j)
+                    if (members_[j].parent == i && equal(members_[j].key, k))
+                        v = members_[j].value, there = true;
+                return there;
+            };
+            if (!f(members_[i].key, ask)) return;
+        }
+    }
 
   private:
     static constexpr std::uint32_t none = ~std::uint32_t{0};  // as a parent: the outermost object

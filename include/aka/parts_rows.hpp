@@ -1,0 +1,154 @@
+// aka: rows of quantised weights to float32 where a row's weights lie one behind the other: 8-bit
+// codes, and codes of 2 to 8 bits in one stream of bits.
+//
+// Pure functions over bytes, unchecked. Weights share numbers in groups of `group` columns, the
+// last of which may be short; `scale[k]` is of group k.
+#ifndef AKA_PARTS_ROWS_HPP
+#define AKA_PARTS_ROWS_HPP
+
+#include <cstdint>
+
+#include "convert.hpp"
+
+AKA_BEGIN
+namespace detail {
+
+/// Calls `f(k, from, count)` for each group of n columns.
+template <class F>
+AKA_INLINE void each_group(std::size_t n, std::size_t group, F f) noexcept {
+    std::size_t k = 0;
+    for (std::size_t from = 0; from < n; from += group, ++k)
+        f(k, from, n - from < group ? n - from : group);
+}
+
+/// 8-bit codes of a type whose values are in a table (code_types), times the group's scale.
+inline void codes_row(const std::uint32_t* values, const std::byte* in, const float* scale,
+                      std::size_t group, std::size_t n, float* out) noexcept {
+    each_group(n, group, [&](std::size_t k, std::size_t from, std::size_t count) {
+        const float s = scale[k];
+        const std::byte* p = in + from;
+        float* o = out + from;
+        for (std::size_t i = 0; i < count; ++i)
+            o[i] = load_native<float>(values + static_cast<unsigned>(p[i])) * s;
+    });
+}
+/// Signed bytes: (q - zero) * scale; `zero` may be null.
+inline void int8_row(const std::byte* in, const float* scale, const float* zero, std::size_t group,
+                     std::size_t n, float* out) noexcept {
+    each_group(n, group, [&](std::size_t k, std::size_t from, std::size_t count) {
+        const float s = scale[k], z = zero == nullptr ? 0.0f : zero[k];
+        const std::byte* p = in + from;
+        float* o = out + from;
+        for (std::size_t i = 0; i < count; ++i)
+            o[i] = (static_cast<float>(static_cast<std::int8_t>(p[i])) - z) * s;
+    });
+}
+
+/// What a code stands for.
+struct minus_zero {  ///< (q - z) * s: exact up to the one product
+    float s, z;
+    float operator()(float q) const noexcept { return (q - z) * s; }
+};
+/// s * q + b. The product is rounded to float32 by itself (that of two floats is exact in double),
+/// so that it cannot be fused with the sum on some machines and not on others.
+struct plus_bias {
+    float s, b;
+    float operator()(float q) const noexcept {
+        return static_cast<float>(static_cast<double>(s) * static_cast<double>(q)) + b;
+    }
+};
+struct times_value {  ///< a table's value times s
+    const std::uint32_t* values;
+    float s;
+    float operator()(float q) const noexcept {
+        return load_native<float>(values + static_cast<unsigned>(q)) * s;
+    }
+};
+
+/// Nibbles, the lower one first, through a table of what each stands for.
+inline void nibbles(const std::byte* in, const float* table, std::size_t n, float* out) noexcept {
+    for (std::size_t i = 0; i < n / 2; ++i) {
+        const auto b = static_cast<unsigned>(in[i]);
+        out[2 * i] = table[b & 15];
+        out[2 * i + 1] = table[b >> 4];
+    }
+    if (n % 2 != 0) out[n - 1] = table[static_cast<unsigned>(in[n / 2]) & 15];
+}
+
+/// Code i of a stream of bits: the first code is in the lowest bits of the first byte.
+template <unsigned Bits>
+AKA_INLINE unsigned code_at(const std::byte* in, std::size_t i) noexcept {
+    const std::size_t bit = i * Bits, at = bit / 8;
+    const auto shift = static_cast<unsigned>(bit % 8);
+    unsigned v = static_cast<unsigned>(in[at]) >> shift;
+    if (shift + Bits > 8) v |= static_cast<unsigned>(in[at + 1]) << (8 - shift);
+    return v & ((1u << Bits) - 1);
+}
+/// n codes from a byte on.
+template <unsigned Bits, class Value>
+void bits_to_f32(const std::byte* in, std::size_t n, Value value, float* out) noexcept {
+    if constexpr (Bits == 4) {
+        float table[16];
+        for (unsigned q = 0; q < 16; ++q) table[q] = value(static_cast<float>(q));
+        return nibbles(in, table, n, out);
+    }
+    std::size_t i = 0;
+    for (; i + 8 <= n; i += 8, in += Bits)  // eight codes are whole bytes
+        for (unsigned j = 0; j < 8; ++j)
+            out[i + j] = value(static_cast<float>(code_at<Bits>(in, j)));
+    for (std::size_t j = 0; i < n; ++i, ++j)
+        out[i] = value(static_cast<float>(code_at<Bits>(in, j)));
+}
+/// A row of codes in groups; `value(k)` makes what group k's codes stand for. A group begins at a
+/// whole byte.
+template <class Values>
+using bits_row = void (*)(const std::byte* in, const Values& value, std::size_t group,
+                          std::size_t n, float* out);
+template <unsigned Bits, class Values>
+void bits_to_row(const std::byte* in, const Values& value, std::size_t group, std::size_t n,
+                 float* out) noexcept {
+    each_group(n, group, [&](std::size_t k, std::size_t from, std::size_t count) {
+        bits_to_f32<Bits>(in + from * Bits / 8, count, value(k), out + from);
+    });
+}
+template <class Values>
+bits_row<Values> bits_row_of(unsigned bits) noexcept {
+    switch (bits) {
+        case 2:
+            return bits_to_row<2, Values>;
+        case 3:
+            return bits_to_row<3, Values>;
+        case 4:
+            return bits_to_row<4, Values>;
+        case 5:
+            return bits_to_row<5, Values>;
+        case 6:
+            return bits_to_row<6, Values>;
+        case 8:
+            return bits_to_row<8, Values>;
+        default:
+            return nullptr;
+    }
+}
+
+struct minus_zeros {  ///< `zero` null: `middle` everywhere
+    const float *scale, *zero;
+    float middle;
+    minus_zero operator()(std::size_t k) const noexcept {
+        return {scale[k], zero == nullptr ? middle : zero[k]};
+    }
+};
+struct plus_biases {
+    const float *scale, *bias;
+    plus_bias operator()(std::size_t k) const noexcept { return {scale[k], bias[k]}; }
+};
+struct times_values {
+    const std::uint32_t* values;
+    const float* scale;
+    times_value operator()(std::size_t k) const noexcept { return {values, scale[k]}; }
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_PARTS_ROWS_HPP
