@@ -136,11 +136,8 @@ class composer {
         if (!like.has_shape())
             return fail(errc::no_data, error::nowhere, "tensor ", quoted{like.name()},
                         ": its shape is not known, so it cannot be put into another layout");
-        part_kind kind = part.info->kind;
-        if (kind != part_kind::weight && kind != part_kind::bias && kind != part_kind::row_scale &&
-            kind != part_kind::rows && kind != part_kind::block_scale)
-            return fail(errc::unsupported, error::nowhere, "tensor ", quoted{like.name()}, ": ",
-                        part.text, " (", part.info->scheme, ") cannot be moved with its rows");
+        const part_kind kind = part.info->kind;
+        if (!moves(kind) && kind != part_kind::block_scale) return immovable(like, part);
         if (!places_.heads_known() && has_heads(row))
             return fail(errc::bad_hparams, error::nowhere,
                         "the number of heads is not known (no config), so ", quoted{like.name()},
@@ -151,6 +148,10 @@ class composer {
             if (status s = weight_of(any, placed_as); !s) return s;
         const places::placed* stored = nullptr;
         if (status s = places_.place_source(placed_as, stored); !s) return s;
+        if (!moves(stored->kind) ||
+            (kind == part_kind::block_scale && stored->kind != part_kind::weight))
+            return immovable(like, part);
+        const bool rows = stored->kind == part_kind::rows;
         const placement& from = stored->where;
         const axis_sizes& z = stored->sizes;
         axis_sizes cut = z;
@@ -164,13 +165,13 @@ class composer {
         axis_sizes own = cut;
         if (index >= 0 && is_expert(r)) own.e = 1;
         const placement* target_place = nullptr;
-        if (status s = places_.place_target(row, layout, places::has_inputs(*part.info), own,
+        if (status s = places_.place_target(row, layout, places::has_inputs(stored->kind), own,
                                             target_place);
             !s)
             return s;
         const placement& to = *target_place;
-        std::uint64_t unit = kind == part_kind::rows ? places::unit_of(like) : 1;
-        if (kind == part_kind::rows)
+        const std::uint64_t unit = stored->unit;
+        if (rows)
             if (status s = rows_whole(row, z, own, any); !s) return s;
         pieces_.clear();
         last_ = copied();
@@ -202,7 +203,15 @@ class composer {
                     return s;
             }
         }
-        return emit_plan(row, layer, index, part, like, to, unit);
+        return emit_plan(row, layer, index, part, like, to, *stored);
+    }
+    static bool moves(part_kind k) noexcept {
+        return k == part_kind::weight || k == part_kind::bias || k == part_kind::row_scale ||
+               k == part_kind::rows;
+    }
+    AKA_COLD static error immovable(const tensor& t, const seen_part& part) noexcept {
+        return fail(errc::unsupported, error::nowhere, "tensor ", quoted{t.name()}, ": ", part.text,
+                    " (", part.info->scheme, ") cannot be moved with its rows");
     }
     // Scales of blocks lie where their weights do, only coarser.
     status weight_of(std::uint32_t scale, std::uint32_t& weight) const noexcept {
@@ -292,6 +301,10 @@ class composer {
             whole = nullptr;
         }
         if (status s = places_.place_source(placed_as, p); !s) return s;
+        if (p->unit != unit || !moves(p->kind))
+            return fail(errc::unsupported, error::nowhere, "tensors ", quoted{like.name()}, " ",
+                        like.shape(), " and ", quoted{src.name_view()}, " ", source_[t].shape(),
+                        " have rows of different lengths");
         box b;
         // The experts of a stack differ in nothing but where they begin.
         if (whole != nullptr && p == last_.from && whole == last_.to && !stacked) {
@@ -429,11 +442,11 @@ class composer {
     }
     status emit_plan(const name_row& row, std::int32_t layer, std::int32_t index,
                      const seen_part& part, const tensor& like, const placement& to,
-                     std::uint64_t unit) noexcept {
+                     const places::placed& stored) noexcept {
         tensor_record r{};
         r.type = static_cast<std::uint32_t>(like.dtype());
         r.rank = to.rank;
-        std::uint64_t n = unit;
+        std::uint64_t n = stored.unit;
         for (unsigned i = 0; i < to.rank; ++i) {
             r.dims[i] = to.dims[i];
             if (blocks_ != nullptr && i + 2 >= to.rank) r.dims[i] = weight_grid::blocks(to.dims[i]);
@@ -444,7 +457,14 @@ class composer {
             for (unsigned i = 1; i < r.rank; ++i) r.dims[i - 1] = r.dims[i];
             --r.rank;
         }
-        if (unit != 1 && r.rank < placement::most_dims) r.dims[r.rank++] = unit;
+        // What a row has keeps its own dimensions.
+        const std::uint32_t rank = like.shape().rank(),
+                            inner = rank > stored.lead ? rank - stored.lead : 0;
+        if (r.rank + inner <= placement::most_dims)
+            for (std::uint32_t i = 0; i < inner; ++i)
+                r.dims[r.rank++] = like.shape()[stored.lead + i];
+        else if (stored.unit != 1 && r.rank < placement::most_dims)
+            r.dims[r.rank++] = stored.unit;
         if (!bytes_of(like.dtype(), n, r.bytes)) return too_large(row);
         std::uint64_t covered = 0;
         for (const box& b : pieces_) {

@@ -47,11 +47,12 @@ class places {
         else if (r == role::ffn_gate_shexp || r == role::ffn_up_shexp || r == role::ffn_down_shexp)
             own = &z.f_shexp;
         part_kind k = b.part->kind;
-        bool whole = k == part_kind::weight || k == part_kind::bias || k == part_kind::row_scale;
+        bool whole = (k == part_kind::weight && !packs(*b.part, t.dtype())) ||
+                     k == part_kind::bias || k == part_kind::row_scale;
         if (own == nullptr || !t.has_shape() || !whole) return z;
         placement p;
         *own = 1;
-        if (walk(b.row->layout, r, from_rope, z, has_inputs(*b.part), p) && p.elements != 0) {
+        if (walk(b.row->layout, r, from_rope, z, has_inputs(b.part->kind), p) && p.elements != 0) {
             *own = t.elements() / p.elements;
         }
         return z;
@@ -68,9 +69,13 @@ class places {
         if (r == role::attn_k_norm && elements == z.kv * z.head) return pairs ? "kv i s" : "kv s i";
         return "*";
     }
-    static bool has_inputs(const part_info& p) noexcept {
-        return p.kind != part_kind::bias && p.kind != part_kind::row_scale &&
-               p.kind != part_kind::rows;
+    static bool has_inputs(part_kind k) noexcept {
+        return k != part_kind::bias && k != part_kind::row_scale && k != part_kind::rows;
+    }
+    /// Weights as codes, several in one number: rows are rows, but of another length.
+    static bool packs(const part_info& p, dtype t) noexcept {
+        return p.kind == part_kind::weight &&
+               (t == dtype::u8 || t == dtype::u32 || t == dtype::i32);
     }
 
     // Where the roles of a stored tensor lie. Layers repeat themselves, so each kind of tensor is
@@ -84,6 +89,9 @@ class places {
         std::uint64_t dims[4];
         axis_sizes sizes;
         placement where;
+        part_kind kind;      // the part's, as far as the shape does not say otherwise
+        std::uint32_t lead;  // of `rows`: dimensions that count them,
+        std::uint64_t unit;  // and elements of the others
     };
     status place_source(std::uint32_t tensor, const placed*& out) noexcept {
         const bound_name& b = id_->names()[tensor];
@@ -108,23 +116,41 @@ class places {
         p->rank = r.rank;
         if (r.rank <= 4)
             for (std::uint32_t i = 0; i < r.rank; ++i) p->dims[i] = r.dims[i];
-        if (status s = walk_source(tensor, p->where, p->sizes); !s) return s;
+        if (status s = walk_source(tensor, *p); !s) return s;
         p->next = first;
         first = p;
         return out = p, status();
     }
-    status walk_source(std::uint32_t tensor, placement& out, axis_sizes& z) noexcept {
+    status walk_source(std::uint32_t tensor, placed& p) noexcept {
         const bound_name& b = id_->names()[tensor];
         aka::tensor t = (*source_)[tensor];
+        placement& out = p.where;
+        axis_sizes& z = p.sizes;
         z = sizes_of(b, tensor);
         role r = b.row->roles[0];
         std::uint64_t n = t.has_shape() ? t.elements() : 0;
+        const bool packed = t.has_shape() && packs(*b.part, t.dtype());
+        p.kind = packed ? part_kind::rows : b.part->kind;
+        p.unit = 1;
+        p.lead = t.shape().rank();
         std::string_view layout = norm_layout(*b.row, r, n, z, from_rope);
-        if (status s = walk(layout, r, from_rope, z, has_inputs(*b.part), out); !s) return s;
+        if (status s = walk(layout, r, from_rope, z, has_inputs(p.kind), out); !s) return s;
         if (out.opaque || !t.has_shape()) return {};
-        if (b.part->kind == part_kind::rows) n = t.shape().rank() == 0 ? 0 : n / unit_of(t);
-        if (b.part->kind == part_kind::weight || b.part->kind == part_kind::bias ||
-            b.part->kind == part_kind::row_scale || b.part->kind == part_kind::rows) {
+        if (p.kind == part_kind::rows) {
+            std::uint64_t rows = 1;
+            for (p.lead = 0; p.lead < t.shape().rank() && rows != out.elements;)
+                rows *= t.shape()[p.lead++];
+            if (rows == out.elements) return p.unit = rows == 0 ? 1 : n / rows, status();
+            // Not rows: bitsandbytes' flat codes, one scale for all, GPTQ's scales.
+            p.lead = t.shape().rank();
+            p.kind = packed   ? part_kind::opaque
+                     : n == 1 ? part_kind::scalar
+                              : b.part->beside_qweight;
+            if (p.kind == part_kind::rows) return contradiction(t, out, z);
+            return {};
+        }
+        if (p.kind == part_kind::weight || p.kind == part_kind::bias ||
+            p.kind == part_kind::row_scale) {
             if (out.elements != n) return contradiction(t, out, z);
         }
         return {};
@@ -152,10 +178,6 @@ class places {
         p->next = first;
         first = p;
         return out = &p->where, status();
-    }
-    // Elements of one row of a part that has rows of its own make.
-    static std::uint64_t unit_of(const tensor& t) noexcept {
-        return t.shape().rank() < 2 || t.shape().back() == 0 ? 1 : t.shape().back();
     }
     AKA_COLD status contradiction(const tensor& t, const placement& p,
                                   const axis_sizes& z) const noexcept {

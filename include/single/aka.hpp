@@ -13219,11 +13219,12 @@ class places {
         else if (r == role::ffn_gate_shexp || r == role::ffn_up_shexp || r == role::ffn_down_shexp)
             own = &z.f_shexp;
         part_kind k = b.part->kind;
-        bool whole = k == part_kind::weight || k == part_kind::bias || k == part_kind::row_scale;
+        bool whole = (k == part_kind::weight && !packs(*b.part, t.dtype())) ||
+                     k == part_kind::bias || k == part_kind::row_scale;
         if (own == nullptr || !t.has_shape() || !whole) return z;
         placement p;
         *own = 1;
-        if (walk(b.row->layout, r, from_rope, z, has_inputs(*b.part), p) && p.elements != 0) {
+        if (walk(b.row->layout, r, from_rope, z, has_inputs(b.part->kind), p) && p.elements != 0) {
             *own = t.elements() / p.elements;
         }
         return z;
@@ -13240,9 +13241,13 @@ class places {
         if (r == role::attn_k_norm && elements == z.kv * z.head) return pairs ? "kv i s" : "kv s i";
         return "*";
     }
-    static bool has_inputs(const part_info& p) noexcept {
-        return p.kind != part_kind::bias && p.kind != part_kind::row_scale &&
-               p.kind != part_kind::rows;
+    static bool has_inputs(part_kind k) noexcept {
+        return k != part_kind::bias && k != part_kind::row_scale && k != part_kind::rows;
+    }
+    /// Weights as codes, several in one number: rows are rows, but of another length.
+    static bool packs(const part_info& p, dtype t) noexcept {
+        return p.kind == part_kind::weight &&
+               (t == dtype::u8 || t == dtype::u32 || t == dtype::i32);
     }
 
     // Where the roles of a stored tensor lie. Layers repeat themselves, so each kind of tensor is
@@ -13256,6 +13261,9 @@ class places {
         std::uint64_t dims[4];
         axis_sizes sizes;
         placement where;
+        part_kind kind;      // the part's, as far as the shape does not say otherwise
+        std::uint32_t lead;  // of `rows`: dimensions that count them,
+        std::uint64_t unit;  // and elements of the others
     };
     status place_source(std::uint32_t tensor, const placed*& out) noexcept {
         const bound_name& b = id_->names()[tensor];
@@ -13280,23 +13288,41 @@ class places {
         p->rank = r.rank;
         if (r.rank <= 4)
             for (std::uint32_t i = 0; i < r.rank; ++i) p->dims[i] = r.dims[i];
-        if (status s = walk_source(tensor, p->where, p->sizes); !s) return s;
+        if (status s = walk_source(tensor, *p); !s) return s;
         p->next = first;
         first = p;
         return out = p, status();
     }
-    status walk_source(std::uint32_t tensor, placement& out, axis_sizes& z) noexcept {
+    status walk_source(std::uint32_t tensor, placed& p) noexcept {
         const bound_name& b = id_->names()[tensor];
         aka::tensor t = (*source_)[tensor];
+        placement& out = p.where;
+        axis_sizes& z = p.sizes;
         z = sizes_of(b, tensor);
         role r = b.row->roles[0];
         std::uint64_t n = t.has_shape() ? t.elements() : 0;
+        const bool packed = t.has_shape() && packs(*b.part, t.dtype());
+        p.kind = packed ? part_kind::rows : b.part->kind;
+        p.unit = 1;
+        p.lead = t.shape().rank();
         std::string_view layout = norm_layout(*b.row, r, n, z, from_rope);
-        if (status s = walk(layout, r, from_rope, z, has_inputs(*b.part), out); !s) return s;
+        if (status s = walk(layout, r, from_rope, z, has_inputs(p.kind), out); !s) return s;
         if (out.opaque || !t.has_shape()) return {};
-        if (b.part->kind == part_kind::rows) n = t.shape().rank() == 0 ? 0 : n / unit_of(t);
-        if (b.part->kind == part_kind::weight || b.part->kind == part_kind::bias ||
-            b.part->kind == part_kind::row_scale || b.part->kind == part_kind::rows) {
+        if (p.kind == part_kind::rows) {
+            std::uint64_t rows = 1;
+            for (p.lead = 0; p.lead < t.shape().rank() && rows != out.elements;)
+                rows *= t.shape()[p.lead++];
+            if (rows == out.elements) return p.unit = rows == 0 ? 1 : n / rows, status();
+            // Not rows: bitsandbytes' flat codes, one scale for all, GPTQ's scales.
+            p.lead = t.shape().rank();
+            p.kind = packed   ? part_kind::opaque
+                     : n == 1 ? part_kind::scalar
+                              : b.part->beside_qweight;
+            if (p.kind == part_kind::rows) return contradiction(t, out, z);
+            return {};
+        }
+        if (p.kind == part_kind::weight || p.kind == part_kind::bias ||
+            p.kind == part_kind::row_scale) {
             if (out.elements != n) return contradiction(t, out, z);
         }
         return {};
@@ -13324,10 +13350,6 @@ class places {
         p->next = first;
         first = p;
         return out = &p->where, status();
-    }
-    // Elements of one row of a part that has rows of its own make.
-    static std::uint64_t unit_of(const tensor& t) noexcept {
-        return t.shape().rank() < 2 || t.shape().back() == 0 ? 1 : t.shape().back();
     }
     AKA_COLD status contradiction(const tensor& t, const placement& p,
                                   const axis_sizes& z) const noexcept {
@@ -13569,11 +13591,8 @@ class composer {
         if (!like.has_shape())
             return fail(errc::no_data, error::nowhere, "tensor ", quoted{like.name()},
                         ": its shape is not known, so it cannot be put into another layout");
-        part_kind kind = part.info->kind;
-        if (kind != part_kind::weight && kind != part_kind::bias && kind != part_kind::row_scale &&
-            kind != part_kind::rows && kind != part_kind::block_scale)
-            return fail(errc::unsupported, error::nowhere, "tensor ", quoted{like.name()}, ": ",
-                        part.text, " (", part.info->scheme, ") cannot be moved with its rows");
+        const part_kind kind = part.info->kind;
+        if (!moves(kind) && kind != part_kind::block_scale) return immovable(like, part);
         if (!places_.heads_known() && has_heads(row))
             return fail(errc::bad_hparams, error::nowhere,
                         "the number of heads is not known (no config), so ", quoted{like.name()},
@@ -13584,6 +13603,10 @@ class composer {
             if (status s = weight_of(any, placed_as); !s) return s;
         const places::placed* stored = nullptr;
         if (status s = places_.place_source(placed_as, stored); !s) return s;
+        if (!moves(stored->kind) ||
+            (kind == part_kind::block_scale && stored->kind != part_kind::weight))
+            return immovable(like, part);
+        const bool rows = stored->kind == part_kind::rows;
         const placement& from = stored->where;
         const axis_sizes& z = stored->sizes;
         axis_sizes cut = z;
@@ -13597,13 +13620,13 @@ class composer {
         axis_sizes own = cut;
         if (index >= 0 && is_expert(r)) own.e = 1;
         const placement* target_place = nullptr;
-        if (status s = places_.place_target(row, layout, places::has_inputs(*part.info), own,
+        if (status s = places_.place_target(row, layout, places::has_inputs(stored->kind), own,
                                             target_place);
             !s)
             return s;
         const placement& to = *target_place;
-        std::uint64_t unit = kind == part_kind::rows ? places::unit_of(like) : 1;
-        if (kind == part_kind::rows)
+        const std::uint64_t unit = stored->unit;
+        if (rows)
             if (status s = rows_whole(row, z, own, any); !s) return s;
         pieces_.clear();
         last_ = copied();
@@ -13635,7 +13658,15 @@ class composer {
                     return s;
             }
         }
-        return emit_plan(row, layer, index, part, like, to, unit);
+        return emit_plan(row, layer, index, part, like, to, *stored);
+    }
+    static bool moves(part_kind k) noexcept {
+        return k == part_kind::weight || k == part_kind::bias || k == part_kind::row_scale ||
+               k == part_kind::rows;
+    }
+    AKA_COLD static error immovable(const tensor& t, const seen_part& part) noexcept {
+        return fail(errc::unsupported, error::nowhere, "tensor ", quoted{t.name()}, ": ", part.text,
+                    " (", part.info->scheme, ") cannot be moved with its rows");
     }
     // Scales of blocks lie where their weights do, only coarser.
     status weight_of(std::uint32_t scale, std::uint32_t& weight) const noexcept {
@@ -13725,6 +13756,10 @@ class composer {
             whole = nullptr;
         }
         if (status s = places_.place_source(placed_as, p); !s) return s;
+        if (p->unit != unit || !moves(p->kind))
+            return fail(errc::unsupported, error::nowhere, "tensors ", quoted{like.name()}, " ",
+                        like.shape(), " and ", quoted{src.name_view()}, " ", source_[t].shape(),
+                        " have rows of different lengths");
         box b;
         // The experts of a stack differ in nothing but where they begin.
         if (whole != nullptr && p == last_.from && whole == last_.to && !stacked) {
@@ -13862,11 +13897,11 @@ class composer {
     }
     status emit_plan(const name_row& row, std::int32_t layer, std::int32_t index,
                      const seen_part& part, const tensor& like, const placement& to,
-                     std::uint64_t unit) noexcept {
+                     const places::placed& stored) noexcept {
         tensor_record r{};
         r.type = static_cast<std::uint32_t>(like.dtype());
         r.rank = to.rank;
-        std::uint64_t n = unit;
+        std::uint64_t n = stored.unit;
         for (unsigned i = 0; i < to.rank; ++i) {
             r.dims[i] = to.dims[i];
             if (blocks_ != nullptr && i + 2 >= to.rank) r.dims[i] = weight_grid::blocks(to.dims[i]);
@@ -13877,7 +13912,14 @@ class composer {
             for (unsigned i = 1; i < r.rank; ++i) r.dims[i - 1] = r.dims[i];
             --r.rank;
         }
-        if (unit != 1 && r.rank < placement::most_dims) r.dims[r.rank++] = unit;
+        // What a row has keeps its own dimensions.
+        const std::uint32_t rank = like.shape().rank(),
+                            inner = rank > stored.lead ? rank - stored.lead : 0;
+        if (r.rank + inner <= placement::most_dims)
+            for (std::uint32_t i = 0; i < inner; ++i)
+                r.dims[r.rank++] = like.shape()[stored.lead + i];
+        else if (stored.unit != 1 && r.rank < placement::most_dims)
+            r.dims[r.rank++] = stored.unit;
         if (!bytes_of(like.dtype(), n, r.bytes)) return too_large(row);
         std::uint64_t covered = 0;
         for (const box& b : pieces_) {
