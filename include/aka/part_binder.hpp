@@ -158,7 +158,7 @@ class part_binder : part_checks {
                 return mismatch(t, b_.scale.shape(), " as its scales");
             return {};
         }
-        if (32 % form().bits != 0 || b_.scale_lead != 1 || form().block_rows != 1)
+        if (32 % form().bits != 0 || b_.lead != 1 || b_.scale.elements() != form().rows * b_.groups)
             return fail(errc::unsupported, error::nowhere, "tensor ", quoted{t.name()},
                         ": packed zero points of ", form().bits, " bits for scales of ",
                         b_.scale.shape())

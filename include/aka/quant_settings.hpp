@@ -119,6 +119,38 @@ class quant_settings {
         if (p == nullptr) return false;
         return to = {p, t.size()}, true;
     }
+    status block_size(const detail::config_source& s, std::string_view key,
+                      const detail::said_value& v) noexcept {
+        std::uint64_t n[2] = {}, i = 0;
+        bool good = s.each(v, [&](const detail::said_value& d) {
+            if (i == 2 || !d.is(kind::number) || !d.whole || d.count == 0) return false;
+            return n[i++] = d.count, true;
+        });
+        if (!good || i != 2) return bad(key, v, "two numbers");
+        block_rows = n[0], block_columns = n[1];
+        return {};
+    }
+    // compressed-tensors: what is said of one group of modules, if there is but one.
+    template <class Find>
+    status config_groups(const detail::config_source& s, Find find) noexcept {
+        detail::said_value v;
+        if (find("config_groups.group_1", v)) return {};
+        if (find("config_groups.group_0.weights.num_bits", v) && v.is(kind::number)) {
+            if (!v.whole || v.count == 0 || v.count > 16) return bad("num_bits", v, "1 to 16");
+            if (bits == 0) bits = v.count;
+        }
+        if (find("config_groups.group_0.weights.group_size", v) && v.is(kind::number)) {
+            if (v.real == -1)
+                group = whole_rows;
+            else if (v.whole && v.count != 0 && v.count <= (std::uint64_t{1} << 31))
+                group = v.count;
+            else
+                return bad("group_size", v, "-1 or a number of weights");
+        }
+        constexpr std::string_view blocks = "config_groups.group_0.weights.block_structure";
+        if (find(blocks, v) && v.is(kind::list)) return block_size(s, blocks, v);
+        return {};
+    }
     status read_objects(const detail::config_source& s) noexcept {
         for (std::string_view object :
              {"quantization_config", "compression_config", "quantization"})
@@ -152,15 +184,9 @@ class quant_settings {
         }
         // AutoGPTQ wrote no format before there were two.
         if (method == "gptq" && gptq_format == gptq::unsaid) gptq_format = gptq::v1;
-        if (find("weight_block_size", v) && v.is(kind::list)) {
-            std::uint64_t n[2] = {}, i = 0;
-            bool good = s.each(v, [&](const detail::said_value& d) {
-                if (i == 2 || !d.is(kind::number) || !d.whole || d.count == 0) return false;
-                return n[i++] = d.count, true;
-            });
-            if (!good || i != 2) return bad("weight_block_size", v, "two numbers");
-            block_rows = n[0], block_columns = n[1];
-        }
+        if (find("weight_block_size", v) && v.is(kind::list))
+            if (status r = block_size(s, "weight_block_size", v); !r) return r;
+        if (status r = config_groups(s, find); !r) return r;
         // MLX: modules that differ, by name.
         bool room = true;
         status inner;
