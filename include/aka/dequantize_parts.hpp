@@ -285,8 +285,7 @@ class quantised_weight {
                     detail::codes_row(codes_of(f.stored), p, scale, group, columns, out);
                 break;
             case part_scheme::bnb_int8:
-                detail::int8_row(p, scale, nullptr, group, columns, out);
-                for (std::size_t i = 0; i < columns; ++i) out[i] *= detail::bnb_int8_unit;
+                detail::bnb_int8_row(p, *scale, columns, out);
                 break;
             case part_scheme::packed_int: {
                 const float middle = static_cast<float>(1u << (f.bits - 1));
@@ -303,8 +302,12 @@ class quantised_weight {
                 break;
             }
             case part_scheme::mlx:
-                detail::bits_row_of<detail::plus_biases>(f.bits)(p, {scale, zero}, group, columns,
-                                                                 out);
+                if (b_.scale.dtype() == dtype::f16 || b_.scale.dtype() == dtype::bf16)
+                    detail::bits_row_of<detail::plus_biases<detail::plus_bias>>(f.bits)(
+                        p, {scale, zero}, group, columns, out);
+                else
+                    detail::bits_row_of<detail::plus_biases<detail::plus_bias_apart>>(f.bits)(
+                        p, {scale, zero}, group, columns, out);
                 break;
             case part_scheme::mlx_mx:
                 if (f.bits == 8) {
@@ -327,18 +330,17 @@ class quantised_weight {
     // --- forms whose rows are columns
 
     /// What 128 rows of the weight need: columns of all three matrices.
-    static constexpr std::uint64_t strip = 128;
+    static constexpr unsigned strip = detail::column_width;
     struct columns_at_hand {
         detail::column_window words, zeros, scales;
         detail::growing<float> scale, zero;
     };
     status open_columns(columns_at_hand& c, std::uint64_t per_word) const noexcept {
-        const std::uint64_t zero_words = strip * b_.form.bits / 32;
+        const std::uint64_t zero_words = strip * std::uint64_t{b_.form.bits} / 32;
         if (status s = c.words.open(b_.payload, strip / per_word); !s) return s;
         if (status s = c.zeros.open(b_.zero, zero_words); !s) return s;
         if (status s = c.scales.open(b_.scale, strip); !s) return s;
-        if (!room(c.scale, b_.groups * detail::tile_rows) ||
-            !room(c.zero, b_.groups * detail::tile_rows))
+        if (!room(c.scale, b_.groups * strip) || !room(c.zero, b_.groups * strip))
             return detail::no_memory();
         return {};
     }
@@ -352,17 +354,17 @@ class quantised_weight {
     }
     /// Scales and zero points of n rows, the first of which is `at` in the strip. `order`: where in
     /// a word of zero points each row is.
-    detail::tile_numbers numbers(columns_at_hand& c, unsigned at, unsigned n,
-                                 const unsigned* order) const noexcept {
+    detail::column_numbers numbers(columns_at_hand& c, unsigned at, unsigned n,
+                                   const unsigned* order) const noexcept {
         const unsigned bits = b_.form.bits, each = 32 / bits;
         const std::size_t size = info(b_.scale.dtype()).block_bytes;
         // GPTQ's first form: one is added to whole words, as its writers took it from whole words;
         // fields that hold all ones (a zero point of 0) come out right where they borrowed.
         const std::uint32_t one = !b_.plus_one ? 0 : ~std::uint32_t{0} / ((1u << bits) - 1);
         for (std::size_t k = 0; k < b_.groups; ++k) {
-            float* s = c.scale.data() + k * detail::tile_rows;
-            float* z = c.zero.data() + k * detail::tile_rows;
-            b_.decode_scale(c.scales.at + k * c.scales.stride + at * size, s, n);
+            float* z = c.zero.data() + k * strip;
+            b_.decode_scale(c.scales.at + k * c.scales.stride + at * size,
+                            c.scale.data() + k * strip, n);
             const std::byte* words = c.zeros.at + k * c.zeros.stride;
             for (unsigned i = 0; i < n; ++i) {
                 const unsigned r = at + i, field = order == nullptr ? r % each : order[r % each];
@@ -372,25 +374,17 @@ class quantised_weight {
         }
         return {c.scale.data(), c.zero.data()};
     }
-    detail::column_groups grouping() const noexcept {
-        return {b_.in_group.empty() ? nullptr : b_.in_group.data(),
-                static_cast<std::size_t>(b_.form.group)};
-    }
-    /// Calls `f(from, at, n)` for tiles: rows [at, at + n) of the strip that begins at `from`.
+    /// Calls `f(from, begin, end)` for each strip: rows [begin, end) of the one that begins at
+    /// `from`.
     template <class Load, class F>
-    status each_tile(std::uint64_t first, std::uint64_t count, Load load, F f) const noexcept {
+    status each_strip(std::uint64_t first, std::uint64_t count, Load load, F f) const noexcept {
         const std::uint64_t last = first + count;
         for (std::uint64_t from = first / strip * strip; from < last; from += strip) {
             const std::uint64_t left = b_.form.rows - from;
             if (status s = load(from, left < strip ? left : strip); !s) return s;
             const std::uint64_t begin = first > from ? first - from : 0;
             const std::uint64_t end = last - from < strip ? last - from : strip;
-            for (std::uint64_t at = begin; at < end;) {
-                std::uint64_t to = (at / detail::tile_rows + 1) * detail::tile_rows;
-                if (to > end) to = end;
-                f(from, static_cast<unsigned>(at), static_cast<unsigned>(to - at));
-                at = to;
-            }
+            f(from, static_cast<unsigned>(begin), static_cast<unsigned>(end));
         }
         return {};
     }
@@ -398,16 +392,18 @@ class quantised_weight {
         columns_at_hand c;
         if (status s = open_columns(c, 1); !s) return s;
         const auto inputs = static_cast<std::size_t>(b_.form.columns);
-        const auto tile = b_.form.bits == 2   ? detail::gptq_tile<2>
-                          : b_.form.bits == 4 ? detail::gptq_tile<4>
-                                              : detail::gptq_tile<8>;
-        return each_tile(
+        const auto rows = b_.form.bits == 2   ? detail::gptq_rows<2>
+                          : b_.form.bits == 4 ? detail::gptq_rows<4>
+                                              : detail::gptq_rows<8>;
+        const detail::column_groups groups = {b_.in_group.empty() ? nullptr : b_.in_group.data(),
+                                              static_cast<std::size_t>(b_.form.group)};
+        return each_strip(
             first, count,
             [&](std::uint64_t from, std::uint64_t n) { return load_columns(c, from, n, 1); },
-            [&](std::uint64_t from, unsigned at, unsigned n) {
-                tile(c.words.at + std::size_t{4} * at, c.words.stride, inputs, grouping(),
-                     numbers(c, at, n, nullptr), n,
-                     out + static_cast<std::size_t>(from + at - first) * inputs, inputs);
+            [&](std::uint64_t from, unsigned begin, unsigned end) {
+                rows(c.words.at + std::size_t{4} * begin, c.words.stride, inputs, groups,
+                     numbers(c, begin, end - begin, nullptr), end - begin,
+                     out + static_cast<std::size_t>(from + begin - first) * inputs, inputs);
             });
     }
     status awq(std::uint64_t first, std::uint64_t count, float* out) const noexcept {
@@ -416,16 +412,15 @@ class quantised_weight {
         const auto inputs = static_cast<std::size_t>(b_.form.columns);
         unsigned field[8];  // where in a word each row is
         for (unsigned j = 0; j < 8; ++j) field[detail::awq_order[j]] = j;
-        return each_tile(
+        return each_strip(
             first, count,
             [&](std::uint64_t from, std::uint64_t n) { return load_columns(c, from, n, 8); },
-            [&](std::uint64_t from, unsigned at, unsigned n) {
-                const unsigned whole = at / detail::tile_rows * detail::tile_rows;
-                detail::awq_tile(
-                    c.words.at + whole / 2, c.words.stride, inputs,
-                    static_cast<std::size_t>(b_.form.group),
-                    numbers(c, whole, at - whole + n, field), at - whole, at - whole + n,
-                    out + static_cast<std::size_t>(from + at - first) * inputs, inputs);
+            [&](std::uint64_t from, unsigned begin, unsigned end) {
+                const unsigned whole = (end + 7) / 8 * 8;  // rows come by eight
+                detail::awq_rows(
+                    c.words.at, c.words.stride, inputs, static_cast<std::size_t>(b_.form.group),
+                    numbers(c, 0, whole, field), begin, end, whole,
+                    out + static_cast<std::size_t>(from + begin - first) * inputs, inputs);
             });
     }
 

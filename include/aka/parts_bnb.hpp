@@ -30,14 +30,10 @@ inline void bnb4_run(const std::byte* in, bool odd, const float* map, float absm
     if (n % 2 != 0) out[n - 1] = table[static_cast<unsigned>(in[n / 2]) >> 4];
 }
 /// A block's largest value where these are quantised themselves: value * largest + offset, product
-/// and sum rounded to float32 one after the other (see plus_bias).
+/// and sum rounded to float32 one after the other (see plus_bias_apart).
 inline float bnb_nested(float value, float absmax, float offset) noexcept {
     return static_cast<float>(static_cast<double>(value) * static_cast<double>(absmax)) + offset;
 }
-/// What int8 rows are multiplied by besides SCB: 1/127 in float32, after the other product
-/// (bitsandbytes' int8_vectorwise_dequant).
-constexpr float bnb_int8_unit = 7.874015718698502e-3f;
-
 /// `weight.quant_state.bitsandbytes__nf4`: a JSON text as U8.
 struct bnb_state {
     std::uint64_t block = 0, nested_block = 0;

@@ -7,6 +7,7 @@
 #define AKA_PARTS_ROWS_HPP
 
 #include <cstdint>
+#include <cstring>
 
 #include "convert.hpp"
 
@@ -32,15 +33,35 @@ inline void codes_row(const std::uint32_t* values, const std::byte* in, const fl
             o[i] = load_native<float>(values + static_cast<unsigned>(p[i])) * s;
     });
 }
+/// Calls `one(i)` for n numbers, by sixteen into a place of their own: loops of a known length that
+/// alias nothing are vectorised at -O2 as well.
+template <class One>
+AKA_INLINE void by_sixteen(std::size_t n, float* out, One one) noexcept {
+    std::size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        float t[16];
+        for (unsigned j = 0; j < 16; ++j) t[j] = one(i + j);
+        std::memcpy(out + i, t, sizeof t);
+    }
+    for (; i < n; ++i) out[i] = one(i);
+}
 /// Signed bytes: (q - zero) * scale; `zero` may be null.
 inline void int8_row(const std::byte* in, const float* scale, const float* zero, std::size_t group,
                      std::size_t n, float* out) noexcept {
     each_group(n, group, [&](std::size_t k, std::size_t from, std::size_t count) {
         const float s = scale[k], z = zero == nullptr ? 0.0f : zero[k];
         const std::byte* p = in + from;
-        float* o = out + from;
-        for (std::size_t i = 0; i < count; ++i)
-            o[i] = (static_cast<float>(static_cast<std::int8_t>(p[i])) - z) * s;
+        by_sixteen(count, out + from, [=](std::size_t i) {
+            return (static_cast<float>(static_cast<std::int8_t>(p[i])) - z) * s;
+        });
+    });
+}
+/// bitsandbytes' int8: times the row's SCB, then times 1/127 in float32 (its
+/// int8_vectorwise_dequant).
+inline void bnb_int8_row(const std::byte* in, float scb, std::size_t n, float* out) noexcept {
+    constexpr float unit = 7.874015718698502e-3f;
+    by_sixteen(n, out, [=](std::size_t i) {
+        return static_cast<float>(static_cast<std::int8_t>(in[i])) * scb * unit;
     });
 }
 
@@ -49,9 +70,14 @@ struct minus_zero {  ///< (q - z) * s: exact up to the one product
     float s, z;
     float operator()(float q) const noexcept { return (q - z) * s; }
 };
-/// s * q + b. The product is rounded to float32 by itself (that of two floats is exact in double),
-/// so that it cannot be fused with the sum on some machines and not on others.
+/// s * q + b, where the product of a short scale and a code is exact, fused with the sum or not.
 struct plus_bias {
+    float s, b;
+    float operator()(float q) const noexcept { return s * q + b; }
+};
+/// The same of a float32 scale. The product is rounded by itself (that of two floats is exact in
+/// double), so that it cannot be fused with the sum on some machines and not on others.
+struct plus_bias_apart {
     float s, b;
     float operator()(float q) const noexcept {
         return static_cast<float>(static_cast<double>(s) * static_cast<double>(q)) + b;
@@ -87,15 +113,28 @@ AKA_INLINE unsigned code_at(const std::byte* in, std::size_t i) noexcept {
 /// n codes from a byte on.
 template <unsigned Bits, class Value>
 void bits_to_f32(const std::byte* in, std::size_t n, Value value, float* out) noexcept {
+    constexpr unsigned codes = 1u << Bits;
     if constexpr (Bits == 4) {
         float table[16];
         for (unsigned q = 0; q < 16; ++q) table[q] = value(static_cast<float>(q));
         return nibbles(in, table, n, out);
     }
+    if constexpr (Bits == 8)
+        return by_sixteen(n, out, [=](std::size_t i) {
+            return value(static_cast<float>(static_cast<unsigned char>(in[i])));
+        });
+    float table[codes];
+    if constexpr (Bits < 4)
+        for (unsigned q = 0; q < codes; ++q) table[q] = value(static_cast<float>(q));
     std::size_t i = 0;
-    for (; i + 8 <= n; i += 8, in += Bits)  // eight codes are whole bytes
-        for (unsigned j = 0; j < 8; ++j)
-            out[i + j] = value(static_cast<float>(code_at<Bits>(in, j)));
+    for (; i + 8 <= n; i += 8, in += Bits) {  // eight codes are whole bytes
+        std::uint64_t all = 0;
+        for (unsigned k = 0; k < Bits; ++k) all |= static_cast<std::uint64_t>(in[k]) << (8 * k);
+        for (unsigned j = 0; j < 8; ++j) {
+            const auto q = static_cast<unsigned>(all >> (Bits * j)) & (codes - 1);
+            out[i + j] = Bits < 4 ? table[q] : value(static_cast<float>(static_cast<int>(q)));
+        }
+    }
     for (std::size_t j = 0; i < n; ++i, ++j)
         out[i] = value(static_cast<float>(code_at<Bits>(in, j)));
 }
@@ -138,9 +177,10 @@ struct minus_zeros {  ///< `zero` null: `middle` everywhere
         return {scale[k], zero == nullptr ? middle : zero[k]};
     }
 };
+template <class Value>
 struct plus_biases {
     const float *scale, *bias;
-    plus_bias operator()(std::size_t k) const noexcept { return {scale[k], bias[k]}; }
+    Value operator()(std::size_t k) const noexcept { return {scale[k], bias[k]}; }
 };
 struct times_values {
     const std::uint32_t* values;
