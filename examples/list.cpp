@@ -49,7 +49,8 @@ name, or its beginning up to a dot; it may have * ? [a-z] {a,b} {0..31}.
   -l, --long        a row a tensor: offset, bytes, type, shape, name, file
       --no-fold     a row a tensor, in short
       --metadata    all keys and values (with --json: long arrays whole)
-      --check       what is wrong or odd; exit status 1 if there is something
+      --check       what is wrong or odd, infinities and NaN in the data included (all of it is
+                    read); exit status 1 if there is something
       --hash        XXH64 of each tensor's bytes as they are in the file
       --as=CONVENTION  the tensors under another convention's names (hf, gguf, meta, yi, ...) and in
                     its layout: how each is made, of which, and what has no place there. A view is a
@@ -430,7 +431,7 @@ int list(const options& o) {
                 r.error(), o,
                 r.error().code() == aka::errc::bad_table ? bad_usage : cannot_read_or_write);
     aka::checkpoint_options how;
-    how.how = o.hash ? aka::access::read : aka::access::header;
+    how.how = o.hash || o.check ? aka::access::read : aka::access::header;
     how.names_only = true;
     how.unknown_dtypes = true;
     const auto opened = aka::checkpoint::open(o.path, how);

@@ -1243,6 +1243,22 @@ TEST_CASE("aka-list --check: each kind of issue") {
         write({hole("a\x1b[2J", "U8", {3})});
         check("unsafe_name", {"tensor 'a\\x1b[2J'"});
     }
+    SUBCASE("values that are infinite or NaN") {
+        test::st_tensor a = hole("a", "BF16", {4}), b = hole("b", "F32", {2});
+        a.data = std::string("\x80\x3f\x80\x3f\x80\x7f\xc0\x7f", 8);  // 1, 1, infinity, NaN
+        b.data = std::string("\0\0\x80\x7f\0\0\0\0", 8);
+        write({a, b});
+        check("bad_values", {"tensor 'a'", "2 of its elements, the first at 2", "1 more"});
+    }
+    SUBCASE("a scale that is NaN") {
+        test::gguf_writer w;
+        std::string blocks(2 * 144, '\x11');
+        blocks.replace(144 + 2, 2, "\x01\x7e");  // dmin of the second block
+        w.add_tensor("q", 12, {512}, blocks);
+        path = (folder / "a.gguf").string();
+        w.save(path);
+        check("bad_values", {"tensor 'q'", "scales", "1 of its blocks, the first in block 1"});
+    }
     SUBCASE("an index with another total_size") {
         const std::vector<test::st_tensor> all = {hole("a", "F32", {2}), hole("b", "F32", {3})};
         const auto map = test::write_sharded(folder.path(), all, 2);

@@ -3,6 +3,7 @@
 #define AKA_CLI_ISSUES_HPP
 
 #include <aka/checkpoint.hpp>
+#include <aka/validate_blocks.hpp>
 
 #include <cstdint>
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "json_writer.hpp"
+#include "progress.hpp"
 #include "terminal.hpp"
 #include "text.hpp"
 #include "values.hpp"
@@ -60,6 +62,24 @@ class trouble {
     std::vector<std::uint64_t> more_;
 };
 
+// Infinities and NaN among the values, or among the scales of quantised blocks: all data is read.
+inline void find_bad_values(const aka::tensor& t, trouble& bad, trouble& unreadable) {
+    const auto found = aka::validate_blocks(t);
+    if (!found) {
+        // A byte order that is not settled hides the values, but not that the file is fine.
+        if (found.code() != aka::errc::unsupported && found.code() != aka::errc::no_data)
+            unreadable.add(t, escape(found.error().detail()));
+        return;
+    }
+    const aka::bad_values& b = *found.get_if();
+    const bool blocks = aka::info(t.dtype()).block_elements > 1;
+    if (b.count != 0)
+        bad.add(t, std::string(blocks ? "scales" : "values") +
+                       " are infinite or NaN: " + std::to_string(b.count) + " of its " +
+                       (blocks ? "blocks, the first in block " : "elements, the first at ") +
+                       std::to_string(b.first));
+}
+
 inline std::vector<issue> find_issues(const aka::checkpoint& c) {
     std::vector<issue> out;
     const bool names_only = c.format() == aka::checkpoint_format::index;
@@ -68,8 +88,10 @@ inline std::vector<issue> find_issues(const aka::checkpoint& c) {
     bool known = false;
     const std::uint64_t listed = total_size(c, known);
     trouble long_names("long_name"), odd_names("unsafe_name"), types("unknown_dtype"),
-        places("unaligned");
-    std::uint64_t bytes = 0;
+        places("unaligned"), bad("bad_values"), unreadable("unreadable");
+    std::uint64_t bytes = 0, all = 0;
+    for (const aka::tensor t : c) all += t.size_bytes();
+    progress checked("checking", all);
     for (const aka::tensor t : c) {
         bytes += t.size_bytes();
         if (c.format() == aka::checkpoint_format::gguf && t.name().size() > 63)
@@ -84,6 +106,8 @@ inline std::vector<issue> find_issues(const aka::checkpoint& c) {
         if (number > 1 && t.offset() % number != 0)
             places.add(t, "its data is at byte " + std::to_string(t.offset()) +
                               ", which is not a multiple of " + std::to_string(number));
+        find_bad_values(t, bad, unreadable);
+        checked.add(t.size_bytes());
     }
     if (known && !names_only && listed != bytes)
         out.push_back({"total_size",
@@ -91,7 +115,8 @@ inline std::vector<issue> find_issues(const aka::checkpoint& c) {
                        {},
                        "the index says total_size " + std::to_string(listed) +
                            ", its tensors have " + std::to_string(bytes) + " bytes"});
-    for (trouble* t : {&types, &places, &long_names, &odd_names}) t->move_to(out);
+    for (trouble* t : {&types, &places, &long_names, &odd_names, &bad, &unreadable})
+        t->move_to(out);
     return out;
 }
 
