@@ -12844,6 +12844,32 @@ struct target_choice {
             if (t == type) return true;
         return false;
     }
+    // The same word where only separators differ, and what says that this is the text half of more:
+    // qwen3_moe is qwen3moe in GGUF, and qwen2_vl_text is qwen2vl.
+    static bool alike(std::string_view a, std::string_view b) noexcept {
+        constexpr std::string_view text = "_text";
+        if (a.size() > text.size() && a.substr(a.size() - text.size()) == text)
+            a.remove_suffix(text.size());
+        std::size_t j = 0;
+        for (char c : a) {
+            if (c == '_' || c == '-') continue;
+            while (j < b.size() && (b[j] == '_' || b[j] == '-')) ++j;
+            if (j == b.size() || b[j++] != c) return false;
+        }
+        return j == b.size();
+    }
+    // Model types that llama.cpp's converter gives the architecture of another word.
+    static std::string_view architecture_of(std::string_view type) noexcept {
+        struct pair {
+            std::string_view type, architecture;
+        };
+        constexpr pair others[] = {
+            {"qwen2_5_vl", "qwen2vl"}, {"qwen2_5_vl_text", "qwen2vl"},     {"mistral", "llama"},
+            {"mixtral", "llama"},      {"granitemoeshared", "granitemoe"}, {"cohere", "command-r"}};
+        for (const pair& p : others)
+            if (p.type == type) return p.architecture;
+        return type;
+    }
     // Of all conventions whose id begins so: the one that the model's type names, or else the first
     // that holds everything and asks for least.
     const convention* family(std::string_view first,
@@ -12856,6 +12882,12 @@ struct target_choice {
             if (belongs(*c) && says(*c, id.hparams().model_type) &&
                 cannot_hold(*c, lacking) == nullptr)
                 return c;
+        for (const convention* c : known.conventions())
+            for (std::string_view t : c->model_types())
+                if (belongs(*c) && is_gguf(*c) &&
+                    alike(architecture_of(id.hparams().model_type), t) &&
+                    cannot_hold(*c, lacking) == nullptr)
+                    return c;
         // The config may not name the model, or name what wraps it; its convention knows its kin.
         for (std::string_view type : stored->model_types())
             for (const convention* c : known.conventions())
