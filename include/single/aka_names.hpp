@@ -2245,11 +2245,10 @@ AKA_END
 
 #endif  // AKA_CONVENTION_HPP
 
-// ---- aka/conventions.hpp -----------------------------------------------------------------------
-// aka: every convention that aka knows, as text. The grammar is at `catalog` in names.hpp; the ids
-// and the facts are those of the survey of conventions.
-#ifndef AKA_CONVENTIONS_HPP
-#define AKA_CONVENTIONS_HPP
+// ---- aka/conventions_foreign.hpp ---------------------------------------------------------------
+// aka: models that are not of the family: known so that they can be refused with a reason.
+#ifndef AKA_CONVENTIONS_FOREIGN_HPP
+#define AKA_CONVENTIONS_FOREIGN_HPP
 
 #include <string_view>
 
@@ -2258,7 +2257,384 @@ namespace detail {
 
 // In pieces: some compilers take no literal over 16 KB.
 // clang-format off
-inline constexpr std::string_view builtin_tables[] = {
+inline constexpr std::string_view foreign_conventions =
+R"aka(
+# ---- not of the family: known so that they can be refused with a reason
+
+convention gguf:* extends others
+  each gpt2 gptj gptneox mpt starcoder starcoder2 refact bloom falcon codeshell phi2 jais jais2
+  not_llama an older kind of block: LayerNorm, and a feed-forward without a gate
+convention gguf:* extends others
+  each bert modern-bert nomic-bert nomic-bert-moe neo-bert jina-bert-v2 jina-bert-v3 eurobert
+  not_llama an encoder (BERT)
+convention gguf:* extends others
+  each t5 t5encoder
+  not_llama an encoder-decoder (T5)
+convention gguf:* extends others
+  each mamba mamba2 rwkv6 rwkv6qwen2 rwkv7 arwkv7
+  not_llama a recurrent model
+convention gguf:* extends others
+  each jamba falcon-h1 nemotron_h nemotron_h_moe plamo2 lfm2 lfm2moe kimi-linear
+  not_llama a hybrid with recurrent or convolutional layers
+convention gguf:* extends others
+  each clip wavtokenizer-dec cogvlm dflash-draft
+  not_llama a tower or a helper of another model
+
+convention gpt2_style extends others
+  alias gpt2
+  title GPT-2 (Conv1D: matrices are transposed)
+  model_type gpt2
+  rope none
+  norm layer
+  not_llama GPT-2: learned positions, LayerNorm, transposed matrices, no gate
+  transformer.wte.{part} = other GPT-2's embedding
+  transformer.wpe.{part} = other GPT-2's positions
+  transformer.ln_f.{part} = other GPT-2's norm
+  transformer.h.{l}.ln_1.{part} = other GPT-2's norm
+  transformer.h.{l}.ln_2.{part} = other GPT-2's norm
+  transformer.h.{l}.attn.bias = drop
+  transformer.h.{l}.attn.c_attn.{part} = other GPT-2's attention
+  transformer.h.{l}.attn.c_proj.{part} = other GPT-2's attention
+  transformer.h.{l}.mlp.c_fc.{part} = other GPT-2's feed-forward
+  transformer.h.{l}.mlp.c_proj.{part} = other GPT-2's feed-forward
+
+convention gpt_neox extends others
+  title GPT-NeoX and Pythia
+  model_type gpt_neox
+  norm layer
+  not_llama GPT-NeoX: LayerNorm, attention and feed-forward side by side, no gate
+  gpt_neox.** = other GPT-NeoX
+  embed_out.{part} = other GPT-NeoX's head
+
+convention falcon extends others
+  title Falcon
+  model_type falcon RefinedWeb RefinedWebModel
+  norm layer
+  not_llama Falcon: LayerNorm, attention and feed-forward side by side, no gate
+  transformer.word_embeddings.{part} = other Falcon's embedding
+  transformer.ln_f.{part} = other Falcon's norm
+  lm_head.{part} = other Falcon's head
+  transformer.h.{l}.ln_attn.{part} = other Falcon's norm
+  transformer.h.{l}.ln_mlp.{part} = other Falcon's norm
+  transformer.h.{l}.input_layernorm.{part} = other Falcon's norm
+  transformer.h.{l}.post_attention_layernorm.{part} = other Falcon's norm
+  transformer.h.{l}.self_attention.query_key_value.{part} = other Falcon's attention
+  transformer.h.{l}.self_attention.dense.{part} = other Falcon's attention
+  transformer.h.{l}.mlp.dense_h_to_4h.{part} = other Falcon's feed-forward
+  transformer.h.{l}.mlp.dense_4h_to_h.{part} = other Falcon's feed-forward
+
+convention bloom extends others
+  title BLOOM
+  model_type bloom
+  rope none
+  norm layer
+  not_llama BLOOM: ALiBi, LayerNorm, no gate
+  word_embeddings.{part} = other BLOOM's embedding
+  word_embeddings_layernorm.{part} = other BLOOM's norm
+  ln_f.{part} = other BLOOM's norm
+  lm_head.{part} = other BLOOM's head
+  h.{l}.input_layernorm.{part} = other BLOOM's norm
+  h.{l}.post_attention_layernorm.{part} = other BLOOM's norm
+  h.{l}.self_attention.query_key_value.{part} = other BLOOM's attention
+  h.{l}.self_attention.dense.{part} = other BLOOM's attention
+  h.{l}.mlp.dense_h_to_4h.{part} = other BLOOM's feed-forward
+  h.{l}.mlp.dense_4h_to_h.{part} = other BLOOM's feed-forward
+
+convention phi2 extends others
+  title Phi-1, Phi-1.5 and Phi-2
+  model_type phi
+  norm layer
+  not_llama Phi-2: LayerNorm, attention and feed-forward side by side, no gate
+  model.embed_tokens.{part} = other Phi-2's embedding
+  model.final_layernorm.{part} = other Phi-2's norm
+  lm_head.{part} = other Phi-2's head
+  model.layers.{l}.input_layernorm.{part} = other Phi-2's norm
+  model.layers.{l}.self_attn.q_proj.{part} = other Phi-2's attention
+  model.layers.{l}.self_attn.k_proj.{part} = other Phi-2's attention
+  model.layers.{l}.self_attn.v_proj.{part} = other Phi-2's attention
+  model.layers.{l}.self_attn.dense.{part} = other Phi-2's attention
+  model.layers.{l}.mlp.fc1.{part} = other Phi-2's feed-forward
+  model.layers.{l}.mlp.fc2.{part} = other Phi-2's feed-forward
+
+convention mamba extends others
+  title Mamba
+  model_type mamba mamba2
+  not_llama Mamba: no attention
+  backbone.embedding|embeddings.{part} = other Mamba's embedding
+  backbone.norm_f.{part} = other Mamba's norm
+  lm_head.{part} = other Mamba's head
+  backbone.layers.{l}.norm.{part} = other Mamba's norm
+  backbone.layers.{l}.mixer.in_proj.{part} = other Mamba's mixer
+  backbone.layers.{l}.mixer.out_proj.{part} = other Mamba's mixer
+  backbone.layers.{l}.mixer.x_proj.{part} = other Mamba's mixer
+  backbone.layers.{l}.mixer.dt_proj.{part} = other Mamba's mixer
+  backbone.layers.{l}.mixer.conv1d.{part} = other Mamba's mixer
+  backbone.layers.{l}.mixer.norm.{part} = other Mamba's mixer
+  backbone.layers.{l}.mixer.A_log = other Mamba's mixer
+  backbone.layers.{l}.mixer.D = other Mamba's mixer
+  backbone.layers.{l}.mixer.dt_bias = other Mamba's mixer
+
+convention bert extends others
+  title BERT
+  model_type bert roberta
+  norm layer
+  not_llama BERT: an encoder
+  bert.** = other BERT
+  roberta.** = other BERT
+  cls.** = other BERT's heads
+  embeddings.** = other BERT's embeddings
+  pooler.** = other BERT's heads
+  encoder.layer.** = other BERT's layers
+
+convention diffusion extends others
+  title Diffusion models
+  not_llama a diffusion model
+  diffusion_model.** = other a diffusion model
+  first_stage_model.** = other a diffusion model
+  cond_stage_model.** = other a diffusion model
+  conditioner.** = other a diffusion model
+  unet.** = other a diffusion model
+  down_blocks.** = other a diffusion model
+  mid_block.** = other a diffusion model
+  up_blocks.** = other a diffusion model
+  double_blocks.** = other a diffusion model
+  single_blocks.** = other a diffusion model
+  transformer_blocks.** = other a diffusion model
+  single_transformer_blocks.** = other a diffusion model
+  joint_blocks.** = other a diffusion model
+)aka";
+// clang-format on
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_CONVENTIONS_FOREIGN_HPP
+
+// ---- aka/conventions_gguf.hpp ------------------------------------------------------------------
+// aka: the architectures of GGUF, which share their names and not their layouts.
+#ifndef AKA_CONVENTIONS_GGUF_HPP
+#define AKA_CONVENTIONS_GGUF_HPP
+
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+// In pieces: some compilers take no literal over 16 KB.
+// clang-format off
+inline constexpr std::string_view gguf_conventions =
+R"aka(
+# ---- GGUF: one set of names; the architecture says how the rows lie
+
+convention gguf extends others
+  title GGUF
+  token_embd.{part} = token_embd
+  output_norm.{part} = output_norm
+  output.{part} = output optional
+  rope_freqs.{part} = rope_freqs optional
+  rope_factors_long.{part} = rope_factors_long optional
+  rope_factors_short.{part} = rope_factors_short optional
+  blk.{l}.attn_norm.{part} = attn_norm
+  blk.{l}.ffn_norm.{part} = ffn_norm
+  blk.{l}.post_attention_norm.{part} = attn_post_norm optional
+  blk.{l}.post_ffw_norm.{part} = ffn_post_norm optional
+  blk.{l}.attn_q.{part} = attn_q
+  blk.{l}.attn_k.{part} = attn_k
+  blk.{l}.attn_v.{part} = attn_v
+  blk.{l}.attn_qkv.{part} = (q kv g s i + k kv s i + v kv d) , x also
+  blk.{l}.attn_output.{part} = attn_output
+  blk.{l}.attn_q_norm.{part} = attn_q_norm optional
+  blk.{l}.attn_k_norm.{part} = attn_k_norm optional
+  blk.{l}.attn_sinks.{part} = attn_sinks optional
+  blk.{l}.attn_gate.{part} = attn_gate * optional
+  blk.{l}.attn_q_a.{part} = attn_q_a * optional
+  blk.{l}.attn_q_a_norm.{part} = attn_q_a_norm * optional
+  blk.{l}.attn_q_b.{part} = attn_q_b * optional
+  blk.{l}.attn_kv_a_mqa.{part} = attn_kv_a_mqa * optional
+  blk.{l}.attn_kv_a_norm.{part} = attn_kv_a_norm * optional
+  blk.{l}.attn_kv_b.{part} = attn_kv_b * optional
+  blk.{l}.attn_k_b.{part} = attn_k_b * optional
+  blk.{l}.attn_v_b.{part} = attn_v_b * optional
+  blk.{l}.attn_rot_embd.{part} = drop
+  blk.{l}.ffn_gate.{part} = ffn_gate optional
+  blk.{l}.ffn_up.{part} = ffn_up optional
+  blk.{l}.ffn_down.{part} = ffn_down optional
+  blk.{l}.ffn_gate_inp.{part} = ffn_gate_inp optional
+  blk.{l}.exp_probs_b.bias = exp_probs_b.bias optional
+  blk.{l}.ffn_gate_exps.{part} = ffn_gate_exps optional
+  blk.{l}.ffn_up_exps.{part} = ffn_up_exps optional
+  blk.{l}.ffn_down_exps.{part} = ffn_down_exps optional
+  blk.{l}.ffn_gate_up_exps.{part} = e , (gate_exps f + up_exps f) , x also
+  # the first Mixtral files: an expert a tensor
+  blk.{l}.ffn_gate.{e}.{part} = ffn_gate_exps also
+  blk.{l}.ffn_up.{e}.{part} = ffn_up_exps also
+  blk.{l}.ffn_down.{e}.{part} = ffn_down_exps also
+  blk.{l}.ffn_gate_inp_shexp.{part} = ffn_gate_inp_shexp optional
+  blk.{l}.ffn_gate_shexp.{part} = ffn_gate_shexp optional
+  blk.{l}.ffn_up_shexp.{part} = ffn_up_shexp optional
+  blk.{l}.ffn_down_shexp.{part} = ffn_down_shexp optional
+  blk.{l}.ssm_in.{part} = ssm_in * optional
+  blk.{l}.ssm_ba.{part} = ssm_ba * optional
+  blk.{l}.ssm_conv1d.{part} = ssm_conv1d * optional
+  blk.{l}.ssm_a = ssm_a * optional
+  blk.{l}.ssm_dt.bias = ssm_dt.bias optional
+  blk.{l}.ssm_alpha.{part} = ssm_alpha * optional
+  blk.{l}.ssm_beta.{part} = ssm_beta * optional
+  blk.{l}.ssm_norm.{part} = ssm_norm * optional
+  blk.{l}.ssm_out.{part} = ssm_out * optional
+  blk.{l}.nextn.eh_proj.{part} = other the draft layer
+  blk.{l}.nextn.embed_tokens.{part} = other the draft layer
+  blk.{l}.nextn.enorm.{part} = other the draft layer
+  blk.{l}.nextn.hnorm.{part} = other the draft layer
+  blk.{l}.nextn.shared_head_head.{part} = other the draft layer
+  blk.{l}.nextn.shared_head_norm.{part} = other the draft layer
+
+# rope NORM: permuted by the converter, or interleaved from the beginning
+convention gguf:* extends gguf
+  each llama deci baichuan xverse minicpm internlm2 arctic deepseek granite granitemoe granitehybrid
+  each smollm3 arcee bailingmoe llada mistral3 llama-embed ernie4_5 ernie4_5-moe llama4
+  rope interleaved
+convention gguf:* extends gguf unverified
+  each maincoder deepseek2-ocr
+  rope interleaved
+convention gguf:* extends gguf
+  each olmo
+  rope interleaved
+  norm none
+  without attn_norm ffn_norm output_norm
+convention gguf:* extends gguf
+  each command-r cohere2
+  rope interleaved
+  norm layer
+  tied yes
+  without ffn_norm
+  blk.{l}.attn_q_norm.{part} = attn_q_norm kv g , i s optional
+  blk.{l}.attn_k_norm.{part} = attn_k_norm kv , i s optional
+convention gguf:* extends gguf
+  each chameleon
+  rope interleaved
+  blk.{l}.attn_q_norm.{part} = attn_q_norm kv g , i s optional
+  blk.{l}.attn_k_norm.{part} = attn_k_norm kv , i s optional
+# ffn_up holds [gate; up]
+convention gguf:* extends gguf
+  each chatglm
+  rope interleaved
+  rotary 50%
+  blk.{l}.attn_qkv.{part} = (q kv g i s + k kv i s + v kv d) , x
+  blk.{l}.attn_q.{part} = attn_q also
+  blk.{l}.attn_k.{part} = attn_k also
+  blk.{l}.attn_v.{part} = attn_v also
+  blk.{l}.ffn_up.{part} = (gate f + up f) , x
+convention gguf:* extends gguf
+  each glm4
+  rope interleaved
+  rotary 50%
+  blk.{l}.ffn_up.{part} = (gate f + up f) , x
+# MLA
+convention gguf:* extends gguf
+  each deepseek2 glm-dsa mistral4
+  rope interleaved
+  without attn_k attn_v
+  blk.{l}.attn_q.{part} = attn_q * optional
+  blk.{l}.attn_k.{part} = attn_k * optional
+  blk.{l}.attn_v.{part} = attn_v * optional
+  blk.{l}.attn_output.{part} = attn_output *
+convention gguf:* extends gguf unverified
+  each plm
+  rope interleaved
+  without attn_k attn_v
+  blk.{l}.attn_q.{part} = attn_q *
+  blk.{l}.attn_output.{part} = attn_output *
+convention gguf:* extends gguf
+  each minicpm3
+  without attn_q attn_k attn_v
+  blk.{l}.attn_output.{part} = attn_output *
+
+# rope NEOX (and its MROPE kin): as Hugging Face has it. +1 is in Gemma's norms already
+convention gguf:* extends gguf
+  each qwen2 qwen2moe qwen2vl qwen3 qwen3moe qwen3vl qwen3vlmoe gemma gemma2 gemma3 olmoe
+  each bitnet exaone exaone4 exaone-moe bailingmoe2 dots1 afmoe hunyuan-moe hunyuan-dense hunyuan_vl
+  each dream smallthinker llada-moe grovemoe minimax-m2 rnd1 pangu-embedded paddleocr mimo2 step35
+convention gguf:* extends gguf unverified
+  each gemma3n gemma4 gemma-embedding grok plamo3
+convention gguf:* extends gguf
+  each orion phimoe
+  norm layer
+convention gguf:* extends gguf
+  each stablelm
+  norm layer
+  blk.{l}.attn_q_norm.{part} = attn_q_norm kv g , s i optional
+  blk.{l}.attn_k_norm.{part} = attn_k_norm kv , s i optional
+convention gguf:* extends gguf
+  each olmo2
+  without attn_norm ffn_norm
+  blk.{l}.post_attention_norm.{part} = attn_post_norm
+  blk.{l}.post_ffw_norm.{part} = ffn_post_norm
+  blk.{l}.attn_q_norm.{part} = attn_q_norm kv g s i
+  blk.{l}.attn_k_norm.{part} = attn_k_norm kv s i
+convention gguf:* extends gguf
+  each qwen openelm
+  blk.{l}.attn_qkv.{part} = (q kv g s i + k kv s i + v kv d) , x
+convention gguf:* extends gguf
+  each phi3
+  blk.{l}.attn_qkv.{part} = (q kv g s i + k kv s i + v kv d) , x
+  blk.{l}.attn_q.{part} = attn_q also
+  blk.{l}.attn_k.{part} = attn_k also
+  blk.{l}.attn_v.{part} = attn_v also
+  blk.{l}.ffn_up.{part} = (gate f + up f) , x
+convention gguf:* extends gguf unverified
+  each dbrx
+  norm layer
+  blk.{l}.attn_qkv.{part} = (q kv g s i + k kv s i + v kv d) , x
+  blk.{l}.attn_output_norm.{part} = ffn_norm
+convention gguf:* extends gguf unverified
+  each plamo
+  without ffn_norm
+# no gate
+convention gguf:* extends gguf
+  each nemotron
+  norm layer
+  without ffn_gate
+convention gguf:* extends gguf
+  each apertus
+  without ffn_gate
+# here post_attention_norm is what the feed-forward reads through
+convention gguf:* extends gguf
+  each gpt-oss glm4moe seed_oss
+  without attn_post_norm
+  blk.{l}.post_attention_norm.{part} = ffn_norm
+convention gguf:* extends gguf unverified
+  each qwen3next qwen35 qwen35moe
+  without attn_post_norm attn_gate
+  blk.{l}.post_attention_norm.{part} = ffn_norm
+  blk.{l}.attn_q.{part} = kv g (q s i + attn_q_gate d) , x optional
+  blk.{l}.attn_k.{part} = attn_k optional
+  blk.{l}.attn_v.{part} = attn_v optional
+  blk.{l}.attn_output.{part} = attn_output optional
+  blk.{l}.attn_qkv.{part} = ssm_qkv * optional
+  blk.{l}.attn_gate.{part} = ssm_z * optional
+
+)aka";
+// clang-format on
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_CONVENTIONS_GGUF_HPP
+
+// ---- aka/conventions_hf.hpp --------------------------------------------------------------------
+// aka: the conventions of Hugging Face's model classes, and what stands beside every model.
+#ifndef AKA_CONVENTIONS_HF_HPP
+#define AKA_CONVENTIONS_HF_HPP
+
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+// In pieces: some compilers take no literal over 16 KB.
+// clang-format off
+inline constexpr std::string_view hf_conventions =
 R"aka(
 # What stands beside a language model, and what carries no weights: in every table.
 convention others
@@ -2520,7 +2896,8 @@ convention nemotron extends hf_llama
   norm layer
   norm_offset 1
   without ffn_gate
-)aka",
+)aka";
+inline constexpr std::string_view hf_expert_conventions =
 R"aka(
 # ---- experts, with Hugging Face's names
 
@@ -2774,7 +3151,27 @@ convention mlc extends hf_llama unverified
   rope half inferred
   model.layers.{l}.self_attn.qkv_proj|wqkv_pack.{part} = (q kv g s i + k kv s i + v kv d) , x
   model.layers.{l}.mlp.gate_up_proj.{part} = (gate f + up f) , x
-)aka",
+)aka";
+// clang-format on
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_CONVENTIONS_HF_HPP
+
+// ---- aka/conventions_own.hpp -------------------------------------------------------------------
+// aka: conventions with names of their own: the original releases, trainers and engines.
+#ifndef AKA_CONVENTIONS_OWN_HPP
+#define AKA_CONVENTIONS_OWN_HPP
+
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+// In pieces: some compilers take no literal over 16 KB.
+// clang-format off
+inline constexpr std::string_view own_conventions =
 R"aka(
 # ---- names of their own
 
@@ -3085,7 +3482,8 @@ convention trtllm extends others
   transformer.layers.{l}.mlp.fc.{part} = ffn_gate
   transformer.layers.{l}.mlp.gate.{part} = ffn_up
   transformer.layers.{l}.mlp.proj.{part} = ffn_down
-)aka",
+)aka";
+inline constexpr std::string_view own_more_conventions =
 R"aka(
 convention megatron_core extends others
   alias megatron
@@ -3121,344 +3519,30 @@ convention megatron_legacy extends others
   language_model.encoder.layers.{l}.self_attention.dense.{part} = attn_output
   language_model.encoder.layers.{l}.mlp.dense_h_to_4h.{part} = (gate f + up f) , x
   language_model.encoder.layers.{l}.mlp.dense_4h_to_h.{part} = ffn_down
-)aka",
-R"aka(
-# ---- GGUF: one set of names; the architecture says how the rows lie
-
-convention gguf extends others
-  title GGUF
-  token_embd.{part} = token_embd
-  output_norm.{part} = output_norm
-  output.{part} = output optional
-  rope_freqs.{part} = rope_freqs optional
-  rope_factors_long.{part} = rope_factors_long optional
-  rope_factors_short.{part} = rope_factors_short optional
-  blk.{l}.attn_norm.{part} = attn_norm
-  blk.{l}.ffn_norm.{part} = ffn_norm
-  blk.{l}.post_attention_norm.{part} = attn_post_norm optional
-  blk.{l}.post_ffw_norm.{part} = ffn_post_norm optional
-  blk.{l}.attn_q.{part} = attn_q
-  blk.{l}.attn_k.{part} = attn_k
-  blk.{l}.attn_v.{part} = attn_v
-  blk.{l}.attn_qkv.{part} = (q kv g s i + k kv s i + v kv d) , x also
-  blk.{l}.attn_output.{part} = attn_output
-  blk.{l}.attn_q_norm.{part} = attn_q_norm optional
-  blk.{l}.attn_k_norm.{part} = attn_k_norm optional
-  blk.{l}.attn_sinks.{part} = attn_sinks optional
-  blk.{l}.attn_gate.{part} = attn_gate * optional
-  blk.{l}.attn_q_a.{part} = attn_q_a * optional
-  blk.{l}.attn_q_a_norm.{part} = attn_q_a_norm * optional
-  blk.{l}.attn_q_b.{part} = attn_q_b * optional
-  blk.{l}.attn_kv_a_mqa.{part} = attn_kv_a_mqa * optional
-  blk.{l}.attn_kv_a_norm.{part} = attn_kv_a_norm * optional
-  blk.{l}.attn_kv_b.{part} = attn_kv_b * optional
-  blk.{l}.attn_k_b.{part} = attn_k_b * optional
-  blk.{l}.attn_v_b.{part} = attn_v_b * optional
-  blk.{l}.attn_rot_embd.{part} = drop
-  blk.{l}.ffn_gate.{part} = ffn_gate optional
-  blk.{l}.ffn_up.{part} = ffn_up optional
-  blk.{l}.ffn_down.{part} = ffn_down optional
-  blk.{l}.ffn_gate_inp.{part} = ffn_gate_inp optional
-  blk.{l}.exp_probs_b.bias = exp_probs_b.bias optional
-  blk.{l}.ffn_gate_exps.{part} = ffn_gate_exps optional
-  blk.{l}.ffn_up_exps.{part} = ffn_up_exps optional
-  blk.{l}.ffn_down_exps.{part} = ffn_down_exps optional
-  blk.{l}.ffn_gate_up_exps.{part} = e , (gate_exps f + up_exps f) , x also
-  # the first Mixtral files: an expert a tensor
-  blk.{l}.ffn_gate.{e}.{part} = ffn_gate_exps also
-  blk.{l}.ffn_up.{e}.{part} = ffn_up_exps also
-  blk.{l}.ffn_down.{e}.{part} = ffn_down_exps also
-  blk.{l}.ffn_gate_inp_shexp.{part} = ffn_gate_inp_shexp optional
-  blk.{l}.ffn_gate_shexp.{part} = ffn_gate_shexp optional
-  blk.{l}.ffn_up_shexp.{part} = ffn_up_shexp optional
-  blk.{l}.ffn_down_shexp.{part} = ffn_down_shexp optional
-  blk.{l}.ssm_in.{part} = ssm_in * optional
-  blk.{l}.ssm_ba.{part} = ssm_ba * optional
-  blk.{l}.ssm_conv1d.{part} = ssm_conv1d * optional
-  blk.{l}.ssm_a = ssm_a * optional
-  blk.{l}.ssm_dt.bias = ssm_dt.bias optional
-  blk.{l}.ssm_alpha.{part} = ssm_alpha * optional
-  blk.{l}.ssm_beta.{part} = ssm_beta * optional
-  blk.{l}.ssm_norm.{part} = ssm_norm * optional
-  blk.{l}.ssm_out.{part} = ssm_out * optional
-  blk.{l}.nextn.eh_proj.{part} = other the draft layer
-  blk.{l}.nextn.embed_tokens.{part} = other the draft layer
-  blk.{l}.nextn.enorm.{part} = other the draft layer
-  blk.{l}.nextn.hnorm.{part} = other the draft layer
-  blk.{l}.nextn.shared_head_head.{part} = other the draft layer
-  blk.{l}.nextn.shared_head_norm.{part} = other the draft layer
-
-# rope NORM: permuted by the converter, or interleaved from the beginning
-convention gguf:* extends gguf
-  each llama deci baichuan xverse minicpm internlm2 arctic deepseek granite granitemoe granitehybrid
-  each smollm3 arcee bailingmoe llada mistral3 llama-embed ernie4_5 ernie4_5-moe llama4
-  rope interleaved
-convention gguf:* extends gguf unverified
-  each maincoder deepseek2-ocr
-  rope interleaved
-convention gguf:* extends gguf
-  each olmo
-  rope interleaved
-  norm none
-  without attn_norm ffn_norm output_norm
-convention gguf:* extends gguf
-  each command-r cohere2
-  rope interleaved
-  norm layer
-  tied yes
-  without ffn_norm
-  blk.{l}.attn_q_norm.{part} = attn_q_norm kv g , i s optional
-  blk.{l}.attn_k_norm.{part} = attn_k_norm kv , i s optional
-convention gguf:* extends gguf
-  each chameleon
-  rope interleaved
-  blk.{l}.attn_q_norm.{part} = attn_q_norm kv g , i s optional
-  blk.{l}.attn_k_norm.{part} = attn_k_norm kv , i s optional
-# ffn_up holds [gate; up]
-convention gguf:* extends gguf
-  each chatglm
-  rope interleaved
-  rotary 50%
-  blk.{l}.attn_qkv.{part} = (q kv g i s + k kv i s + v kv d) , x
-  blk.{l}.attn_q.{part} = attn_q also
-  blk.{l}.attn_k.{part} = attn_k also
-  blk.{l}.attn_v.{part} = attn_v also
-  blk.{l}.ffn_up.{part} = (gate f + up f) , x
-convention gguf:* extends gguf
-  each glm4
-  rope interleaved
-  rotary 50%
-  blk.{l}.ffn_up.{part} = (gate f + up f) , x
-# MLA
-convention gguf:* extends gguf
-  each deepseek2 glm-dsa mistral4
-  rope interleaved
-  without attn_k attn_v
-  blk.{l}.attn_q.{part} = attn_q * optional
-  blk.{l}.attn_k.{part} = attn_k * optional
-  blk.{l}.attn_v.{part} = attn_v * optional
-  blk.{l}.attn_output.{part} = attn_output *
-convention gguf:* extends gguf unverified
-  each plm
-  rope interleaved
-  without attn_k attn_v
-  blk.{l}.attn_q.{part} = attn_q *
-  blk.{l}.attn_output.{part} = attn_output *
-convention gguf:* extends gguf
-  each minicpm3
-  without attn_q attn_k attn_v
-  blk.{l}.attn_output.{part} = attn_output *
-
-# rope NEOX (and its MROPE kin): as Hugging Face has it. +1 is in Gemma's norms already
-convention gguf:* extends gguf
-  each qwen2 qwen2moe qwen2vl qwen3 qwen3moe qwen3vl qwen3vlmoe gemma gemma2 gemma3 olmoe
-  each bitnet exaone exaone4 exaone-moe bailingmoe2 dots1 afmoe hunyuan-moe hunyuan-dense hunyuan_vl
-  each dream smallthinker llada-moe grovemoe minimax-m2 rnd1 pangu-embedded paddleocr mimo2 step35
-convention gguf:* extends gguf unverified
-  each gemma3n gemma4 gemma-embedding grok plamo3
-convention gguf:* extends gguf
-  each orion phimoe
-  norm layer
-convention gguf:* extends gguf
-  each stablelm
-  norm layer
-  blk.{l}.attn_q_norm.{part} = attn_q_norm kv g , s i optional
-  blk.{l}.attn_k_norm.{part} = attn_k_norm kv , s i optional
-convention gguf:* extends gguf
-  each olmo2
-  without attn_norm ffn_norm
-  blk.{l}.post_attention_norm.{part} = attn_post_norm
-  blk.{l}.post_ffw_norm.{part} = ffn_post_norm
-  blk.{l}.attn_q_norm.{part} = attn_q_norm kv g s i
-  blk.{l}.attn_k_norm.{part} = attn_k_norm kv s i
-convention gguf:* extends gguf
-  each qwen openelm
-  blk.{l}.attn_qkv.{part} = (q kv g s i + k kv s i + v kv d) , x
-convention gguf:* extends gguf
-  each phi3
-  blk.{l}.attn_qkv.{part} = (q kv g s i + k kv s i + v kv d) , x
-  blk.{l}.attn_q.{part} = attn_q also
-  blk.{l}.attn_k.{part} = attn_k also
-  blk.{l}.attn_v.{part} = attn_v also
-  blk.{l}.ffn_up.{part} = (gate f + up f) , x
-convention gguf:* extends gguf unverified
-  each dbrx
-  norm layer
-  blk.{l}.attn_qkv.{part} = (q kv g s i + k kv s i + v kv d) , x
-  blk.{l}.attn_output_norm.{part} = ffn_norm
-convention gguf:* extends gguf unverified
-  each plamo
-  without ffn_norm
-# no gate
-convention gguf:* extends gguf
-  each nemotron
-  norm layer
-  without ffn_gate
-convention gguf:* extends gguf
-  each apertus
-  without ffn_gate
-# here post_attention_norm is what the feed-forward reads through
-convention gguf:* extends gguf
-  each gpt-oss glm4moe seed_oss
-  without attn_post_norm
-  blk.{l}.post_attention_norm.{part} = ffn_norm
-convention gguf:* extends gguf unverified
-  each qwen3next qwen35 qwen35moe
-  without attn_post_norm attn_gate
-  blk.{l}.post_attention_norm.{part} = ffn_norm
-  blk.{l}.attn_q.{part} = kv g (q s i + attn_q_gate d) , x optional
-  blk.{l}.attn_k.{part} = attn_k optional
-  blk.{l}.attn_v.{part} = attn_v optional
-  blk.{l}.attn_output.{part} = attn_output optional
-  blk.{l}.attn_qkv.{part} = ssm_qkv * optional
-  blk.{l}.attn_gate.{part} = ssm_z * optional
-
-# ---- not of the family: known so that they can be refused with a reason
-
-convention gguf:* extends others
-  each gpt2 gptj gptneox mpt starcoder starcoder2 refact bloom falcon codeshell phi2 jais jais2
-  not_llama an older kind of block: LayerNorm, and a feed-forward without a gate
-convention gguf:* extends others
-  each bert modern-bert nomic-bert nomic-bert-moe neo-bert jina-bert-v2 jina-bert-v3 eurobert
-  not_llama an encoder (BERT)
-convention gguf:* extends others
-  each t5 t5encoder
-  not_llama an encoder-decoder (T5)
-convention gguf:* extends others
-  each mamba mamba2 rwkv6 rwkv6qwen2 rwkv7 arwkv7
-  not_llama a recurrent model
-convention gguf:* extends others
-  each jamba falcon-h1 nemotron_h nemotron_h_moe plamo2 lfm2 lfm2moe kimi-linear
-  not_llama a hybrid with recurrent or convolutional layers
-convention gguf:* extends others
-  each clip wavtokenizer-dec cogvlm dflash-draft
-  not_llama a tower or a helper of another model
-
-convention gpt2_style extends others
-  alias gpt2
-  title GPT-2 (Conv1D: matrices are transposed)
-  model_type gpt2
-  rope none
-  norm layer
-  not_llama GPT-2: learned positions, LayerNorm, transposed matrices, no gate
-  transformer.wte.{part} = other GPT-2's embedding
-  transformer.wpe.{part} = other GPT-2's positions
-  transformer.ln_f.{part} = other GPT-2's norm
-  transformer.h.{l}.ln_1.{part} = other GPT-2's norm
-  transformer.h.{l}.ln_2.{part} = other GPT-2's norm
-  transformer.h.{l}.attn.bias = drop
-  transformer.h.{l}.attn.c_attn.{part} = other GPT-2's attention
-  transformer.h.{l}.attn.c_proj.{part} = other GPT-2's attention
-  transformer.h.{l}.mlp.c_fc.{part} = other GPT-2's feed-forward
-  transformer.h.{l}.mlp.c_proj.{part} = other GPT-2's feed-forward
-
-convention gpt_neox extends others
-  title GPT-NeoX and Pythia
-  model_type gpt_neox
-  norm layer
-  not_llama GPT-NeoX: LayerNorm, attention and feed-forward side by side, no gate
-  gpt_neox.** = other GPT-NeoX
-  embed_out.{part} = other GPT-NeoX's head
-
-convention falcon extends others
-  title Falcon
-  model_type falcon RefinedWeb RefinedWebModel
-  norm layer
-  not_llama Falcon: LayerNorm, attention and feed-forward side by side, no gate
-  transformer.word_embeddings.{part} = other Falcon's embedding
-  transformer.ln_f.{part} = other Falcon's norm
-  lm_head.{part} = other Falcon's head
-  transformer.h.{l}.ln_attn.{part} = other Falcon's norm
-  transformer.h.{l}.ln_mlp.{part} = other Falcon's norm
-  transformer.h.{l}.input_layernorm.{part} = other Falcon's norm
-  transformer.h.{l}.post_attention_layernorm.{part} = other Falcon's norm
-  transformer.h.{l}.self_attention.query_key_value.{part} = other Falcon's attention
-  transformer.h.{l}.self_attention.dense.{part} = other Falcon's attention
-  transformer.h.{l}.mlp.dense_h_to_4h.{part} = other Falcon's feed-forward
-  transformer.h.{l}.mlp.dense_4h_to_h.{part} = other Falcon's feed-forward
-
-convention bloom extends others
-  title BLOOM
-  model_type bloom
-  rope none
-  norm layer
-  not_llama BLOOM: ALiBi, LayerNorm, no gate
-  word_embeddings.{part} = other BLOOM's embedding
-  word_embeddings_layernorm.{part} = other BLOOM's norm
-  ln_f.{part} = other BLOOM's norm
-  lm_head.{part} = other BLOOM's head
-  h.{l}.input_layernorm.{part} = other BLOOM's norm
-  h.{l}.post_attention_layernorm.{part} = other BLOOM's norm
-  h.{l}.self_attention.query_key_value.{part} = other BLOOM's attention
-  h.{l}.self_attention.dense.{part} = other BLOOM's attention
-  h.{l}.mlp.dense_h_to_4h.{part} = other BLOOM's feed-forward
-  h.{l}.mlp.dense_4h_to_h.{part} = other BLOOM's feed-forward
-
-convention phi2 extends others
-  title Phi-1, Phi-1.5 and Phi-2
-  model_type phi
-  norm layer
-  not_llama Phi-2: LayerNorm, attention and feed-forward side by side, no gate
-  model.embed_tokens.{part} = other Phi-2's embedding
-  model.final_layernorm.{part} = other Phi-2's norm
-  lm_head.{part} = other Phi-2's head
-  model.layers.{l}.input_layernorm.{part} = other Phi-2's norm
-  model.layers.{l}.self_attn.q_proj.{part} = other Phi-2's attention
-  model.layers.{l}.self_attn.k_proj.{part} = other Phi-2's attention
-  model.layers.{l}.self_attn.v_proj.{part} = other Phi-2's attention
-  model.layers.{l}.self_attn.dense.{part} = other Phi-2's attention
-  model.layers.{l}.mlp.fc1.{part} = other Phi-2's feed-forward
-  model.layers.{l}.mlp.fc2.{part} = other Phi-2's feed-forward
-
-convention mamba extends others
-  title Mamba
-  model_type mamba mamba2
-  not_llama Mamba: no attention
-  backbone.embedding|embeddings.{part} = other Mamba's embedding
-  backbone.norm_f.{part} = other Mamba's norm
-  lm_head.{part} = other Mamba's head
-  backbone.layers.{l}.norm.{part} = other Mamba's norm
-  backbone.layers.{l}.mixer.in_proj.{part} = other Mamba's mixer
-  backbone.layers.{l}.mixer.out_proj.{part} = other Mamba's mixer
-  backbone.layers.{l}.mixer.x_proj.{part} = other Mamba's mixer
-  backbone.layers.{l}.mixer.dt_proj.{part} = other Mamba's mixer
-  backbone.layers.{l}.mixer.conv1d.{part} = other Mamba's mixer
-  backbone.layers.{l}.mixer.norm.{part} = other Mamba's mixer
-  backbone.layers.{l}.mixer.A_log = other Mamba's mixer
-  backbone.layers.{l}.mixer.D = other Mamba's mixer
-  backbone.layers.{l}.mixer.dt_bias = other Mamba's mixer
-
-convention bert extends others
-  title BERT
-  model_type bert roberta
-  norm layer
-  not_llama BERT: an encoder
-  bert.** = other BERT
-  roberta.** = other BERT
-  cls.** = other BERT's heads
-  embeddings.** = other BERT's embeddings
-  pooler.** = other BERT's heads
-  encoder.layer.** = other BERT's layers
-
-convention diffusion extends others
-  title Diffusion models
-  not_llama a diffusion model
-  diffusion_model.** = other a diffusion model
-  first_stage_model.** = other a diffusion model
-  cond_stage_model.** = other a diffusion model
-  conditioner.** = other a diffusion model
-  unet.** = other a diffusion model
-  down_blocks.** = other a diffusion model
-  mid_block.** = other a diffusion model
-  up_blocks.** = other a diffusion model
-  double_blocks.** = other a diffusion model
-  single_blocks.** = other a diffusion model
-  transformer_blocks.** = other a diffusion model
-  single_transformer_blocks.** = other a diffusion model
-  joint_blocks.** = other a diffusion model
-)aka",
-};
+)aka";
 // clang-format on
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_CONVENTIONS_OWN_HPP
+
+// ---- aka/conventions.hpp -----------------------------------------------------------------------
+// aka: every convention that aka knows, as text. The grammar is at `catalog` in names.hpp; the ids
+// and the facts are those of the survey of conventions.
+#ifndef AKA_CONVENTIONS_HPP
+#define AKA_CONVENTIONS_HPP
+
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+// In the order in which they extend each other.
+inline constexpr std::string_view builtin_tables[] = {
+    hf_conventions,       hf_expert_conventions, own_conventions,
+    own_more_conventions, gguf_conventions,      foreign_conventions,
+};
 
 }  // namespace detail
 AKA_END
