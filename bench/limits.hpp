@@ -48,6 +48,12 @@ inline constexpr limit limits[] = {
     {"identify 92,000 / reading the names' bytes", "names/92k/identify", "names/92k/walk", 0},
     {"  and bind", "names/92k/bind", "names/92k/walk", 0},
     {"  adapt to gguf", "names/92k/gguf", "names/92k/walk", 0},
+    // At least 0.7 of the speed of summing, and half of that of decoding.
+    {"compare equal bytes / summing words", "compare/equal", "compare/equal/sum", 1 / 0.7},
+    {"  rows of q and k in another order", "compare/equal/moved", "compare/equal/sum", 0},
+    {"compare F32, BF16 / decoding both", "compare/f32_bf16", "compare/f32_bf16/decode", 2},
+    {"  F16, BF16", "compare/f16_bf16", "compare/f16_bf16/decode", 2},
+    {"  BF16, Q8_0", "compare/bf16_q8_0", "compare/bf16_q8_0/decode", 2},
 };
 
 struct time_limit {

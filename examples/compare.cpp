@@ -6,34 +6,33 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <map>
 #include <new>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
-#include <tuple>
-#include <utility>
 #include <vector>
 
 #include "common/args.hpp"
 #include "common/compared.hpp"
 #include "common/convention_line.hpp"
 #include "common/errors.hpp"
-#include "common/fold.hpp"
+#include "common/fingerprint.hpp"
+#include "common/fingerprint_file.hpp"
 #include "common/json_writer.hpp"
 #include "common/rules.hpp"
-#include "common/table.hpp"
 #include "common/terminal.hpp"
 #include "common/text.hpp"
+#include "common/values.hpp"
+#include "common/verdict_table.hpp"
 
 namespace {
 
-using cli::compared, cli::verdict;
+using cli::compared, cli::verdict, cli::verdict_line;
 
 constexpr const char* program = "aka-compare";
 constexpr const char* usage =
     R"(usage: aka-compare [OPTION...] A B
+       aka-compare --fingerprint PATH > FILE.json
 
 Compares two checkpoints by what their tensors are: names, fused or split storage, shards, the order
 of the rows of q and k, stacked experts and file formats make no difference. Of each tensor:
@@ -49,6 +48,13 @@ This measures similarity. Equal numbers and small distances say that two checkpo
 or nearly the same numbers in the same places; they do not say how either came to be. A change that
 is smaller than what a type rounds away cannot be seen across types.
 
+Instead of a checkpoint, A or B may be a fingerprint that was saved: a hash of each tensor's bytes in
+one layout (aka-fp1: XXH64, q and k in half-split row order), a hash of its numbers whatever type
+they are in, one that the order of rows does not change, and some of the sorted lengths of its rows.
+Hashes that are equal are as good as equal tensors where nobody made them so; lengths of rows are a
+coarse measure, and different tensors may have the same.
+
+      --fingerprint  print the fingerprint of one checkpoint, as JSON
   -l, --long        a row a tensor
       --threads=N   how many (default: all processors)
       --rules=FILE  a table of conventions in aka's grammar, beside the built-in ones
@@ -64,41 +70,76 @@ Exit status: 0 every tensor is equal or converted; 1 something differs or is mis
 enum exit_status { fine = 0, answer_is_no = 1, bad_usage = 2, cannot_read_or_write = 3 };
 
 struct options {
-    bool long_rows = false, json = false, help = false, version = false;
+    bool fingerprint = false, long_rows = false, json = false, help = false, version = false;
     std::string threads, rules, colour = "auto";
     std::vector<std::string> paths;
 };
 
 // ---- what is said of a pair --------------------------------------------------------------------
 
-std::string number(double v) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.3g", v);
-    return text;
-}
-std::string types(const compared& c) {
-    const auto of = [](const cli::placed* p) {
-        return p == nullptr ? std::string("-") : cli::type_name(p->tensor);
-    };
-    const std::string a = of(c.a), b = of(c.b);
-    return a == b ? a : a + ", " + b;
-}
-// "[4095, 17]"
-std::string place(const compared& c) {
-    if (!c.measured || c.alike.first() == cli::similarity::none) return {};
+std::vector<std::uint64_t> place(const compared& c) {
+    std::vector<std::uint64_t> at;
+    if (!c.measured || c.alike.first() == cli::similarity::none) return at;
     const aka::shape& s = c.a->tensor.shape();
-    std::uint64_t at = c.alike.first();
-    std::string out;
-    for (std::uint32_t i = s.rank(); i-- > 0; at /= s[i])
-        out = std::to_string(at % s[i]) + (out.empty() ? "" : ", ") + out;
-    return '[' + out + ']';
+    at.resize(s.rank());
+    std::uint64_t i = c.alike.first();
+    for (std::uint32_t d = s.rank(); d-- > 0; i /= s[d]) at[d] = i % s[d];
+    return at;
 }
-std::string role_text(const cli::placed& p) {
-    if (p.role == aka::role::none) return cli::escape(p.name);
-    std::string out(aka::name(p.role));
-    return p.part == "weight" ? out : out + '.' + cli::escape(p.part);
+std::string both(const std::string& a, const std::string& b) { return a == b ? a : a + ", " + b; }
+std::string label(std::string_view role, std::string_view part, std::string_view name) {
+    if (role.empty()) return cli::escape(name);
+    return std::string(role) + (part == "weight" ? "" : '.' + cli::escape(part));
 }
 
+verdict_line line_of(const compared& c) {
+    const cli::placed& p = c.any();
+    const auto type = [](const cli::placed* q) {
+        return q == nullptr ? std::string("-") : cli::type_name(q->tensor);
+    };
+    verdict_line l;
+    l.tensor = label(p.role == aka::role::none ? "" : aka::name(p.role), p.part, p.name);
+    l.types = both(type(c.a), type(c.b));
+    l.layer = p.layer;
+    l.expert = p.expert;
+    l.status = c.status;
+    l.counts = c.counts;
+    l.has_error = l.has_cosine = c.measured && c.status != verdict::row_order;
+    l.has_share = l.has_error && c.status == verdict::different && !c.allowed.blocks;
+    l.error = c.alike.relative_error();
+    l.cosine = c.alike.cosine();
+    l.differ = c.alike.differ();
+    l.of = c.alike.count();
+    if (c.status == verdict::different)
+        for (const std::uint64_t n : place(c))
+            l.first += (l.first.empty() ? "[" : ", ") + std::to_string(n);
+    if (!l.first.empty()) l.first += ']';
+    l.note = c.note;
+    return l;
+}
+verdict_line line_of(const cli::compared_prints& c) {
+    const cli::print_of_tensor& p = c.any();
+    const auto type = [](const cli::print_of_tensor* q) {
+        return q == nullptr ? std::string("-") : cli::escape(q->dtype);
+    };
+    verdict_line l;
+    l.tensor = label(cli::escape(p.role), p.part, p.name);
+    l.types = both(type(c.a), type(c.b));
+    l.layer = static_cast<std::int32_t>(p.layer);
+    l.expert = static_cast<std::int32_t>(p.expert);
+    l.status = c.status;
+    l.counts = c.counts;
+    l.has_error = c.status == verdict::converted || c.status == verdict::different;
+    l.error = c.distance;
+    l.note = c.note;
+    return l;
+}
+template <class Compared>
+std::vector<verdict_line> lines_of(const std::vector<Compared>& all) {
+    std::vector<verdict_line> out;
+    for (const Compared& c : all) out.push_back(line_of(c));
+    return out;
+}
 // ---- for people --------------------------------------------------------------------------------
 
 class printer {
@@ -113,13 +154,10 @@ class printer {
         architecture();
         names();
         std::printf("\n");
-        o_.long_rows ? each() : groups();
-        summary();
+        cli::verdict_table(look_, o_.long_rows).print(lines_of(all_.all()));
     }
 
   private:
-    static constexpr auto left = cli::table::align::left, right = cli::table::align::right;
-
     void side(const char* which, const cli::placed_checkpoint& c, const aka::catalog& known) {
         std::uint64_t bytes = 0;
         for (const aka::tensor t : c.file()) bytes += t.size_bytes();
@@ -175,96 +213,6 @@ class printer {
             line("names", "different: " + (n == 0 ? "none" : std::to_string(n)) + " in common");
     }
 
-    static cli::table columns() {
-        cli::table t;
-        t.column("tensor", left, cli::style::folded, cli::table::narrow::shrink);
-        t.column("layer", left).column("expert", left).column("", right).column("type");
-        t.column("status").column("error", right).column("cosine", right).column("differ", right);
-        t.column("first", left, cli::style::plain, cli::table::narrow::leave_out).column("");
-        return t;
-    }
-    struct distances {
-        bool any = false;
-        double error = 0, cosine = 1;
-        std::uint64_t differ = 0, count = 0;
-        std::string first;
-    };
-    static void add(distances& d, const compared& c) {
-        if (!c.measured) return;
-        d.any = true;
-        d.error = std::max(d.error, c.alike.relative_error());
-        d.cosine = std::min(d.cosine, c.alike.cosine());
-        d.count += c.alike.count();
-        d.differ += c.alike.differ();
-    }
-    std::string cosine(double c) const {
-        char text[32];
-        std::snprintf(text, sizeof text, 1 - c < 5e-7 && c != 1 ? "1 - %.1g" : "%.6f",
-                      1 - c < 5e-7 && c != 1 ? 1 - c : c);
-        return text;
-    }
-    void row(cli::table& t, const compared& c, const std::string& layers,
-             const std::string& experts, std::uint64_t n, const distances& d) {
-        const bool counted = d.any && c.status == verdict::different;
-        const bool elements = counted && !c.allowed.blocks;
-        t.row({role_text(c.any()), layers, experts,
-               n == 1 ? "" : std::to_string(n) + ' ' + look_.times, types(c), cli::name(c.status),
-               d.any && c.status != verdict::row_order ? number(d.error) : "",
-               d.any && c.status != verdict::row_order ? cosine(d.cosine) : "",
-               elements ? cli::percent(d.differ, d.count) : "", counted ? d.first : "",
-               cli::escape(c.note)});
-    }
-    void each() {
-        cli::table t = columns();
-        for (const compared& c : all_.all()) {
-            const cli::placed& p = c.any();
-            distances d;
-            add(d, c);
-            d.first = place(c);
-            row(t, c, p.layer < 0 ? "" : std::to_string(p.layer),
-                p.expert < 0 ? "" : std::to_string(p.expert), 1, d);
-        }
-        t.print(stdout, look_);
-    }
-    // Layers and experts of which the same is to be said, on one row.
-    void groups() {
-        struct group {
-            const compared* first;
-            std::set<std::uint64_t> layers, experts;
-            std::uint64_t count = 0;
-            distances d;
-        };
-        std::vector<group> rows;
-        std::map<std::tuple<std::string, std::string, verdict, std::string>, std::size_t> seen;
-        for (const compared& c : all_.all()) {
-            const cli::placed& p = c.any();
-            const auto key = std::make_tuple(role_text(p), types(c), c.status, c.note);
-            const auto at = seen.emplace(key, rows.size());
-            if (at.second) rows.push_back({&c, {}, {}, 0, {}});
-            group& g = rows[at.first->second];
-            if (p.layer >= 0) g.layers.insert(static_cast<std::uint64_t>(p.layer));
-            if (p.expert >= 0) g.experts.insert(static_cast<std::uint64_t>(p.expert));
-            if (g.count++ == 0) g.d.first = place(c);
-            add(g.d, c);
-        }
-        cli::table t = columns();
-        const std::size_t most = look_.columns == 0 ? std::string::npos : 4;
-        const auto list = [&](const std::set<std::uint64_t>& n) {
-            return n.empty() ? std::string() : cli::list_numbers({n.begin(), n.end()}, most);
-        };
-        for (const group& g : rows) row(t, *g.first, list(g.layers), list(g.experts), g.count, g.d);
-        t.print(stdout, look_);
-    }
-    void summary() {
-        std::string text;
-        for (std::size_t v = 0; v < cli::verdict_count; ++v)
-            if (const std::size_t n = all_.count(static_cast<verdict>(v)); n != 0)
-                text +=
-                    (text.empty() ? "" : ", ") + std::to_string(n) + ' ' + cli::verdict_names[v];
-        if (text.empty()) text = "nothing to compare";
-        std::printf("\n%s\n", text.c_str());
-    }
-
     const cli::placed_checkpoint &a_, &b_;
     const cli::compared_checkpoints& all_;
     const options& o_;
@@ -284,6 +232,25 @@ void write_side(cli::json_writer& json, const char* key, const cli::placed_check
     json.end();
 }
 
+template <class Compared>
+void write_counts(cli::json_writer& json, const std::vector<Compared>& all) {
+    json.key("counts").object();
+    for (std::size_t v = 0; v < cli::verdict_count; ++v)
+        json.key(cli::verdict_names[v])
+            .number(std::uint64_t{cli::count(all, static_cast<verdict>(v))});
+    json.end();
+}
+void write_index(cli::json_writer& json, const char* key, std::int64_t i) {
+    json.key(key);
+    i < 0 ? json.null() : json.number(i);
+}
+void write_fields(cli::json_writer& json, const std::vector<cli::differing_field>& fields) {
+    json.key("architecture").array(true);
+    for (const cli::differing_field& f : fields)
+        json.object().key("name").string(f.name).key("a").string(f.a).key("b").string(f.b).end();
+    json.end();
+}
+
 void write_numbers(cli::json_writer& json, const compared& c) {
     const cli::similarity& s = c.alike;
     json.key("cosine").number(s.cosine());
@@ -294,12 +261,7 @@ void write_numbers(cli::json_writer& json, const compared& c) {
     if (c.allowed.blocks) return;
     json.key("differ").number(s.differ());
     json.key("first").array();
-    const aka::shape& shape = c.a->tensor.shape();
-    std::vector<std::uint64_t> at(shape.rank());
-    std::uint64_t i = s.first();
-    for (std::uint32_t d = shape.rank(); d-- > 0; i /= shape[d]) at[d] = i % shape[d];
-    if (s.first() != cli::similarity::none)
-        for (const std::uint64_t n : at) json.number(n);
+    for (const std::uint64_t n : place(c)) json.number(n);
     json.end();
 }
 
@@ -333,35 +295,19 @@ void write_json(const cli::placed_checkpoint& a, const cli::placed_checkpoint& b
     json.key("same_architecture").number(all.same_architecture());
     json.key("same_names").number(n == a.file().size() && n == b.file().size());
     json.key("names_in_common").number(n);
-    json.key("architecture").array(true);
-    if (all.by_role())
-        for (const auto& f : cli::differing_fields(a.model().hparams(), b.model().hparams()))
-            json.object()
-                .key("name")
-                .string(f.name)
-                .key("a")
-                .string(f.a)
-                .key("b")
-                .string(f.b)
-                .end();
-    json.end();
-    json.key("counts").object();
-    for (std::size_t v = 0; v < cli::verdict_count; ++v)
-        json.key(cli::verdict_names[v]).number(std::uint64_t{all.count(static_cast<verdict>(v))});
-    json.end();
+    write_fields(json, all.by_role()
+                           ? cli::differing_fields(a.model().hparams(), b.model().hparams())
+                           : std::vector<cli::differing_field>());
+    write_counts(json, all.all());
     const file_names left(a), right(b);
     json.key("tensors").array(true);
     for (const compared& c : all.all()) {
         const cli::placed& p = c.any();
-        const auto index = [&](const char* key, std::int32_t i) {
-            json.key(key);
-            i < 0 ? json.null() : json.number(std::int64_t{i});
-        };
         json.object().key("role");
         p.role == aka::role::none ? json.null() : json.string(aka::name(p.role));
-        index("layer", p.layer);
-        index("expert", p.expert);
-        if (p.head >= 0) index("head", p.head);
+        write_index(json, "layer", p.layer);
+        write_index(json, "expert", p.expert);
+        if (p.head >= 0) write_index(json, "head", p.head);
         json.key("part");
         p.role == aka::role::none ? json.null() : json.string(p.part);
         json.key("status").string(cli::name(c.status)).key("distance");
@@ -382,12 +328,80 @@ void write_json(const cli::placed_checkpoint& a, const cli::placed_checkpoint& b
     json.end().end();
 }
 
+// ---- fingerprints ------------------------------------------------------------------------------
+
+// A fingerprint that was saved, or that of a checkpoint.
+aka::status fingerprint_of(const std::string& path, const aka::catalog& known, unsigned threads,
+                           cli::fingerprint& out) {
+    if (cli::fingerprint_reader::is_one(path)) return cli::fingerprint_reader::read(path, out);
+    auto c = cli::placed_checkpoint::open(path, known);
+    return c ? cli::take_fingerprint(*c, threads, out) : c.error();
+}
+
+void print_prints(const cli::fingerprint& a, const cli::fingerprint& b,
+                  const std::vector<cli::compared_prints>& all, const options& o) {
+    const cli::look look(o.colour);
+    const cli::fingerprint* sides[] = {&a, &b};
+    for (int i = 0; i < 2; ++i)
+        cli::print_wrapped(i == 0 ? "A" : "B",
+                           cli::escape(sides[i]->path) + ": " +
+                               cli::plural(sides[i]->tensors.size(), "tensor") + ", " +
+                               cli::fingerprint::version + ' ' + sides[i]->content(),
+                           look);
+    std::string text;
+    for (const cli::differing_field& f : cli::differing_fields(a.hparams, b.hparams))
+        text += (text.empty() ? "" : ", ") + cli::escape(f.name) + ' ' + cli::escape(f.a) +
+                " and " + cli::escape(f.b);
+    std::printf("\n%s  %s\n\n", look.paint("architecture", cli::style::dim).c_str(),
+                text.empty() ? "nothing that both say differs" : ("different: " + text).c_str());
+    cli::verdict_table(look, o.long_rows).print(lines_of(all));
+}
+
+void write_prints(const cli::fingerprint& a, const cli::fingerprint& b,
+                  const std::vector<cli::compared_prints>& all) {
+    cli::json_writer json(stdout);
+    json.object(true);
+    for (const cli::fingerprint* f : {&a, &b}) {
+        json.key(f == &a ? "a" : "b").object().key("path").string(f->path);
+        json.key("content").string(cli::content_hash::name + (':' + f->content()));
+        json.key("tensors").number(std::uint64_t{f->tensors.size()}).end();
+    }
+    const auto fields = cli::differing_fields(a.hparams, b.hparams);
+    bool same = fields.empty();
+    for (const cli::compared_prints& c : all)
+        same = same && (c.a != nullptr && c.b != nullptr ? c.a->shape == c.b->shape : !c.counts);
+    json.key("same_architecture").number(same);
+    json.key("same_names").null();  // a fingerprint keeps none
+    write_fields(json, fields);
+    write_counts(json, all);
+    json.key("tensors").array(true);
+    for (const cli::compared_prints& c : all) {
+        const cli::print_of_tensor& p = c.any();
+        json.object().key("role");
+        p.role.empty() ? json.null() : json.string(p.role);
+        write_index(json, "layer", p.layer);
+        write_index(json, "expert", p.expert);
+        if (p.head >= 0) write_index(json, "head", p.head);
+        json.key("part");
+        p.role.empty() ? json.null() : json.string(p.part);
+        if (p.role.empty()) json.key("name").string(p.name);
+        json.key("status").string(cli::name(c.status)).key("distance");
+        const bool exact = c.status == verdict::equal || c.status == verdict::row_order;
+        c.status == verdict::missing ? json.null() : json.number(exact ? 0.0 : c.distance);
+        if (!c.note.empty()) json.key("note").string(c.note);
+        json.end();
+    }
+    json.end().end();
+}
+
 // ---- the program -------------------------------------------------------------------------------
 
 int report(const aka::error& e, const options& o, exit_status status = cannot_read_or_write) {
     if (o.json) {
         cli::json_writer json(stdout);
-        json.object(true).key("a").string(o.paths[0]).key("b").string(o.paths[1]).key("error");
+        json.object(true).key("a").string(o.paths[0]);
+        if (o.paths.size() > 1) json.key("b").string(o.paths[1]);
+        json.key("error");
         cli::write_error(json, e);
         json.end();
     }
@@ -402,19 +416,38 @@ int compare(const options& o, unsigned threads) {
             return report(
                 r.error(), o,
                 r.error().code() == aka::errc::bad_table ? bad_usage : cannot_read_or_write);
-    auto a = cli::placed_checkpoint::open(o.paths[0], *known);
-    if (!a) return report(a.error(), o);
-    auto b = cli::placed_checkpoint::open(o.paths[1], *known);
-    if (!b) return report(b.error(), o);
-    cli::compared_checkpoints all(*a, *b, threads);
-    if (const auto r = all.run(); !r) return report(r.error(), o);
-
-    o.json ? write_json(*a, *b, all, *known) : printer(*a, *b, all, o).print(*known);
+    bool answer = false;  // whether something differs
+    const bool prints = o.fingerprint || cli::fingerprint_reader::is_one(o.paths[0]) ||
+                        cli::fingerprint_reader::is_one(o.paths[1]);
+    if (prints) {
+        cli::fingerprint a, b;
+        if (const auto r = fingerprint_of(o.paths[0], *known, threads, a); !r)
+            return report(r.error(), o);
+        if (o.fingerprint) {
+            cli::json_writer json(stdout);
+            cli::write_fingerprint(json, a);
+        } else {
+            if (const auto r = fingerprint_of(o.paths[1], *known, threads, b); !r)
+                return report(r.error(), o);
+            const auto all = cli::compare_fingerprints(a, b);
+            o.json ? write_prints(a, b, all) : print_prints(a, b, all, o);
+            answer = cli::differs(all);
+        }
+    } else {
+        auto a = cli::placed_checkpoint::open(o.paths[0], *known);
+        if (!a) return report(a.error(), o);
+        auto b = cli::placed_checkpoint::open(o.paths[1], *known);
+        if (!b) return report(b.error(), o);
+        cli::compared_checkpoints all(*a, *b, threads);
+        if (const auto r = all.run(); !r) return report(r.error(), o);
+        o.json ? write_json(*a, *b, all, *known) : printer(*a, *b, all, o).print(*known);
+        answer = cli::differs(all.all());
+    }
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
         std::fprintf(stderr, "%s: cannot write to stdout\n", program);
         return cannot_read_or_write;
     }
-    return all.differs() ? answer_is_no : fine;
+    return answer ? answer_is_no : fine;
 }
 
 }  // namespace
@@ -422,6 +455,7 @@ int compare(const options& o, unsigned threads) {
 int main(int argc, char** argv) try {
     options o;
     cli::arguments args;
+    args.flag("fingerprint", o.fingerprint);
     args.flag("long", o.long_rows, 'l');
     args.option("threads", o.threads);
     args.option("rules", o.rules);
@@ -438,7 +472,8 @@ int main(int argc, char** argv) try {
     }
     const unsigned long threads =
         o.threads.empty() ? cli::processors() : std::strtoul(o.threads.c_str(), nullptr, 10);
-    const char* wrong = good && args.words().size() != 2 ? "which two checkpoints?"
+    const char* wrong = good && args.words().size() != (o.fingerprint ? 1 : 2)
+                            ? (o.fingerprint ? "which checkpoint?" : "which two checkpoints?")
                         : threads == 0 || threads > 1024 ? "--threads is a number from 1 to 1024"
                                                          : nullptr;
     if (!good || wrong != nullptr) {

@@ -15,16 +15,9 @@
 #include "hparams_text.hpp"
 #include "placed.hpp"
 #include "values.hpp"
+#include "verdict_table.hpp"
 
 namespace cli {
-
-// equal: the same bytes of one type, in one layout. row_order: the same rows, in another order than
-// names and metadata say. converted: of another type, and equal up to its rounding.
-enum class verdict { equal, row_order, converted, different, missing };
-inline constexpr std::size_t verdict_count = 5;
-inline constexpr const char* verdict_names[verdict_count] = {"equal", "row_order", "converted",
-                                                             "different", "missing"};
-inline const char* name(verdict v) { return verdict_names[static_cast<std::size_t>(v)]; }
 
 struct compared {
     const placed *a = nullptr, *b = nullptr;  // null: there is none on this side
@@ -42,22 +35,32 @@ struct differing_field {
     std::string name, a, b;
 };
 
-// What both sides say of the architecture, and say differently.
-inline std::vector<differing_field> differing_fields(const aka::hparams& a, const aka::hparams& b) {
+// What both sides say of the architecture, and say differently. How long a context is, and how
+// weights are packed, is not the architecture.
+inline std::vector<differing_field> differing_fields(
+    const std::vector<std::pair<std::string, std::string>>& a,
+    const std::vector<std::pair<std::string, std::string>>& b) {
     std::vector<differing_field> out;
-    const std::vector<said_field> x = said_fields(a), y = said_fields(b);
-    for (const said_field& f : x) {
-        // How long a context is, and how weights are packed, is not the architecture.
-        if (f.name == "n_ctx" || f.name == "quant_method") continue;
-        for (const said_field& g : y) {
-            if (f.name != g.name || f.value == g.value) continue;
+    for (const auto& [name, x] : a) {
+        if (name == "n_ctx" || name == "quant_method") continue;
+        for (const auto& [other, y] : b) {
+            if (name != other || x == y) continue;
             // GGUF keeps numbers as float32.
-            const float u = std::strtof(f.value.c_str(), nullptr);
-            const float v = std::strtof(g.value.c_str(), nullptr);
-            if (!f.number || u != v) out.push_back({f.name, f.value, g.value});
+            char *x_end = nullptr, *y_end = nullptr;
+            const float u = std::strtof(x.c_str(), &x_end), v = std::strtof(y.c_str(), &y_end);
+            const bool numbers = x_end != x.c_str() && y_end != y.c_str();
+            if (!numbers || u < v || v < u) out.push_back({name, x, y});
         }
     }
     return out;
+}
+inline std::vector<std::pair<std::string, std::string>> said_pairs(const aka::hparams& h) {
+    std::vector<std::pair<std::string, std::string>> out;
+    for (const said_field& f : said_fields(h)) out.emplace_back(f.name, f.value);
+    return out;
+}
+inline std::vector<differing_field> differing_fields(const aka::hparams& a, const aka::hparams& b) {
+    return differing_fields(said_pairs(a), said_pairs(b));
 }
 
 inline std::uint64_t names_in_common(const aka::checkpoint& a, const aka::checkpoint& b) {
@@ -87,14 +90,6 @@ class compared_checkpoints {
     bool by_role() const { return by_role_; }
     // In which order the rows of q and k were compared.
     aka::rope_order rope() const { return rope_; }
-    std::size_t count(verdict v) const {
-        std::size_t n = 0;
-        for (const compared& c : all_) n += c.status == v && c.counts;
-        return n;
-    }
-    bool differs() const {
-        return count(verdict::row_order) + count(verdict::different) + count(verdict::missing) != 0;
-    }
     bool same_architecture() const {
         if (by_role_ && !differing_fields(a_.model().hparams(), b_.model().hparams()).empty())
             return false;
@@ -154,8 +149,7 @@ class compared_checkpoints {
             return;
         }
         c.note = std::string("not in ") + side;
-        if (p.role == aka::role::rope_freqs || p.role == aka::role::rope_factors_long ||
-            p.role == aka::role::rope_factors_short) {
+        if (is_factor(p.role)) {
             c.counts = false;
             c.note += ": follows from hyper-parameters";
         }
@@ -185,6 +179,10 @@ class compared_checkpoints {
                    : p.within()  ? verdict::converted
                    : p.same_rows ? verdict::row_order
                                  : verdict::different;
+        // Computed in another order, the last bit may be another one.
+        if (c.status == verdict::different && p.measured && is_factor(c.any().role) &&
+            p.alike.worst_error() < 1e-6)
+            c.status = verdict::converted;
         if (p.same_rows && !p.equal) add_note(c, "the same rows in another order");
         if (!p.same_shape)
             add_note(c, "shapes " + shape_text(p.a.tensor()) + " and " + shape_text(p.b.tensor()));
@@ -196,6 +194,11 @@ class compared_checkpoints {
             add_note(c, "bits differ, but no number as float32");
     }
 
+    // What hyper-parameters give where a file has no tensor of it.
+    static bool is_factor(aka::role r) {
+        return r == aka::role::rope_freqs || r == aka::role::rope_factors_long ||
+               r == aka::role::rope_factors_short;
+    }
     static bool turns(aka::role r) {
         return r == aka::role::attn_q || r == aka::role::attn_k || r == aka::role::attn_q_norm ||
                r == aka::role::attn_k_norm;

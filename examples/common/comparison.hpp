@@ -37,14 +37,12 @@ struct pair_of_tensors {
         same_shape = a.tensor().shape() == b.tensor().shape();
         same_type = a.tensor().dtype() == b.tensor().dtype() &&
                     a.tensor().ggml_type() == b.tensor().ggml_type() &&
-                    a.tensor().dtype_name() == b.tensor().dtype_name() &&
-                    a.tensor().norm_offset() == b.tensor().norm_offset();
+                    a.tensor().dtype_name() == b.tensor().dtype_name() && a.offset() == b.offset();
     }
-    rounding allowed() const { return rounding_between(a.tensor().dtype(), b.tensor().dtype()); }
+    rounding allowed() const { return rounding_between(a.dtype(), b.dtype()); }
     bool can_measure() const {
-        return same_shape && a.rows() == b.rows() && decoder_of(a.tensor().dtype()) != nullptr &&
-               decoder_of(b.tensor().dtype()) != nullptr && is_measured(a.tensor().dtype()) &&
-               is_measured(b.tensor().dtype());
+        return same_shape && a.rows() == b.rows() && is_measured(a.dtype()) &&
+               is_measured(b.dtype());
     }
     // Of another type, and the same up to rounding.
     bool within() const { return measured && !same_type && alike.within(allowed()); }
@@ -233,22 +231,10 @@ class comparison {
         for (std::uint64_t i = 0; i < n; i += numbers) {
             const std::size_t some =
                 static_cast<std::size_t>(std::min<std::uint64_t>(numbers, n - i));
-            out.add(as_floats(p.a, a + p.a.bytes(i), own.x.data(), some),
-                    as_floats(p.b, b + p.b.bytes(i), own.y.data(), some), some, r);
+            out.add(decode(p.a, a + p.a.bytes(i), own.x.data(), some),
+                    decode(p.b, b + p.b.bytes(i), own.y.data(), some), some, r);
         }
         return {};
-    }
-    // Float32 in this machine's byte order, where they lie if they are that.
-    static const std::byte* as_floats(const row_source& s, const std::byte* at, float* buffer,
-                                      std::size_t n) {
-        const aka::tensor& t = s.tensor();
-        const float offset = t.norm_offset();
-#if !AKA_BIG_ENDIAN_HOST
-        if (t.dtype() == aka::dtype::f32 && offset == 0) return at;
-#endif
-        decoder_of(t.dtype())(at, buffer, n);
-        for (std::size_t i = 0; offset != 0 && i < n; ++i) buffer[i] += offset;
-        return reinterpret_cast<const std::byte*>(buffer);
     }
     // Sums of the rows' hashes, which do not depend on their order.
     static aka::status hash_rows(const pair_of_tensors& p, const piece& part, buffers& own,

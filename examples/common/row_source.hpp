@@ -21,7 +21,9 @@ struct piece {
 class row_source {
   public:
     row_source() = default;
-    row_source(const aka::tensor& t, const aka::tensor_list& of) : tensor_(t), list_(&of) {
+    row_source(const aka::tensor& seen, const aka::tensor_list& of)
+        : tensor_(seen.stored()), offset_(seen.norm_offset()) {
+        const aka::tensor& t = tensor_;
         const aka::dtype_info& type = aka::info(t.dtype());
         const std::uint32_t rank = t.shape().rank();
         const std::uint64_t last = rank == 0 ? 1 : t.shape()[rank - 1];
@@ -40,7 +42,11 @@ class row_source {
         if (t.is_view() && (!is_big_endian() || unit_ == 1)) data_ = in_memory();
     }
 
+    // As stored.
     const aka::tensor& tensor() const { return tensor_; }
+    aka::dtype dtype() const { return tensor_.dtype(); }
+    // To be added to every element.
+    float offset() const { return offset_; }
     std::uint64_t rows() const { return rows_; }
     std::uint64_t columns() const { return columns_; }
     std::uint64_t size_bytes() const { return bytes(rows_ * columns_); }
@@ -75,16 +81,12 @@ class row_source {
         return {row, std::min(first.rows, rows_ - row), 0, columns_};
     }
 
-    // Little-endian, as stored: what is pending (norm_offset) is not added. `buffer` has room for
+    // Little-endian, as stored: what is pending is not added. `buffer` has room for
     // the piece and is used where the tensor is not in memory as it is.
     aka::result<const std::byte*> read(const piece& p, std::byte* buffer) const {
         const std::uint64_t size = bytes(p.rows * p.columns);
         if (data_ != nullptr) return data_ + bytes(p.row * columns_ + p.column);
-        aka::status s;
-        if (tensor_.norm_offset() != 0)
-            s = read_boxes(bytes(p.row * columns_ + p.column), size, buffer);
-        else
-            s = read(tensor_, p, {buffer, static_cast<std::size_t>(size)});
+        const aka::status s = read(tensor_, p, {buffer, static_cast<std::size_t>(size)});
         if (!s) return s.error();
 #if AKA_BIG_ENDIAN_HOST
         aka::detail::swap_in_place(tensor_.dtype(), buffer, size);
@@ -124,24 +126,8 @@ class row_source {
     }
     std::uint64_t rows_of(const aka::tensor& t) const { return t.elements() / columns_; }
 
-    // Arithmetic is pending, and the tensor itself gives no bytes before it is done.
-    aka::status read_boxes(std::uint64_t first, std::uint64_t size, std::byte* out) const {
-        aka::status s;
-        for (const aka::box& b : tensor_.boxes()) {
-            aka::for_each_strip(b, first, first + size, [&](const aka::strip& strip) {
-                for (std::uint64_t i = 0; i < strip.n && s; ++i)
-                    s = list_->file(b.file).read(strip.src + i * strip.src_step,
-                                                 {out + (strip.dst + i * strip.dst_step - first),
-                                                  static_cast<std::size_t>(strip.run)});
-                return static_cast<bool>(s);
-            });
-        }
-        if (s && swapped_) aka::detail::swap_in_place(tensor_.dtype(), out, size);
-        return s;
-    }
-
     aka::tensor tensor_;
-    const aka::tensor_list* list_ = nullptr;
+    float offset_ = 0;
     std::uint64_t rows_ = 0, columns_ = 0;
     std::uint64_t unit_ = 1, per_unit_ = 1;  // bytes and elements of a block
     const std::byte* data_ = nullptr;
