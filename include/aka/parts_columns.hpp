@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "convert.hpp"
+#include "parts_rows.hpp"
 
 AKA_BEGIN
 namespace detail {
@@ -85,11 +85,12 @@ void gptq_rows(const std::byte* words, std::size_t stride, std::size_t inputs,
                 for (unsigned c = 0; c < end; ++c) {
                     const auto w = load_le<std::uint32_t>(p + 4 * c);
                     float* o = done[c] + i;
-                    for (unsigned j = 0; j < each; ++j) {
+                    const float zc = z[c], sc = s[c];
+                    unrolled<each>([&](auto j) {
                         const std::uint32_t q = w >> (Bits * j) & mask;
                         o[j] = Bits == 4 ? table[c][q & 15]
-                                         : (static_cast<float>(static_cast<int>(q)) - z[c]) * s[c];
-                    }
+                                         : (static_cast<float>(static_cast<int>(q)) - zc) * sc;
+                    });
                 }
             }
             put_rows(done, 0, end, from, count, out + at * step, step);
@@ -118,10 +119,10 @@ inline void awq_rows(const std::byte* words, std::size_t stride, std::size_t inp
                 fill_tables(table, t, have = k, 0, whole);
             for (unsigned c = from / 8 * 8; c < whole; c += 8) {
                 const auto w = load_le<std::uint32_t>(words + c / 2);
-                for (unsigned j = 0; j < 4; ++j) {  // awq_order: the even rows, then the odd ones
+                unrolled<4>([&](auto j) {  // awq_order: the even rows, then the odd ones
                     done[c + 2 * j][i] = table[c + 2 * j][w >> (4 * j) & 15];
                     done[c + 2 * j + 1][i] = table[c + 2 * j + 1][w >> (4 * j + 16) & 15];
-                }
+                });
             }
         }
         put_rows(done, from, to, at, count, out, step);

@@ -8,11 +8,24 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
+#include <utility>
 
 #include "convert.hpp"
 
 AKA_BEGIN
 namespace detail {
+
+/// Calls `f(std::integral_constant<unsigned, j>())` for j in [0, N): loops that -O2 leaves as they
+/// are, unrolled.
+template <class F, unsigned... J>
+AKA_INLINE void unrolled(F f, std::integer_sequence<unsigned, J...>) noexcept {
+    (void)(f(std::integral_constant<unsigned, J>()), ...);
+}
+template <unsigned N, class F>
+AKA_INLINE void unrolled(F f) noexcept {
+    unrolled(f, std::make_integer_sequence<unsigned, N>());
+}
 
 /// Calls `f(k, from, count)` for each group of n columns.
 template <class F>
@@ -130,10 +143,11 @@ void bits_to_f32(const std::byte* in, std::size_t n, Value value, float* out) no
     for (; i + 8 <= n; i += 8, in += Bits) {  // eight codes are whole bytes
         std::uint64_t all = 0;
         for (unsigned k = 0; k < Bits; ++k) all |= static_cast<std::uint64_t>(in[k]) << (8 * k);
-        for (unsigned j = 0; j < 8; ++j) {
+        float* o = out + i;
+        unrolled<8>([&](auto j) {
             const auto q = static_cast<unsigned>(all >> (Bits * j)) & (codes - 1);
-            out[i + j] = Bits < 4 ? table[q] : value(static_cast<float>(static_cast<int>(q)));
-        }
+            o[j] = Bits < 4 ? table[q] : value(static_cast<float>(static_cast<int>(q)));
+        });
     }
     for (std::size_t j = 0; i < n; ++i, ++j)
         out[i] = value(static_cast<float>(code_at<Bits>(in, j)));
