@@ -21,6 +21,7 @@
 #include "common/convention_line.hpp"
 #include "common/errors.hpp"
 #include "common/fold.hpp"
+#include "common/forms_line.hpp"
 #include "common/issues.hpp"
 #include "common/json_writer.hpp"
 #include "common/listing.hpp"
@@ -390,6 +391,8 @@ void print(const listing& l, const options& o, const cli::convention_line& names
     const cli::look look(o.colour);
     print_totals(l, o, look);
     if (!l.file.empty()) cli::print_wrapped("names", names.text(), look);
+    if (const std::string forms = cli::forms_text(l.file); !forms.empty())
+        cli::print_wrapped("form", forms, look);
     if (l.view != nullptr)
         cli::print_wrapped(
             "as", cli::title_of(l.view->convention()) + ", " + cli::count_made(*l.view), look);
