@@ -170,6 +170,7 @@ struct outcome {
 
 std::string way_text(const aka::rewrite_files& f) {
     const std::uint64_t moved = f.plan().bytes_moved();
+    if (f.header_only() && f.plan().nothing_to_do()) return "no name changes";
     if (f.header_only())
         return "an edit of the header" + std::string(f.size() == 1 ? "" : "s") +
                ": --in-place, or -o DST";
@@ -308,7 +309,7 @@ int plan_and_do(const options& o, aka::checkpoint file, const aka::catalog& know
             return refuse(aka::error(aka::errc::no_data).say("only names are there, no shards"), o);
         if (status == fine && !o.output.empty()) status = write_anew(*files, o, conf, done);
         if (status == fine && o.in_place) {
-            auto made = aka::rewrite_in_place(*files);
+            auto made = aka::rewrite_in_place(*files, o.update_config ? conf.updated.text : "");
             if (!made) return refuse(made.error(), o);
             in_place.emplace(std::move(*made));
             done.way = "in place";
@@ -422,6 +423,8 @@ int main(int argc, char** argv) try {
     if (!good) return misuse(cli::escape(args.error()));
     if (args.words().size() != 1) return misuse("which file or folder? One, please");
     if (o.in_place && !o.output.empty()) return misuse("--in-place or -o, not both");
+    if (o.in_place && o.verify)
+        return misuse("--verify compares with the source, which is gone after --in-place");
     if (o.undo && (!o.to.empty() || !o.rule.empty())) return misuse("--undo goes alone");
     o.source = args.words()[0];
     return rename(o);

@@ -71,12 +71,7 @@ class plan_table {
         if (everything) which.insert(which.end(), kept_.begin(), kept_.end());
         for (const name_group& g : fold_names(all_, which)) {
             const aka::planned_tensor& p = plan_[g.first];
-            std::string from;
-            const auto sources = plan_.sources(g.first);
-            for (std::size_t i = 0; i < sources.size() && i < 3; ++i)
-                (from += i == 0 ? "" : " + ") += escape(with_holes(old_name(plan_, sources[i]), g));
-            if (sources.size() > 3) from += " + " + std::to_string(sources.size() - 3) + " more";
-            if (sources.empty()) from = "(computed)";
+            const std::string from = sources_of(g, l);
             const std::string to = escape(g.label(4));
             t.row({std::string(aka::name(p.step)), from, "->",
                    p.step == aka::rewrite_step::keep ? "" : to,
@@ -90,6 +85,28 @@ class plan_table {
     }
 
   private:
+    // "a + b + c", "a + b + c + 4 more"; "8 x a.*.b" of experts.
+    std::string sources_of(const name_group& g, const look& l) const {
+        std::vector<std::string> texts;
+        std::vector<std::size_t> counts;
+        for (const std::uint32_t s : plan_.sources(g.first)) {
+            std::string text = escape(with_holes(old_name(plan_, s), g));
+            const auto known = std::find(texts.begin(), texts.end(), text);
+            if (known == texts.end())
+                texts.push_back(std::move(text)), counts.push_back(1);
+            else
+                ++counts[static_cast<std::size_t>(known - texts.begin())];
+        }
+        std::string out;
+        for (std::size_t i = 0; i < texts.size() && i < 3; ++i) {
+            if (i != 0) out += " + ";
+            if (counts[i] != 1) out += std::to_string(counts[i]) + ' ' + l.times + ' ';
+            out += texts[i];
+        }
+        if (texts.size() > 3) out += " + " + std::to_string(texts.size() - 3) + " more";
+        return texts.empty() ? "(computed)" : out;
+    }
+
     const aka::rewrite_plan& plan_;
     std::vector<facts> all_;
     std::vector<std::uint32_t> which_, kept_;

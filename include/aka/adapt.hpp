@@ -50,6 +50,7 @@ class adapter_builder {
         a.convention_ = to_;
         a.resolved_ = want_;
         a.resolved_.convention = to_->id();
+        a.resolved_.rows = {};  // borrowed
         a.by_role_ = std::move(by_role_);
         a.missing_ = std::move(missing_);
         a.unbound_ = std::move(unbound_);
@@ -126,6 +127,10 @@ class adapter_builder {
     // What is only read is written after all where the convention has no other name for the part.
     bool writes(const name_row& row, const seen_part& p) const noexcept {
         if (!spells(row, p)) return false;
+        if (asked_for(row)) return true;
+        for (const name_row* other : to_->rows())
+            if (asked_for(*other) && (other->role_set & row.role_set) != 0 && spells(*other, p))
+                return false;
         if (!row.also) return true;
         for (const name_row* other : to_->rows())
             if (other->is_tensor() && !other->also && (other->role_set & row.role_set) != 0 &&
@@ -133,8 +138,14 @@ class adapter_builder {
                 return false;
         return true;
     }
+    bool asked_for(const name_row& row) const noexcept {
+        for (std::string_view pattern : want_.rows)
+            if (row.also && row.is_tensor() && row.pattern == pattern) return true;
+        return false;
+    }
     // A convention may hold a role in two ways (a stack, an expert each): the first row counts.
     bool superseded(const name_row& row, const seen_part& p) const noexcept {
+        if (asked_for(row)) return false;
         std::uint64_t left = row.role_set;
         for (const name_row* other : to_->rows()) {
             if (other == &row) break;

@@ -15,6 +15,7 @@
 #include "hparams.hpp"
 #include "layout.hpp"
 #include "names.hpp"
+#include "renamed_as.hpp"
 
 AKA_BEGIN
 
@@ -136,7 +137,8 @@ inline axis_sizes identification::sizes(std::uint64_t layer) const noexcept {
 /// Identifies checkpoints; see `identify`.
 class identifier {
   public:
-    identifier(const catalog& c, aka::hparams h) noexcept : catalog_(c) {
+    identifier(const catalog& c, aka::hparams h, renamed_as said = {}) noexcept
+        : catalog_(c), said_(said) {
         id_.hparams_ = std::move(h);
     }
 
@@ -266,6 +268,12 @@ class identifier {
         for (const candidate& c : all)
             if (c.matched != 0 && (best == nullptr || better(c, *best))) best = &c;
         if (best == nullptr) return {};
+        // Who renamed it knows best, unless somebody has given it other names since.
+        for (const candidate& c : all)
+            if (c.convention == said_.convention && c.matched != 0 &&
+                c.unmatched == best->unmatched && c.missing == best->missing)
+                return id_.candidates_.push(c) ? status() : status(detail::no_memory());
+        said_ = {};
         detail::growing<std::uint64_t> meaning, listed;
         if (status r = meanings(meaning); !r) return r;
         for (const candidate* c = all.begin(); c != all.end(); ++c) {
@@ -343,6 +351,7 @@ class identifier {
         id_.rope_ = c.rope();
         if (id_.hparams_.rope_rows == aka::hparams::row_order::half_split)
             id_.rope_ = rope_order::half;
+        if (said_.convention == &c) id_.rope_ = said_.rope;
         if (!id_.names_.resize(id_.folded_.size())) return detail::no_memory();
         detail::growing<shape_match> match;
         detail::growing<const part_info*> part;
@@ -475,6 +484,7 @@ class identifier {
     }
 
     const catalog& catalog_;
+    renamed_as said_;
     identification id_;
 };
 
@@ -485,7 +495,7 @@ class identifier {
 inline result<identification> identify(const checkpoint& c, const catalog& known) noexcept {
     result<hparams> h = hparams::of(c);
     if (!h) return h.error();
-    identifier i(known, std::move(*h.get_if()));
+    identifier i(known, std::move(*h.get_if()), renamed_as::of(c.metadata(), known));
     if (status s = i.names(c.size(), [&](std::size_t k) { return c[k].name(); }); !s)
         return s.error();
     for (std::size_t k = 0; k < c.size(); ++k) {

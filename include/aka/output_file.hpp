@@ -55,6 +55,14 @@ class output_file {
     /// As it was given.
     std::string_view path() const noexcept AKA_LIFETIMEBOUND { return target_.view(); }
 
+    /// Whether this is where that file lies.
+    static bool is_at(const detail::path& p, const mapped_file& f) noexcept {
+        raw file;
+        raw::facts facts;
+        return file.open(p, raw::way::read) == 0 && file.look(facts) == 0 &&
+               facts.inode == f.inode_ && facts.device == f.device_;
+    }
+
     /// Refuses where the file system has less than `bytes` left for it: no_space. `bytes` are
     /// those that take space: shared blocks and holes do not, see `shares_with`.
     status need_space(std::uint64_t bytes) const noexcept;
@@ -256,7 +264,9 @@ inline result<output_file> output_file::create(detail::path target,
     if (!f.target_.ok()) return detail::no_memory();
     detail::path near(f.target_.folder());
     if (!near.ok()) return detail::no_memory();
-    if (int os = detail::real_path(near, f.folder_); os != 0)
+    int found = detail::real_path(near, f.folder_);
+    if (found == ENOMEM) return detail::no_memory();
+    if (int os = found; os != 0)
         return detail::fail(detail::is_missing(os) ? errc::missing_file : errc::cannot_open,
                             error::nowhere, "there is no such folder to write to")
             .os(os)

@@ -11,13 +11,11 @@
 #include "fold.hpp"
 #include "json.hpp"
 #include "rename_rules.hpp"
+#include "renamed_as.hpp"
 #include "roles.hpp"
 #include "text_writer.hpp"
 
 AKA_BEGIN
-
-/// The metadata key.
-inline constexpr std::string_view provenance_key = "aka.renamed";
 
 namespace detail {
 
@@ -157,8 +155,16 @@ class rule_finder {
 struct provenance {
     std::string_view from, to;  ///< conventions' ids; empty where only rules renamed
     rope_order rope = rope_order::unknown;
+    /// Patterns of `from` that are otherwise only read, and were used: see target::rows.
+    detail::growing<std::string_view> rows;
     detail::rule_list rules;  ///< from the names that `from` makes to the names that were
+    /// The value that the key had before: of an earlier rewrite, which is to be undone after this
+    /// one; empty: none.
+    std::string_view before;
     detail::arena text;
+
+    /// Of earlier rewrites at most this much is kept.
+    static constexpr std::size_t most_before = std::size_t{1} << 18;
 
     /// Errors: bad_json, with the offset in the text; unsupported (of a later version).
     static result<provenance> parse(std::string_view json_text) noexcept {
@@ -181,6 +187,23 @@ struct provenance {
             if (detail::equal(key, "from")) return keep(p.from);
             if (detail::equal(key, "to")) return keep(p.to);
             if (detail::equal(key, "rope")) return keep(rope);
+            if (detail::equal(key, "before")) {
+                json.peek();
+                const char* begin = json.at();
+                if (!json.skip()) return false;
+                std::string_view raw(begin, static_cast<std::size_t>(json.at() - begin));
+                const char* copy = p.text.copy(raw);
+                if (copy == nullptr) failed = detail::no_memory();
+                p.before = {copy, copy == nullptr ? 0 : raw.size()};
+                return copy != nullptr;
+            }
+            if (detail::equal(key, "rows"))
+                return json.array([&] {
+                    std::string_view pattern;
+                    if (!keep(pattern)) return false;
+                    if (!p.rows.push(pattern)) failed = detail::no_memory();
+                    return failed.code() == errc::none;
+                });
             if (!detail::equal(key, "rules")) return json.skip();
             return json.array([&] {
                 std::string_view rule;
@@ -202,9 +225,11 @@ struct provenance {
         return p;
     }
 
-    /// The value of the key.
+    /// The value of the key. `to_rope`: unknown where it is the convention's own. `before`: the
+    /// value until now, an object of JSON; may be empty.
     static void write(detail::text_writer& out, std::string_view from, std::string_view to,
-                      rope_order rope, const detail::rule_finder& rules) noexcept {
+                      rope_order rope, rope_order to_rope, span<const std::string_view> rows,
+                      const detail::rule_finder& rules, std::string_view before) noexcept {
         auto quote = [&](std::string_view key, std::string_view value) {
             out << ",\"" << key << "\":\"";
             detail::json_escape(out, value);
@@ -214,9 +239,18 @@ struct provenance {
         if (!from.empty()) quote("from", from);
         if (!to.empty()) quote("to", to);
         if (!from.empty()) quote("rope", name(rope));
+        if (to_rope != rope_order::unknown) quote("to_rope", name(to_rope));
+        bool first = true;
+        for (std::string_view pattern : rows) {
+            out << (first ? ",\"rows\":[\"" : ",\"");
+            first = false;
+            detail::json_escape(out, pattern);
+            out << "\"";
+        }
+        if (!rows.empty()) out << "]";
         if (rules.size() != 0) {
             out << ",\"rules\":[";
-            bool first = true;
+            first = true;
             rules.each([&](const rename_rule& r) {
                 out << (first ? "\"" : ",\"");
                 first = false;
@@ -227,6 +261,7 @@ struct provenance {
             });
             out << "]";
         }
+        if (!before.empty() && before.size() <= most_before) out << ",\"before\":" << before;
         out << "}";
     }
 };

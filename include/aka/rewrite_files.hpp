@@ -156,25 +156,26 @@ class file_layout {
 
     status edits(bool same) noexcept {
         metadata_edits& e = out_.edits_;
-        if (!same)
-            if (status s = new_keys(e); !s) return s;
+        // What the caller sets, the new keys leave as it is.
         if (options_.edits != nullptr)
             if (status s = e.add(*options_.edits); !s) return s;
+        if (!same)
+            if (status s = new_keys(e); !s) return s;
         if (options_.align != 0 && plan_.container() == checkpoint_format::gguf) {
             if (options_.align > 0xffffffff)
                 return detail::fail(errc::bad_alignment, error::nowhere, "an alignment of ",
                                     options_.align);
             out_.alignment_ = static_cast<std::uint32_t>(options_.align);
         }
-        if (plan_.undoes()) return e.unset(provenance_key);
-        if (!options_.provenance || plan_.nothing_to_do()) return {};
-        // What was renamed twice leads back to where the first time began, or nowhere.
+        if (!options_.provenance) return e.unset(provenance_key);
+        if (plan_.nothing_to_do() && !plan_.undoes()) return {};
         if (plan_.provenance().empty()) return e.unset(provenance_key);
         return e.set(provenance_key, plan_.provenance());
     }
     // The other format's own: keys of one mean nothing in the other.
     status new_keys(metadata_edits& e) noexcept {
-        if (plan_.container() == checkpoint_format::safetensors) return e.set("format", "pt");
+        if (plan_.container() == checkpoint_format::safetensors)
+            return e.find("format") != nullptr ? status() : e.set("format", "pt");
         const adapter* a = plan_.adapted();
         if (a == nullptr || a->convention().id().substr(0, 5) != "gguf:")
             return detail::fail(
@@ -244,7 +245,8 @@ class file_layout {
         for (std::uint32_t k = 0; k < f.count; ++k) e[k] = entry(items[k], begin);
         bool may_stay =
             same && options_.align == 0 && out_.files_.size() == plan_.source().file_count();
-        f.stays = may_stay && stays(f, e, items);
+        if (may_stay)
+            if (status s = stays(f, e, items, f.stays); !s) return s;
         if (!f.stays)
             if (status s = place(f, e); !s) return s;
         if (status s = in_order(f, e, items); !s) return s;
@@ -256,33 +258,35 @@ class file_layout {
         return {};
     }
     // Whether the tensors lie in this file as they are wanted, and there is nothing else in it.
-    bool stays(const planned_file& f, const tensor_entry* e, const std::uint32_t* items) noexcept {
+    status stays(const planned_file& f, const tensor_entry* e, const std::uint32_t* items,
+                 bool& yes) noexcept {
+        yes = false;
         const checkpoint& c = plan_.source();
         std::uint64_t begin = c.data_begin(f.source), sum = 0;
         for (std::uint32_t k = 0; k < f.count; ++k) {
             tensor t = plan_.view(items[k]);
             if (plan_[items[k]].moved != 0 || !t.is_packed() || t.file_index() != f.source ||
                 t.offset() < begin)
-                return false;
+                return {};
             sum += e[k].bytes;
         }
         detail::growing<std::uint32_t> order;
-        if (!detail::sort_by_offset({e, f.count}, order)) return false;
+        if (!detail::sort_by_offset({e, f.count}, order)) return detail::no_memory();
         bool gguf = plan_.container() == checkpoint_format::gguf;
         std::uint64_t alignment = gguf ? c.gguf_header().alignment : 1, at = 0;
         // The source itself may have gaps, and then they stay; there are no new ones.
         std::uint64_t stored = 0;
-        for (std::uint32_t k = 0; k < c.size(); ++k)
-            if (c[k].file_index() == f.source) stored += c[k].size_bytes();
-        if (stored != sum) return false;
+        for (tensor t : plan_.original())
+            if (t.file_index() == f.source) stored += t.size_bytes();
+        if (stored != sum) return {};
         for (std::uint32_t k : order) {
-            if (e[k].offset < at || e[k].offset % alignment != 0) return false;
-            if (!gguf && e[k].offset != at) return false;
-            if (!detail::checked_align(at, alignment, at)) return false;
+            if (e[k].offset < at || e[k].offset % alignment != 0) return {};
+            if (!gguf && e[k].offset != at) return {};
+            if (!detail::checked_align(at, alignment, at)) return {};
             if (e[k].offset != at) out_.gguf_.gaps = true;
             at = e[k].offset + e[k].bytes;
         }
-        return true;
+        return yes = true, status();
     }
     status place(planned_file& f, tensor_entry* e) noexcept {
         if (plan_.container() == checkpoint_format::gguf) {

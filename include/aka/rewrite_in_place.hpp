@@ -23,6 +23,7 @@ class in_place_rewrite {
         : headers_(std::exchange(o.headers_, nullptr)),
           count_(std::exchange(o.count_, 0)),
           index_(std::move(o.index_)),
+          config_(std::move(o.config_)),
           edit_(std::move(o.edit_)),
           grown_(o.grown_),
           written_(o.written_) {}
@@ -52,7 +53,8 @@ class in_place_rewrite {
     }
 
   private:
-    friend result<in_place_rewrite> rewrite_in_place(const rewrite_files&) noexcept;
+    friend result<in_place_rewrite> rewrite_in_place(const rewrite_files&,
+                                                     std::string_view) noexcept;
     in_place_rewrite() noexcept = default;
     static void drop(checkpoint c) noexcept { (void)c; }
 
@@ -90,22 +92,35 @@ class in_place_rewrite {
         return edit_.replace_head(file.path(), old, headers_[count_ - 1].bytes());
     }
 
+    status replace(const detail::path& file, std::string_view text) noexcept {
+        if (!file.ok()) return detail::no_memory();
+        return edit_.replace_file(detail::path(file.view()),
+                                  {reinterpret_cast<const std::byte*>(text.data()), text.size()});
+    }
+
     header_bytes* headers_ = nullptr;
     std::size_t count_ = 0;
-    detail::text_writer index_;
+    detail::text_writer index_, config_;
     edit_in_place edit_;
     std::uint64_t grown_ = 0, written_ = 0;
 };
 
 /// Renders new headers for the files that the plan's source lies in. Nothing is written yet.
-/// Errors: unsupported, where data would have to be moved, or a header must grow and the file
-/// system cannot; those of the writers and of edit_in_place.
-inline result<in_place_rewrite> rewrite_in_place(const rewrite_files& f) noexcept {
+/// `config`, if not empty, takes the place of what config.json holds. Errors: unsupported, where
+/// data would have to be moved, or a header must grow and the file system cannot; those of the
+/// writers and of edit_in_place.
+inline result<in_place_rewrite> rewrite_in_place(const rewrite_files& f,
+                                                 std::string_view config = {}) noexcept {
     const checkpoint& c = f.plan().source();
-    if (!f.header_only())
+    if (!f.header_only() && f.plan().bytes_moved() != 0)
         return detail::fail(errc::unsupported, error::nowhere, f.plan().bytes_moved(),
                             " bytes would have to be moved, so that the files cannot be rewritten "
                             "where they are: write new ones (-o)")
+            .in(c.folder());
+    if (!f.header_only())
+        return detail::fail(errc::unsupported, error::nowhere,
+                            "the data would lie in another order or in other files, so that the "
+                            "files cannot be rewritten where they are: write new ones (-o)")
             .in(c.folder());
     in_place_rewrite r;
     if (f.size() > SIZE_MAX / 2 / sizeof(header_bytes)) return detail::no_memory();
@@ -115,12 +130,15 @@ inline result<in_place_rewrite> rewrite_in_place(const rewrite_files& f) noexcep
         if (status s = r.add(f, i); !s) return s.error();
     if (!c.index_file().empty()) {
         if (!detail::write_index(f, r.index_)) return detail::no_memory();
-        std::string_view text = r.index_.view();
-        if (status s = r.edit_.replace_file(
-                c.index_file(), {reinterpret_cast<const std::byte*>(text.data()), text.size()});
-            !s)
+        if (status s = r.replace(detail::path(c.index_file()), r.index_.view()); !s)
             return s.error();
     }
+    if (config.empty()) return r;
+    r.config_ << config;
+    detail::path p(c.folder());
+    p /= "config.json";
+    if (!r.config_.ok()) return detail::no_memory();
+    if (status s = r.replace(p, r.config_.view()); !s) return s.error();
     return r;
 }
 

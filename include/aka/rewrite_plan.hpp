@@ -74,6 +74,8 @@ class rewrite_plan {
     }
     /// The checkpoint under the names that the rules give; without rules the checkpoint itself.
     const checkpoint& source() const noexcept AKA_LIFETIMEBOUND { return source_; }
+    /// The checkpoint as it is.
+    const checkpoint& original() const noexcept AKA_LIFETIMEBOUND { return original_; }
     /// The name that a tensor of the source has in its file, rules or not.
     std::string_view original_name(std::uint32_t source) const noexcept AKA_LIFETIMEBOUND {
         return original_[original_place_.empty() ? source : original_place_[source]].name();
@@ -98,8 +100,9 @@ class rewrite_plan {
         return count(rewrite_step::keep) == size() && drops_.empty();
     }
 
-    /// The value for the key `aka.renamed`; empty where nothing is to be undone. `undoable` tells
-    /// whether the names can be led back exactly, and if not, why.
+    /// The value for the key `aka.renamed`; empty where nothing is to be undone. It holds the value
+    /// of an earlier rewrite, which undoing brings back, so that it can be undone in turn.
+    /// `undoable` tells whether the names can be led back exactly, and if not, why.
     std::string_view provenance() const noexcept AKA_LIFETIMEBOUND { return provenance_; }
     status undoable() const noexcept { return undoable_; }
     bool undoes() const noexcept { return undoes_; }
@@ -152,8 +155,7 @@ class plan_builder {
         if (status s = options_.to.empty() ? keep_all() : adapt_all(); !s) return s.error();
         if (status s = undo_rules(); !s) return s.error();
         if (status s = check(); !s) return s.error();
-        if (!options_.undo)
-            if (status s = write_provenance(); !s) return s.error();
+        if (status s = options_.undo ? keep_earlier() : write_provenance(); !s) return s.error();
         return std::move(p);
     }
 
@@ -172,7 +174,13 @@ class plan_builder {
 
     status read_provenance() noexcept {
         metadata_value v = original_.metadata().find(provenance_key);
-        if (!options_.undo) return {};
+        if (!options_.undo) {
+            // What cannot be read can be led back to by nobody.
+            result<std::string_view> text = v ? v.as_string() : std::string_view();
+            result<provenance> p = text ? provenance::parse(*text.get_if()) : text.error();
+            if (p) before_ = *text.get_if();
+            return p.code() == errc::out_of_memory ? status(p.error()) : status();
+        }
         if (!v)
             return detail::fail(errc::not_found, error::nowhere,
                                 "there is nothing to undo: no key ", provenance_key,
@@ -284,6 +292,7 @@ class plan_builder {
         target to;
         to.convention = options_.to;
         to.rope = options_.rope;
+        to.rows = {earlier_.rows.data(), earlier_.rows.size()};
         plan_->adapter_ = adapt(plan_->source_, to, catalog_);
         if (!plan_->adapter_) return plan_->adapter_.error();
         const adapter& a = *plan_->adapter_.get_if();
@@ -424,13 +433,40 @@ class plan_builder {
         provenance::write(
             out, from == nullptr ? std::string_view() : from->id(),
             from == nullptr ? std::string_view() : p.adapter_.get_if()->convention().id(),
-            from == nullptr ? rope_order::unknown : p.adapter_.get_if()->source().rope(), rules);
+            from == nullptr ? rope_order::unknown : p.adapter_.get_if()->source().rope(),
+            from == nullptr ? rope_order::unknown : other_rope(*p.adapter_.get_if()),
+            {rows_.data(), rows_.size()}, rules, before_);
         const char* kept = out.ok() ? p.text_.copy(out.view()) : nullptr;
         if (kept == nullptr) return detail::no_memory();
         p.provenance_ = {kept, out.view().size()};
         return {};
     }
+    // Of the target, where it is not the convention's own.
+    static rope_order other_rope(const adapter& a) noexcept {
+        rope_order is = a.resolved().rope;
+        return is == a.convention().rope() ? rope_order::unknown : is;
+    }
+    status keep_earlier() noexcept {
+        const char* kept = plan_->text_.copy(earlier_.before);
+        if (kept == nullptr) return detail::no_memory();
+        plan_->provenance_ = {kept, earlier_.before.size()};
+        return {};
+    }
+    // The rows of a pair are found again only where as much of each head is known to turn.
+    static status same_rotary(const adapter& a) noexcept {
+        const hparams& h = a.hparams();
+        const axis_sizes z = a.source().sizes();
+        std::uint64_t read = z.head;
+        if (unsigned percent = a.convention().rotary_percent(); percent != 0)
+            read = z.head * percent / 100;
+        bool said = h.n_rot != 0 || read == z.rotary;
+        if (said || a.source().rope() == a.resolved().rope) return {};
+        return detail::fail(errc::unsupported, error::nowhere, "convention ", a.convention().id(),
+                            " turns ", read, " rows of each head, this model ", z.rotary);
+    }
     status lead_back(detail::rule_finder& rules, const convention* from) noexcept {
+        if (from != nullptr)
+            if (status s = same_rotary(*plan_->adapter_.get_if()); !s) return s;
         for (int pass = 0; pass < 2; ++pass)
             for (std::uint32_t i = 0; i < plan_->source_.size(); ++i) {
                 std::string_view is = plan_->original_name(i), would_be;
@@ -449,10 +485,19 @@ class plan_builder {
         if (b.row == nullptr || b.row->other) return {};
         if (b.row->drop) return out = {}, status();
         const name_row* row = b.row;
-        // What is only read is written by another row.
-        if (row->also)
-            for (const name_row* r : from->rows())
-                if (r->is_tensor() && !r->also && r->role_set == row->role_set) row = r;
+        // What is only read is written by another row, if by any.
+        if (row->also) {
+            bool others = false;
+            for (const name_row* r : from->rows()) {
+                if (!r->is_tensor() || r->also || (r->role_set & b.row->role_set) == 0 ||
+                    !has_name_for(*r, b.part_text))
+                    continue;
+                others = true;
+                if (same_layout(*r, *b.row)) row = r;
+            }
+            // By none that has its layout: then undoing has to ask for this one.
+            if (others && row->also && !note_row(row->pattern)) return detail::no_memory();
+        }
         coordinate at;
         at.layer = b.layer;
         at.expert = b.expert;
@@ -465,10 +510,29 @@ class plan_builder {
         return out = name_.view(), status();
     }
 
+    bool note_row(std::string_view pattern) noexcept {
+        for (std::string_view p : rows_)
+            if (p == pattern) return true;
+        return rows_.push(pattern);
+    }
+    static bool has_name_for(const name_row& row, std::string_view part) noexcept {
+        if (!row.has_part)
+            return part == (row.part.empty() ? std::string_view("weight") : row.part);
+        return part != "weight" || row.pattern.find("_{part}") == std::string_view::npos;
+    }
+    static bool same_layout(const name_row& a, const name_row& b) noexcept {
+        bool same = a.role_set == b.role_set && a.layout == b.layout;
+        for (hole_kind h : {hole_kind::expert, hole_kind::head})
+            same = same && detail::has_hole(a, h) == detail::has_hole(b, h);
+        return same;
+    }
+
     const checkpoint& original_;
     rewrite_options options_;
     const catalog& catalog_;
-    provenance earlier_;
+    provenance earlier_;                      // to be undone
+    std::string_view before_;                 // the key's value, where nothing is to be undone
+    detail::growing<std::string_view> rows_;  // patterns that undoing needs; see target::rows
     detail::source_places places_;
     detail::text_writer name_;
     result<rewrite_plan> made_ = error(errc::none);

@@ -31,6 +31,9 @@ struct target {
     aka::shard shard;
     /// In `resolved()`: as_stored also where the convention has no rule, and for "roles".
     type_rules types = type_rules::convention;
+    /// Patterns of the convention that are otherwise only read (`also`) and are to be used here, in
+    /// place of those for the same roles: as a file has them that was written so. Borrowed.
+    span<const std::string_view> rows;
 };
 
 namespace detail {

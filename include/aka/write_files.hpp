@@ -63,6 +63,7 @@ class file_writer {
             detail::path p(to.view());
             if (folder) p /= files_[i].name;
             if (!p.ok()) return detail::no_memory();
+            if (status s = is_other(p); !s) return s.error();
             const mapped_file& source = plan_.source().file(files_[i].source);
             result<bool> shares = will_share(i, p, source);
             if (!shares) return shares.error();
@@ -92,15 +93,27 @@ class file_writer {
     }
 
   private:
+    // No file of the source is replaced, not even by one that would be made of it.
+    status is_other(const detail::path& to) noexcept {
+        const checkpoint& c = plan_.source();
+        for (std::uint32_t i = 0; i < c.file_count(); ++i)
+            if (output_file::is_at(to, c.file(i)))
+                return detail::fail(errc::in_use, error::nowhere,
+                                    "this is a file of the source: rewrite it in place "
+                                    "(--in-place), or write elsewhere")
+                    .in(to.view());
+        return {};
+    }
     rewrite_report report() noexcept {
         rewrite_report r;
         r.files = set_.size();
+        r.bytes = all_;
         for (std::size_t i = 0; i < set_.size(); ++i) {
             r.bytes_copied += set_[i].bytes_copied();
             r.bytes_shared += set_[i].bytes_shared();
             r.bytes_skipped += set_[i].bytes_skipped();
+            if (i >= files_.size()) r.bytes += set_[i].bytes_copied() + set_[i].bytes_shared();
         }
-        r.bytes = all_;
         return r;
     }
 

@@ -12354,6 +12354,57 @@ AKA_END
 
 #endif  // AKA_NAMES_HPP
 
+// ---- aka/renamed_as.hpp ------------------------------------------------------------------------
+// aka: what the metadata of a rewritten checkpoint say of the names that it has now. Names alone
+// may be those of several conventions, and a config that came along is of the names that were.
+
+#ifndef AKA_RENAMED_AS_HPP
+#define AKA_RENAMED_AS_HPP
+
+#include <string_view>
+
+AKA_BEGIN
+
+/// The metadata key that a rewrite leaves; see `provenance`.
+inline constexpr std::string_view provenance_key = "aka.renamed";
+
+/// The convention of the names, and the rows of q and k. Null: nothing is said, or of a convention
+/// that the catalog does not have.
+struct renamed_as {
+    const aka::convention* convention = nullptr;
+    rope_order rope = rope_order::unknown;
+
+    static renamed_as of(const metadata& m, const catalog& known) noexcept {
+        renamed_as out;
+        metadata_value v = m.find(provenance_key);
+        if (!v) return out;
+        result<std::string_view> text = v.as_string();
+        if (!text) return out;
+        detail::json_reader json(*text.get_if());
+        detail::json_string s;
+        bool good = json.object([&](const detail::json_string& key) {
+            bool to = detail::equal(key, "to");
+            if (!to && !detail::equal(key, "to_rope")) return json.skip();
+            if (!json.string(s)) return false;
+            if (to) {
+                for (const aka::convention* c : known.conventions())
+                    if (detail::equal(s, c->id())) out.convention = c;
+            } else {
+                for (rope_order r : {rope_order::half, rope_order::interleaved, rope_order::none})
+                    if (detail::equal(s, name(r))) out.rope = r;
+            }
+            return true;
+        });
+        if (!good || !json.finish() || out.convention == nullptr) return renamed_as();
+        if (out.rope == rope_order::unknown) out.rope = out.convention->rope();
+        return out;
+    }
+};
+
+AKA_END
+
+#endif  // AKA_RENAMED_AS_HPP
+
 // ---- aka/identify.hpp --------------------------------------------------------------------------
 // aka: which convention a checkpoint is written in, with proof: what matched, what did not, what is
 // missing, and which other conventions would fit as well.
@@ -12486,7 +12537,8 @@ inline axis_sizes identification::sizes(std::uint64_t layer) const noexcept {
 /// Identifies checkpoints; see `identify`.
 class identifier {
   public:
-    identifier(const catalog& c, aka::hparams h) noexcept : catalog_(c) {
+    identifier(const catalog& c, aka::hparams h, renamed_as said = {}) noexcept
+        : catalog_(c), said_(said) {
         id_.hparams_ = std::move(h);
     }
 
@@ -12616,6 +12668,12 @@ class identifier {
         for (const candidate& c : all)
             if (c.matched != 0 && (best == nullptr || better(c, *best))) best = &c;
         if (best == nullptr) return {};
+        // Who renamed it knows best, unless somebody has given it other names since.
+        for (const candidate& c : all)
+            if (c.convention == said_.convention && c.matched != 0 &&
+                c.unmatched == best->unmatched && c.missing == best->missing)
+                return id_.candidates_.push(c) ? status() : status(detail::no_memory());
+        said_ = {};
         detail::growing<std::uint64_t> meaning, listed;
         if (status r = meanings(meaning); !r) return r;
         for (const candidate* c = all.begin(); c != all.end(); ++c) {
@@ -12693,6 +12751,7 @@ class identifier {
         id_.rope_ = c.rope();
         if (id_.hparams_.rope_rows == aka::hparams::row_order::half_split)
             id_.rope_ = rope_order::half;
+        if (said_.convention == &c) id_.rope_ = said_.rope;
         if (!id_.names_.resize(id_.folded_.size())) return detail::no_memory();
         detail::growing<shape_match> match;
         detail::growing<const part_info*> part;
@@ -12825,6 +12884,7 @@ class identifier {
     }
 
     const catalog& catalog_;
+    renamed_as said_;
     identification id_;
 };
 
@@ -12835,7 +12895,7 @@ class identifier {
 inline result<identification> identify(const checkpoint& c, const catalog& known) noexcept {
     result<hparams> h = hparams::of(c);
     if (!h) return h.error();
-    identifier i(known, std::move(*h.get_if()));
+    identifier i(known, std::move(*h.get_if()), renamed_as::of(c.metadata(), known));
     if (status s = i.names(c.size(), [&](std::size_t k) { return c[k].name(); }); !s)
         return s.error();
     for (std::size_t k = 0; k < c.size(); ++k) {
@@ -12889,6 +12949,9 @@ struct target {
     aka::shard shard;
     /// In `resolved()`: as_stored also where the convention has no rule, and for "roles".
     type_rules types = type_rules::convention;
+    /// Patterns of the convention that are otherwise only read (`also`) and are to be used here, in
+    /// place of those for the same roles: as a file has them that was written so. Borrowed.
+    span<const std::string_view> rows;
 };
 
 namespace detail {
@@ -14238,6 +14301,7 @@ class adapter_builder {
         a.convention_ = to_;
         a.resolved_ = want_;
         a.resolved_.convention = to_->id();
+        a.resolved_.rows = {};  // borrowed
         a.by_role_ = std::move(by_role_);
         a.missing_ = std::move(missing_);
         a.unbound_ = std::move(unbound_);
@@ -14314,6 +14378,10 @@ class adapter_builder {
     // What is only read is written after all where the convention has no other name for the part.
     bool writes(const name_row& row, const seen_part& p) const noexcept {
         if (!spells(row, p)) return false;
+        if (asked_for(row)) return true;
+        for (const name_row* other : to_->rows())
+            if (asked_for(*other) && (other->role_set & row.role_set) != 0 && spells(*other, p))
+                return false;
         if (!row.also) return true;
         for (const name_row* other : to_->rows())
             if (other->is_tensor() && !other->also && (other->role_set & row.role_set) != 0 &&
@@ -14321,8 +14389,14 @@ class adapter_builder {
                 return false;
         return true;
     }
+    bool asked_for(const name_row& row) const noexcept {
+        for (std::string_view pattern : want_.rows)
+            if (row.also && row.is_tensor() && row.pattern == pattern) return true;
+        return false;
+    }
     // A convention may hold a role in two ways (a stack, an expert each): the first row counts.
     bool superseded(const name_row& row, const seen_part& p) const noexcept {
+        if (asked_for(row)) return false;
         std::uint64_t left = row.role_set;
         for (const name_row* other : to_->rows()) {
             if (other == &row) break;

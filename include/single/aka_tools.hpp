@@ -12354,6 +12354,57 @@ AKA_END
 
 #endif  // AKA_NAMES_HPP
 
+// ---- aka/renamed_as.hpp ------------------------------------------------------------------------
+// aka: what the metadata of a rewritten checkpoint say of the names that it has now. Names alone
+// may be those of several conventions, and a config that came along is of the names that were.
+
+#ifndef AKA_RENAMED_AS_HPP
+#define AKA_RENAMED_AS_HPP
+
+#include <string_view>
+
+AKA_BEGIN
+
+/// The metadata key that a rewrite leaves; see `provenance`.
+inline constexpr std::string_view provenance_key = "aka.renamed";
+
+/// The convention of the names, and the rows of q and k. Null: nothing is said, or of a convention
+/// that the catalog does not have.
+struct renamed_as {
+    const aka::convention* convention = nullptr;
+    rope_order rope = rope_order::unknown;
+
+    static renamed_as of(const metadata& m, const catalog& known) noexcept {
+        renamed_as out;
+        metadata_value v = m.find(provenance_key);
+        if (!v) return out;
+        result<std::string_view> text = v.as_string();
+        if (!text) return out;
+        detail::json_reader json(*text.get_if());
+        detail::json_string s;
+        bool good = json.object([&](const detail::json_string& key) {
+            bool to = detail::equal(key, "to");
+            if (!to && !detail::equal(key, "to_rope")) return json.skip();
+            if (!json.string(s)) return false;
+            if (to) {
+                for (const aka::convention* c : known.conventions())
+                    if (detail::equal(s, c->id())) out.convention = c;
+            } else {
+                for (rope_order r : {rope_order::half, rope_order::interleaved, rope_order::none})
+                    if (detail::equal(s, name(r))) out.rope = r;
+            }
+            return true;
+        });
+        if (!good || !json.finish() || out.convention == nullptr) return renamed_as();
+        if (out.rope == rope_order::unknown) out.rope = out.convention->rope();
+        return out;
+    }
+};
+
+AKA_END
+
+#endif  // AKA_RENAMED_AS_HPP
+
 // ---- aka/identify.hpp --------------------------------------------------------------------------
 // aka: which convention a checkpoint is written in, with proof: what matched, what did not, what is
 // missing, and which other conventions would fit as well.
@@ -12486,7 +12537,8 @@ inline axis_sizes identification::sizes(std::uint64_t layer) const noexcept {
 /// Identifies checkpoints; see `identify`.
 class identifier {
   public:
-    identifier(const catalog& c, aka::hparams h) noexcept : catalog_(c) {
+    identifier(const catalog& c, aka::hparams h, renamed_as said = {}) noexcept
+        : catalog_(c), said_(said) {
         id_.hparams_ = std::move(h);
     }
 
@@ -12616,6 +12668,12 @@ class identifier {
         for (const candidate& c : all)
             if (c.matched != 0 && (best == nullptr || better(c, *best))) best = &c;
         if (best == nullptr) return {};
+        // Who renamed it knows best, unless somebody has given it other names since.
+        for (const candidate& c : all)
+            if (c.convention == said_.convention && c.matched != 0 &&
+                c.unmatched == best->unmatched && c.missing == best->missing)
+                return id_.candidates_.push(c) ? status() : status(detail::no_memory());
+        said_ = {};
         detail::growing<std::uint64_t> meaning, listed;
         if (status r = meanings(meaning); !r) return r;
         for (const candidate* c = all.begin(); c != all.end(); ++c) {
@@ -12693,6 +12751,7 @@ class identifier {
         id_.rope_ = c.rope();
         if (id_.hparams_.rope_rows == aka::hparams::row_order::half_split)
             id_.rope_ = rope_order::half;
+        if (said_.convention == &c) id_.rope_ = said_.rope;
         if (!id_.names_.resize(id_.folded_.size())) return detail::no_memory();
         detail::growing<shape_match> match;
         detail::growing<const part_info*> part;
@@ -12825,6 +12884,7 @@ class identifier {
     }
 
     const catalog& catalog_;
+    renamed_as said_;
     identification id_;
 };
 
@@ -12835,7 +12895,7 @@ class identifier {
 inline result<identification> identify(const checkpoint& c, const catalog& known) noexcept {
     result<hparams> h = hparams::of(c);
     if (!h) return h.error();
-    identifier i(known, std::move(*h.get_if()));
+    identifier i(known, std::move(*h.get_if()), renamed_as::of(c.metadata(), known));
     if (status s = i.names(c.size(), [&](std::size_t k) { return c[k].name(); }); !s)
         return s.error();
     for (std::size_t k = 0; k < c.size(); ++k) {
@@ -12889,6 +12949,9 @@ struct target {
     aka::shard shard;
     /// In `resolved()`: as_stored also where the convention has no rule, and for "roles".
     type_rules types = type_rules::convention;
+    /// Patterns of the convention that are otherwise only read (`also`) and are to be used here, in
+    /// place of those for the same roles: as a file has them that was written so. Borrowed.
+    span<const std::string_view> rows;
 };
 
 namespace detail {
@@ -14238,6 +14301,7 @@ class adapter_builder {
         a.convention_ = to_;
         a.resolved_ = want_;
         a.resolved_.convention = to_->id();
+        a.resolved_.rows = {};  // borrowed
         a.by_role_ = std::move(by_role_);
         a.missing_ = std::move(missing_);
         a.unbound_ = std::move(unbound_);
@@ -14314,6 +14378,10 @@ class adapter_builder {
     // What is only read is written after all where the convention has no other name for the part.
     bool writes(const name_row& row, const seen_part& p) const noexcept {
         if (!spells(row, p)) return false;
+        if (asked_for(row)) return true;
+        for (const name_row* other : to_->rows())
+            if (asked_for(*other) && (other->role_set & row.role_set) != 0 && spells(*other, p))
+                return false;
         if (!row.also) return true;
         for (const name_row* other : to_->rows())
             if (other->is_tensor() && !other->also && (other->role_set & row.role_set) != 0 &&
@@ -14321,8 +14389,14 @@ class adapter_builder {
                 return false;
         return true;
     }
+    bool asked_for(const name_row& row) const noexcept {
+        for (std::string_view pattern : want_.rows)
+            if (row.also && row.is_tensor() && row.pattern == pattern) return true;
+        return false;
+    }
     // A convention may hold a role in two ways (a stack, an expert each): the first row counts.
     bool superseded(const name_row& row, const seen_part& p) const noexcept {
+        if (asked_for(row)) return false;
         std::uint64_t left = row.role_set;
         for (const name_row* other : to_->rows()) {
             if (other == &row) break;
@@ -20665,6 +20739,14 @@ class output_file {
     /// As it was given.
     std::string_view path() const noexcept AKA_LIFETIMEBOUND { return target_.view(); }
 
+    /// Whether this is where that file lies.
+    static bool is_at(const detail::path& p, const mapped_file& f) noexcept {
+        raw file;
+        raw::facts facts;
+        return file.open(p, raw::way::read) == 0 && file.look(facts) == 0 &&
+               facts.inode == f.inode_ && facts.device == f.device_;
+    }
+
     /// Refuses where the file system has less than `bytes` left for it: no_space. `bytes` are
     /// those that take space: shared blocks and holes do not, see `shares_with`.
     status need_space(std::uint64_t bytes) const noexcept;
@@ -20866,7 +20948,9 @@ inline result<output_file> output_file::create(detail::path target,
     if (!f.target_.ok()) return detail::no_memory();
     detail::path near(f.target_.folder());
     if (!near.ok()) return detail::no_memory();
-    if (int os = detail::real_path(near, f.folder_); os != 0)
+    int found = detail::real_path(near, f.folder_);
+    if (found == ENOMEM) return detail::no_memory();
+    if (int os = found; os != 0)
         return detail::fail(detail::is_missing(os) ? errc::missing_file : errc::cannot_open,
                             error::nowhere, "there is no such folder to write to")
             .os(os)
@@ -21867,9 +21951,6 @@ AKA_END
 
 AKA_BEGIN
 
-/// The metadata key.
-inline constexpr std::string_view provenance_key = "aka.renamed";
-
 namespace detail {
 
 /// JSON's escapes for what a string must not hold as it is (RFC 8259, 7).
@@ -22008,8 +22089,16 @@ class rule_finder {
 struct provenance {
     std::string_view from, to;  ///< conventions' ids; empty where only rules renamed
     rope_order rope = rope_order::unknown;
+    /// Patterns of `from` that are otherwise only read, and were used: see target::rows.
+    detail::growing<std::string_view> rows;
     detail::rule_list rules;  ///< from the names that `from` makes to the names that were
+    /// The value that the key had before: of an earlier rewrite, which is to be undone after this
+    /// one; empty: none.
+    std::string_view before;
     detail::arena text;
+
+    /// Of earlier rewrites at most this much is kept.
+    static constexpr std::size_t most_before = std::size_t{1} << 18;
 
     /// Errors: bad_json, with the offset in the text; unsupported (of a later version).
     static result<provenance> parse(std::string_view json_text) noexcept {
@@ -22032,6 +22121,23 @@ struct provenance {
             if (detail::equal(key, "from")) return keep(p.from);
             if (detail::equal(key, "to")) return keep(p.to);
             if (detail::equal(key, "rope")) return keep(rope);
+            if (detail::equal(key, "before")) {
+                json.peek();
+                const char* begin = json.at();
+                if (!json.skip()) return false;
+                std::string_view raw(begin, static_cast<std::size_t>(json.at() - begin));
+                const char* copy = p.text.copy(raw);
+                if (copy == nullptr) failed = detail::no_memory();
+                p.before = {copy, copy == nullptr ? 0 : raw.size()};
+                return copy != nullptr;
+            }
+            if (detail::equal(key, "rows"))
+                return json.array([&] {
+                    std::string_view pattern;
+                    if (!keep(pattern)) return false;
+                    if (!p.rows.push(pattern)) failed = detail::no_memory();
+                    return failed.code() == errc::none;
+                });
             if (!detail::equal(key, "rules")) return json.skip();
             return json.array([&] {
                 std::string_view rule;
@@ -22053,9 +22159,11 @@ struct provenance {
         return p;
     }
 
-    /// The value of the key.
+    /// The value of the key. `to_rope`: unknown where it is the convention's own. `before`: the
+    /// value until now, an object of JSON; may be empty.
     static void write(detail::text_writer& out, std::string_view from, std::string_view to,
-                      rope_order rope, const detail::rule_finder& rules) noexcept {
+                      rope_order rope, rope_order to_rope, span<const std::string_view> rows,
+                      const detail::rule_finder& rules, std::string_view before) noexcept {
         auto quote = [&](std::string_view key, std::string_view value) {
             out << ",\"" << key << "\":\"";
             detail::json_escape(out, value);
@@ -22065,9 +22173,18 @@ struct provenance {
         if (!from.empty()) quote("from", from);
         if (!to.empty()) quote("to", to);
         if (!from.empty()) quote("rope", name(rope));
+        if (to_rope != rope_order::unknown) quote("to_rope", name(to_rope));
+        bool first = true;
+        for (std::string_view pattern : rows) {
+            out << (first ? ",\"rows\":[\"" : ",\"");
+            first = false;
+            detail::json_escape(out, pattern);
+            out << "\"";
+        }
+        if (!rows.empty()) out << "]";
         if (rules.size() != 0) {
             out << ",\"rules\":[";
-            bool first = true;
+            first = true;
             rules.each([&](const rename_rule& r) {
                 out << (first ? "\"" : ",\"");
                 first = false;
@@ -22078,6 +22195,7 @@ struct provenance {
             });
             out << "]";
         }
+        if (!before.empty() && before.size() <= most_before) out << ",\"before\":" << before;
         out << "}";
     }
 };
@@ -22340,6 +22458,8 @@ class rewrite_plan {
     }
     /// The checkpoint under the names that the rules give; without rules the checkpoint itself.
     const checkpoint& source() const noexcept AKA_LIFETIMEBOUND { return source_; }
+    /// The checkpoint as it is.
+    const checkpoint& original() const noexcept AKA_LIFETIMEBOUND { return original_; }
     /// The name that a tensor of the source has in its file, rules or not.
     std::string_view original_name(std::uint32_t source) const noexcept AKA_LIFETIMEBOUND {
         return original_[original_place_.empty() ? source : original_place_[source]].name();
@@ -22364,8 +22484,9 @@ class rewrite_plan {
         return count(rewrite_step::keep) == size() && drops_.empty();
     }
 
-    /// The value for the key `aka.renamed`; empty where nothing is to be undone. `undoable` tells
-    /// whether the names can be led back exactly, and if not, why.
+    /// The value for the key `aka.renamed`; empty where nothing is to be undone. It holds the value
+    /// of an earlier rewrite, which undoing brings back, so that it can be undone in turn.
+    /// `undoable` tells whether the names can be led back exactly, and if not, why.
     std::string_view provenance() const noexcept AKA_LIFETIMEBOUND { return provenance_; }
     status undoable() const noexcept { return undoable_; }
     bool undoes() const noexcept { return undoes_; }
@@ -22418,8 +22539,7 @@ class plan_builder {
         if (status s = options_.to.empty() ? keep_all() : adapt_all(); !s) return s.error();
         if (status s = undo_rules(); !s) return s.error();
         if (status s = check(); !s) return s.error();
-        if (!options_.undo)
-            if (status s = write_provenance(); !s) return s.error();
+        if (status s = options_.undo ? keep_earlier() : write_provenance(); !s) return s.error();
         return std::move(p);
     }
 
@@ -22438,7 +22558,13 @@ class plan_builder {
 
     status read_provenance() noexcept {
         metadata_value v = original_.metadata().find(provenance_key);
-        if (!options_.undo) return {};
+        if (!options_.undo) {
+            // What cannot be read can be led back to by nobody.
+            result<std::string_view> text = v ? v.as_string() : std::string_view();
+            result<provenance> p = text ? provenance::parse(*text.get_if()) : text.error();
+            if (p) before_ = *text.get_if();
+            return p.code() == errc::out_of_memory ? status(p.error()) : status();
+        }
         if (!v)
             return detail::fail(errc::not_found, error::nowhere,
                                 "there is nothing to undo: no key ", provenance_key,
@@ -22550,6 +22676,7 @@ class plan_builder {
         target to;
         to.convention = options_.to;
         to.rope = options_.rope;
+        to.rows = {earlier_.rows.data(), earlier_.rows.size()};
         plan_->adapter_ = adapt(plan_->source_, to, catalog_);
         if (!plan_->adapter_) return plan_->adapter_.error();
         const adapter& a = *plan_->adapter_.get_if();
@@ -22690,13 +22817,40 @@ class plan_builder {
         provenance::write(
             out, from == nullptr ? std::string_view() : from->id(),
             from == nullptr ? std::string_view() : p.adapter_.get_if()->convention().id(),
-            from == nullptr ? rope_order::unknown : p.adapter_.get_if()->source().rope(), rules);
+            from == nullptr ? rope_order::unknown : p.adapter_.get_if()->source().rope(),
+            from == nullptr ? rope_order::unknown : other_rope(*p.adapter_.get_if()),
+            {rows_.data(), rows_.size()}, rules, before_);
         const char* kept = out.ok() ? p.text_.copy(out.view()) : nullptr;
         if (kept == nullptr) return detail::no_memory();
         p.provenance_ = {kept, out.view().size()};
         return {};
     }
+    // Of the target, where it is not the convention's own.
+    static rope_order other_rope(const adapter& a) noexcept {
+        rope_order is = a.resolved().rope;
+        return is == a.convention().rope() ? rope_order::unknown : is;
+    }
+    status keep_earlier() noexcept {
+        const char* kept = plan_->text_.copy(earlier_.before);
+        if (kept == nullptr) return detail::no_memory();
+        plan_->provenance_ = {kept, earlier_.before.size()};
+        return {};
+    }
+    // The rows of a pair are found again only where as much of each head is known to turn.
+    static status same_rotary(const adapter& a) noexcept {
+        const hparams& h = a.hparams();
+        const axis_sizes z = a.source().sizes();
+        std::uint64_t read = z.head;
+        if (unsigned percent = a.convention().rotary_percent(); percent != 0)
+            read = z.head * percent / 100;
+        bool said = h.n_rot != 0 || read == z.rotary;
+        if (said || a.source().rope() == a.resolved().rope) return {};
+        return detail::fail(errc::unsupported, error::nowhere, "convention ", a.convention().id(),
+                            " turns ", read, " rows of each head, this model ", z.rotary);
+    }
     status lead_back(detail::rule_finder& rules, const convention* from) noexcept {
+        if (from != nullptr)
+            if (status s = same_rotary(*plan_->adapter_.get_if()); !s) return s;
         for (int pass = 0; pass < 2; ++pass)
             for (std::uint32_t i = 0; i < plan_->source_.size(); ++i) {
                 std::string_view is = plan_->original_name(i), would_be;
@@ -22715,10 +22869,19 @@ class plan_builder {
         if (b.row == nullptr || b.row->other) return {};
         if (b.row->drop) return out = {}, status();
         const name_row* row = b.row;
-        // What is only read is written by another row.
-        if (row->also)
-            for (const name_row* r : from->rows())
-                if (r->is_tensor() && !r->also && r->role_set == row->role_set) row = r;
+        // What is only read is written by another row, if by any.
+        if (row->also) {
+            bool others = false;
+            for (const name_row* r : from->rows()) {
+                if (!r->is_tensor() || r->also || (r->role_set & b.row->role_set) == 0 ||
+                    !has_name_for(*r, b.part_text))
+                    continue;
+                others = true;
+                if (same_layout(*r, *b.row)) row = r;
+            }
+            // By none that has its layout: then undoing has to ask for this one.
+            if (others && row->also && !note_row(row->pattern)) return detail::no_memory();
+        }
         coordinate at;
         at.layer = b.layer;
         at.expert = b.expert;
@@ -22731,10 +22894,29 @@ class plan_builder {
         return out = name_.view(), status();
     }
 
+    bool note_row(std::string_view pattern) noexcept {
+        for (std::string_view p : rows_)
+            if (p == pattern) return true;
+        return rows_.push(pattern);
+    }
+    static bool has_name_for(const name_row& row, std::string_view part) noexcept {
+        if (!row.has_part)
+            return part == (row.part.empty() ? std::string_view("weight") : row.part);
+        return part != "weight" || row.pattern.find("_{part}") == std::string_view::npos;
+    }
+    static bool same_layout(const name_row& a, const name_row& b) noexcept {
+        bool same = a.role_set == b.role_set && a.layout == b.layout;
+        for (hole_kind h : {hole_kind::expert, hole_kind::head})
+            same = same && detail::has_hole(a, h) == detail::has_hole(b, h);
+        return same;
+    }
+
     const checkpoint& original_;
     rewrite_options options_;
     const catalog& catalog_;
-    provenance earlier_;
+    provenance earlier_;                      // to be undone
+    std::string_view before_;                 // the key's value, where nothing is to be undone
+    detail::growing<std::string_view> rows_;  // patterns that undoing needs; see target::rows
     detail::source_places places_;
     detail::text_writer name_;
     result<rewrite_plan> made_ = error(errc::none);
@@ -23792,25 +23974,26 @@ class file_layout {
 
     status edits(bool same) noexcept {
         metadata_edits& e = out_.edits_;
-        if (!same)
-            if (status s = new_keys(e); !s) return s;
+        // What the caller sets, the new keys leave as it is.
         if (options_.edits != nullptr)
             if (status s = e.add(*options_.edits); !s) return s;
+        if (!same)
+            if (status s = new_keys(e); !s) return s;
         if (options_.align != 0 && plan_.container() == checkpoint_format::gguf) {
             if (options_.align > 0xffffffff)
                 return detail::fail(errc::bad_alignment, error::nowhere, "an alignment of ",
                                     options_.align);
             out_.alignment_ = static_cast<std::uint32_t>(options_.align);
         }
-        if (plan_.undoes()) return e.unset(provenance_key);
-        if (!options_.provenance || plan_.nothing_to_do()) return {};
-        // What was renamed twice leads back to where the first time began, or nowhere.
+        if (!options_.provenance) return e.unset(provenance_key);
+        if (plan_.nothing_to_do() && !plan_.undoes()) return {};
         if (plan_.provenance().empty()) return e.unset(provenance_key);
         return e.set(provenance_key, plan_.provenance());
     }
     // The other format's own: keys of one mean nothing in the other.
     status new_keys(metadata_edits& e) noexcept {
-        if (plan_.container() == checkpoint_format::safetensors) return e.set("format", "pt");
+        if (plan_.container() == checkpoint_format::safetensors)
+            return e.find("format") != nullptr ? status() : e.set("format", "pt");
         const adapter* a = plan_.adapted();
         if (a == nullptr || a->convention().id().substr(0, 5) != "gguf:")
             return detail::fail(
@@ -23880,7 +24063,8 @@ class file_layout {
         for (std::uint32_t k = 0; k < f.count; ++k) e[k] = entry(items[k], begin);
         bool may_stay =
             same && options_.align == 0 && out_.files_.size() == plan_.source().file_count();
-        f.stays = may_stay && stays(f, e, items);
+        if (may_stay)
+            if (status s = stays(f, e, items, f.stays); !s) return s;
         if (!f.stays)
             if (status s = place(f, e); !s) return s;
         if (status s = in_order(f, e, items); !s) return s;
@@ -23892,33 +24076,35 @@ class file_layout {
         return {};
     }
     // Whether the tensors lie in this file as they are wanted, and there is nothing else in it.
-    bool stays(const planned_file& f, const tensor_entry* e, const std::uint32_t* items) noexcept {
+    status stays(const planned_file& f, const tensor_entry* e, const std::uint32_t* items,
+                 bool& yes) noexcept {
+        yes = false;
         const checkpoint& c = plan_.source();
         std::uint64_t begin = c.data_begin(f.source), sum = 0;
         for (std::uint32_t k = 0; k < f.count; ++k) {
             tensor t = plan_.view(items[k]);
             if (plan_[items[k]].moved != 0 || !t.is_packed() || t.file_index() != f.source ||
                 t.offset() < begin)
-                return false;
+                return {};
             sum += e[k].bytes;
         }
         detail::growing<std::uint32_t> order;
-        if (!detail::sort_by_offset({e, f.count}, order)) return false;
+        if (!detail::sort_by_offset({e, f.count}, order)) return detail::no_memory();
         bool gguf = plan_.container() == checkpoint_format::gguf;
         std::uint64_t alignment = gguf ? c.gguf_header().alignment : 1, at = 0;
         // The source itself may have gaps, and then they stay; there are no new ones.
         std::uint64_t stored = 0;
-        for (std::uint32_t k = 0; k < c.size(); ++k)
-            if (c[k].file_index() == f.source) stored += c[k].size_bytes();
-        if (stored != sum) return false;
+        for (tensor t : plan_.original())
+            if (t.file_index() == f.source) stored += t.size_bytes();
+        if (stored != sum) return {};
         for (std::uint32_t k : order) {
-            if (e[k].offset < at || e[k].offset % alignment != 0) return false;
-            if (!gguf && e[k].offset != at) return false;
-            if (!detail::checked_align(at, alignment, at)) return false;
+            if (e[k].offset < at || e[k].offset % alignment != 0) return {};
+            if (!gguf && e[k].offset != at) return {};
+            if (!detail::checked_align(at, alignment, at)) return {};
             if (e[k].offset != at) out_.gguf_.gaps = true;
             at = e[k].offset + e[k].bytes;
         }
-        return true;
+        return yes = true, status();
     }
     status place(planned_file& f, tensor_entry* e) noexcept {
         if (plan_.container() == checkpoint_format::gguf) {
@@ -24142,6 +24328,7 @@ class in_place_rewrite {
         : headers_(std::exchange(o.headers_, nullptr)),
           count_(std::exchange(o.count_, 0)),
           index_(std::move(o.index_)),
+          config_(std::move(o.config_)),
           edit_(std::move(o.edit_)),
           grown_(o.grown_),
           written_(o.written_) {}
@@ -24171,7 +24358,8 @@ class in_place_rewrite {
     }
 
   private:
-    friend result<in_place_rewrite> rewrite_in_place(const rewrite_files&) noexcept;
+    friend result<in_place_rewrite> rewrite_in_place(const rewrite_files&,
+                                                     std::string_view) noexcept;
     in_place_rewrite() noexcept = default;
     static void drop(checkpoint c) noexcept { (void)c; }
 
@@ -24209,22 +24397,35 @@ class in_place_rewrite {
         return edit_.replace_head(file.path(), old, headers_[count_ - 1].bytes());
     }
 
+    status replace(const detail::path& file, std::string_view text) noexcept {
+        if (!file.ok()) return detail::no_memory();
+        return edit_.replace_file(detail::path(file.view()),
+                                  {reinterpret_cast<const std::byte*>(text.data()), text.size()});
+    }
+
     header_bytes* headers_ = nullptr;
     std::size_t count_ = 0;
-    detail::text_writer index_;
+    detail::text_writer index_, config_;
     edit_in_place edit_;
     std::uint64_t grown_ = 0, written_ = 0;
 };
 
 /// Renders new headers for the files that the plan's source lies in. Nothing is written yet.
-/// Errors: unsupported, where data would have to be moved, or a header must grow and the file
-/// system cannot; those of the writers and of edit_in_place.
-inline result<in_place_rewrite> rewrite_in_place(const rewrite_files& f) noexcept {
+/// `config`, if not empty, takes the place of what config.json holds. Errors: unsupported, where
+/// data would have to be moved, or a header must grow and the file system cannot; those of the
+/// writers and of edit_in_place.
+inline result<in_place_rewrite> rewrite_in_place(const rewrite_files& f,
+                                                 std::string_view config = {}) noexcept {
     const checkpoint& c = f.plan().source();
-    if (!f.header_only())
+    if (!f.header_only() && f.plan().bytes_moved() != 0)
         return detail::fail(errc::unsupported, error::nowhere, f.plan().bytes_moved(),
                             " bytes would have to be moved, so that the files cannot be rewritten "
                             "where they are: write new ones (-o)")
+            .in(c.folder());
+    if (!f.header_only())
+        return detail::fail(errc::unsupported, error::nowhere,
+                            "the data would lie in another order or in other files, so that the "
+                            "files cannot be rewritten where they are: write new ones (-o)")
             .in(c.folder());
     in_place_rewrite r;
     if (f.size() > SIZE_MAX / 2 / sizeof(header_bytes)) return detail::no_memory();
@@ -24234,12 +24435,15 @@ inline result<in_place_rewrite> rewrite_in_place(const rewrite_files& f) noexcep
         if (status s = r.add(f, i); !s) return s.error();
     if (!c.index_file().empty()) {
         if (!detail::write_index(f, r.index_)) return detail::no_memory();
-        std::string_view text = r.index_.view();
-        if (status s = r.edit_.replace_file(
-                c.index_file(), {reinterpret_cast<const std::byte*>(text.data()), text.size()});
-            !s)
+        if (status s = r.replace(detail::path(c.index_file()), r.index_.view()); !s)
             return s.error();
     }
+    if (config.empty()) return r;
+    r.config_ << config;
+    detail::path p(c.folder());
+    p /= "config.json";
+    if (!r.config_.ok()) return detail::no_memory();
+    if (status s = r.replace(p, r.config_.view()); !s) return s.error();
     return r;
 }
 
@@ -24392,6 +24596,7 @@ class file_writer {
             detail::path p(to.view());
             if (folder) p /= files_[i].name;
             if (!p.ok()) return detail::no_memory();
+            if (status s = is_other(p); !s) return s.error();
             const mapped_file& source = plan_.source().file(files_[i].source);
             result<bool> shares = will_share(i, p, source);
             if (!shares) return shares.error();
@@ -24421,15 +24626,27 @@ class file_writer {
     }
 
   private:
+    // No file of the source is replaced, not even by one that would be made of it.
+    status is_other(const detail::path& to) noexcept {
+        const checkpoint& c = plan_.source();
+        for (std::uint32_t i = 0; i < c.file_count(); ++i)
+            if (output_file::is_at(to, c.file(i)))
+                return detail::fail(errc::in_use, error::nowhere,
+                                    "this is a file of the source: rewrite it in place "
+                                    "(--in-place), or write elsewhere")
+                    .in(to.view());
+        return {};
+    }
     rewrite_report report() noexcept {
         rewrite_report r;
         r.files = set_.size();
+        r.bytes = all_;
         for (std::size_t i = 0; i < set_.size(); ++i) {
             r.bytes_copied += set_[i].bytes_copied();
             r.bytes_shared += set_[i].bytes_shared();
             r.bytes_skipped += set_[i].bytes_skipped();
+            if (i >= files_.size()) r.bytes += set_[i].bytes_copied() + set_[i].bytes_shared();
         }
-        r.bytes = all_;
         return r;
     }
 
