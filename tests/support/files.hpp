@@ -58,15 +58,24 @@ inline void note_skipped(const std::string& reason) {
     std::fprintf(stderr, "skipped: %s\n", reason.c_str());
 }
 
+// Where files need not reach a disk when they are flushed, if this machine has such a place.
+inline std::filesystem::path memory_folder() {
+    std::error_code ignored;
+    const std::filesystem::path shm = "/dev/shm";
+    return std::filesystem::is_directory(shm, ignored) ? shm
+                                                       : std::filesystem::temp_directory_path();
+}
+
 // Removed with everything in it when the object goes away.
 class temp_folder {
   public:
-    temp_folder() {
+    temp_folder() : temp_folder(std::filesystem::temp_directory_path()) {}
+    explicit temp_folder(const std::filesystem::path& in) {
         std::random_device seed;
         for (int tries = 0; tries < 100; ++tries) {
             bytes_builder b;
             b.put_u32(seed()).put_u32(seed());
-            path_ = std::filesystem::temp_directory_path() / ("aka-test-" + hex_encode(b.str()));
+            path_ = in / ("aka-test-" + hex_encode(b.str()));
             if (std::filesystem::create_directory(path_)) return;
         }
         throw std::runtime_error("cannot make a temporary folder");
