@@ -20,7 +20,7 @@ namespace detail {
 /// are, unrolled.
 template <class F, unsigned... J>
 AKA_INLINE void unrolled(F f, std::integer_sequence<unsigned, J...>) noexcept {
-    (void)(f(std::integral_constant<unsigned, J>()), ...);
+    (f(std::integral_constant<unsigned, J>()), ...);
 }
 template <unsigned N, class F>
 AKA_INLINE void unrolled(F f) noexcept {
