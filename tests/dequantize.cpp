@@ -185,6 +185,28 @@ TEST_CASE("dequantize: parts that begin and end inside blocks") {
     });
 }
 
+TEST_CASE("dequantize: whole numbers of 64 bits at every tie") {
+    // Around halfway between neighbouring float32, at every magnitude.
+    test::bytes_builder b;
+    for (int shift = 0; shift < 40; ++shift)
+        for (const std::uint64_t m : {0x1000000u, 0x1000001u, 0x1ffffffu, 0x1fffffeu, 0x1234567u})
+            for (const std::uint64_t low : {std::uint64_t{0}, std::uint64_t{1}, ~std::uint64_t{0}})
+                b.put_u64((m << shift) + low);
+    const std::string data = b.str();
+    for (const dtype t : {dtype::u64, dtype::i64}) {
+        std::vector<float> got(data.size() / 8);
+        REQUIRE(aka::dequantize(t, bytes_of(data), aka::span<float>(got)));
+        std::size_t wrong = 0;
+        for (std::size_t i = 0; i < got.size(); ++i) {
+            std::uint64_t v = 0;
+            std::memcpy(&v, &data[8 * i], 8);
+            wrong += got[i] != (t == dtype::u64 ? static_cast<float>(v)
+                                                : static_cast<float>(static_cast<std::int64_t>(v)));
+        }
+        CHECK(wrong == 0);
+    }
+}
+
 TEST_CASE("dequantize: narrowing with vectors gives the bits of the portable path") {
     test::rng r(15);
     std::vector<float> in;

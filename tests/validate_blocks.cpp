@@ -50,7 +50,7 @@ TEST_CASE("validate_blocks: plain numbers, at every place") {
     };
     for (const row& r : rows) {
         CAPTURE(std::string(aka::name(r.t)));
-        for (const std::size_t n : {1, 31, 32, 33, 100}) {
+        for (const std::size_t n : {1u, 31u, 32u, 33u, 100u}) {
             for (std::size_t at = 0; at < n; ++at) {
                 for (const bool wrong : {false, true}) {
                     for (const std::uint64_t v : wrong ? r.refused : r.fine) {
@@ -120,7 +120,7 @@ TEST_CASE("validate_blocks: tensors, in either byte order, mapped and read") {
         test::gguf_writer w;
         w.big_endian = big;
         std::string q(300 * 18, '\x11'), f(3000 * 4, '\x11');
-        for (const std::size_t at : {7, 299}) q.replace(at * 18, 2, "\x00\x7c", 2);
+        for (const std::size_t at : {7u, 299u}) q.replace(at * 18, 2, "\x00\x7c", 2);
         const std::uint32_t nan = 0x7fc00000;
         std::memcpy(&f[2999 * 4], &nan, 4);
         w.add_tensor("q", 2, {300, 32}, q);

@@ -110,6 +110,23 @@ AKA_VECTOR_FN inline void f64(const std::byte* b, float* y, std::size_t n) noexc
     numbers_to_f32<double>(b, y, n);
 }
 
+/// Whole numbers of 64 bits as float64, exactly, but that of more than 53 bits all that a float32
+/// cannot hold is one bit, which still decides how it is rounded.
+AKA_VECTOR_INLINE doubles4 nearly_exact(quads4 v) noexcept {
+    const quads4 large = reinterpret_cast<quads4>((v >> 32) > 0x1fffff);
+    const quads4 rest = reinterpret_cast<quads4>((v & 0x7ff) != 0) & 0x800;
+    v = (((v & ~std::uint64_t{0x7ff}) | rest) & large) | (v & ~large);
+    // The halves as fractions of 2^84 and 2^52; sums of what fits are exact.
+    const quads4 high = (v >> 32) | 0x4530000000000000, low = (v & 0xffffffff) | 0x4330000000000000;
+    const doubles4 upper = reinterpret_cast<doubles4>(high) - 19342813118337666422669312.0;
+    return upper + reinterpret_cast<doubles4>(low);
+}
+AKA_VECTOR_FN inline void u64(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n >= 4; n -= 4, b += 32, y += 4)
+        store(y, __builtin_convertvector(nearly_exact(load<quads4>(b)), floats4));
+    u64_to_f32(b, y, n);
+}
+
 /// To binary16, rounded to the nearest, ties to even.
 #if defined(__x86_64__)
 AKA_VECTOR_FN inline void to_f16(const float* x, std::byte* out, std::size_t n) noexcept {

@@ -26,6 +26,7 @@ typedef std::uint8_t bytes16 __attribute__((vector_size(16)));
 typedef char chars16 __attribute__((vector_size(16)));
 typedef float floats4 __attribute__((vector_size(16)));
 typedef double doubles4 __attribute__((vector_size(32)));
+typedef std::uint64_t quads4 __attribute__((vector_size(32)));
 
 template <class V>
 AKA_VECTOR_INLINE V load(const void* p) noexcept {

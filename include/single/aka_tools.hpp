@@ -14984,6 +14984,7 @@ typedef std::uint8_t bytes16 __attribute__((vector_size(16)));
 typedef char chars16 __attribute__((vector_size(16)));
 typedef float floats4 __attribute__((vector_size(16)));
 typedef double doubles4 __attribute__((vector_size(32)));
+typedef std::uint64_t quads4 __attribute__((vector_size(32)));
 
 template <class V>
 AKA_VECTOR_INLINE V load(const void* p) noexcept {
@@ -15266,6 +15267,23 @@ AKA_VECTOR_FN inline void f64(const std::byte* b, float* y, std::size_t n) noexc
     for (; n >= 4; n -= 4, b += 32, y += 4)
         store(y, __builtin_convertvector(load<doubles4>(b), floats4));
     numbers_to_f32<double>(b, y, n);
+}
+
+/// Whole numbers of 64 bits as float64, exactly, but that of more than 53 bits all that a float32
+/// cannot hold is one bit, which still decides how it is rounded.
+AKA_VECTOR_INLINE doubles4 nearly_exact(quads4 v) noexcept {
+    const quads4 large = reinterpret_cast<quads4>((v >> 32) > 0x1fffff);
+    const quads4 rest = reinterpret_cast<quads4>((v & 0x7ff) != 0) & 0x800;
+    v = (((v & ~std::uint64_t{0x7ff}) | rest) & large) | (v & ~large);
+    // The halves as fractions of 2^84 and 2^52; sums of what fits are exact.
+    const quads4 high = (v >> 32) | 0x4530000000000000, low = (v & 0xffffffff) | 0x4330000000000000;
+    const doubles4 upper = reinterpret_cast<doubles4>(high) - 19342813118337666422669312.0;
+    return upper + reinterpret_cast<doubles4>(low);
+}
+AKA_VECTOR_FN inline void u64(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n >= 4; n -= 4, b += 32, y += 4)
+        store(y, __builtin_convertvector(nearly_exact(load<quads4>(b)), floats4));
+    u64_to_f32(b, y, n);
 }
 
 /// To binary16, rounded to the nearest, ties to even.
@@ -16691,47 +16709,27 @@ struct vector_type {
     block_decoder decode;
 };
 inline constexpr vector_type vector_types[] = {
-    {dtype::f16, vec8::f16},
-    {dtype::bf16, vec8::bf16},
-    {dtype::i8, vec8::i8},
-    {dtype::u8, vec8::u8},
-    {dtype::i16, vec8::i16},
-    {dtype::u16, vec8::u16},
-    {dtype::i32, vec8::i32},
-    {dtype::boolean, vec8::booleans},
-    {dtype::f64, vec8::f64},
-    {dtype::f8_e4m3, vec8::f8_e4m3},
-    {dtype::f8_e4m3fnuz, vec8::f8_e4m3fnuz},
-    {dtype::f8_e8m0, vec8::f8_e8m0},
-    {dtype::f8_e5m2, vec8::f8_e5m2},
-    {dtype::q4_0, vec8::q4_0},
-    {dtype::q4_1, vec8::q4_1},
-    {dtype::q5_0, vec8::q5_0},
-    {dtype::q5_1, vec8::q5_1},
-    {dtype::q8_0, vec8::q8_0},
-    {dtype::q8_1, vec8::q8_1},
-    {dtype::q2_k, vec8::q2_k},
-    {dtype::q3_k, vec8::q3_k},
-    {dtype::q4_k, vec8::q4_k},
-    {dtype::q5_k, vec8::q5_k},
-    {dtype::q6_k, vec8::q6_k},
-    {dtype::q8_k, vec8::q8_k},
-    {dtype::iq2_xxs, vec8::iq2_xxs},
-    {dtype::iq2_xs, vec8::iq2_xs},
-    {dtype::iq3_xxs, vec8::iq3_xxs},
-    {dtype::iq1_s, vec8::iq1_s},
-    {dtype::iq4_nl, vec8::iq4_nl},
-    {dtype::iq3_s, vec8::iq3_s},
-    {dtype::iq2_s, vec8::iq2_s},
-    {dtype::iq4_xs, vec8::iq4_xs},
-    {dtype::iq1_m, vec8::iq1_m},
-    {dtype::tq1_0, vec8::tq1_0},
-    {dtype::tq2_0, vec8::tq2_0},
-    {dtype::mxfp4, vec8::mxfp4},
-    {dtype::nvfp4, vec8::nvfp4},
-    {dtype::q1_0, vec8::q1_0},
-    {dtype::q2_0, vec8::q2_0},
-    {dtype::f4, vec8::f4_blocks},
+    {dtype::f16, vec8::f16},         {dtype::bf16, vec8::bf16},
+    {dtype::i8, vec8::i8},           {dtype::u8, vec8::u8},
+    {dtype::i16, vec8::i16},         {dtype::u16, vec8::u16},
+    {dtype::i32, vec8::i32},         {dtype::boolean, vec8::booleans},
+    {dtype::f64, vec8::f64},         {dtype::u64, vec8::u64},
+    {dtype::f8_e4m3, vec8::f8_e4m3}, {dtype::f8_e4m3fnuz, vec8::f8_e4m3fnuz},
+    {dtype::f8_e8m0, vec8::f8_e8m0}, {dtype::f8_e5m2, vec8::f8_e5m2},
+    {dtype::q4_0, vec8::q4_0},       {dtype::q4_1, vec8::q4_1},
+    {dtype::q5_0, vec8::q5_0},       {dtype::q5_1, vec8::q5_1},
+    {dtype::q8_0, vec8::q8_0},       {dtype::q8_1, vec8::q8_1},
+    {dtype::q2_k, vec8::q2_k},       {dtype::q3_k, vec8::q3_k},
+    {dtype::q4_k, vec8::q4_k},       {dtype::q5_k, vec8::q5_k},
+    {dtype::q6_k, vec8::q6_k},       {dtype::q8_k, vec8::q8_k},
+    {dtype::iq2_xxs, vec8::iq2_xxs}, {dtype::iq2_xs, vec8::iq2_xs},
+    {dtype::iq3_xxs, vec8::iq3_xxs}, {dtype::iq1_s, vec8::iq1_s},
+    {dtype::iq4_nl, vec8::iq4_nl},   {dtype::iq3_s, vec8::iq3_s},
+    {dtype::iq2_s, vec8::iq2_s},     {dtype::iq4_xs, vec8::iq4_xs},
+    {dtype::iq1_m, vec8::iq1_m},     {dtype::tq1_0, vec8::tq1_0},
+    {dtype::tq2_0, vec8::tq2_0},     {dtype::mxfp4, vec8::mxfp4},
+    {dtype::nvfp4, vec8::nvfp4},     {dtype::q1_0, vec8::q1_0},
+    {dtype::q2_0, vec8::q2_0},       {dtype::f4, vec8::f4_blocks},
 };
 /// The portable decoder where there is no other.
 constexpr decoder_table make_vector_decoders() noexcept {
