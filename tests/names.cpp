@@ -145,6 +145,15 @@ TEST_CASE("names: what is wrong with a table is said with line and column") {
     CHECK(hf->parse("model.layers.7.self_attn.q_proj.weight").has_value());
 }
 
+TEST_CASE("what was not read in any source keeps its mark") {
+    const aka::catalog all = builtin();
+    for (const char* id : {"gguf:command-r", "gguf:cohere2", "gguf:chameleon", "telechat2"}) {
+        const aka::convention* c = all.find(id);
+        REQUIRE_MESSAGE(c != nullptr, id);
+        CHECK_MESSAGE(!c->verified(), id);
+    }
+}
+
 TEST_CASE("names: a user's table extends a base") {
     aka::catalog c = builtin();
     std::string text =

@@ -91,7 +91,8 @@ convention gguf:* extends gguf
   rope interleaved
   norm none
   without attn_norm ffn_norm output_norm
-convention gguf:* extends gguf
+# how the norms of q and k of these two lie was not read in any converter
+convention gguf:* extends gguf unverified
   each command-r cohere2
   rope interleaved
   norm layer
@@ -99,7 +100,7 @@ convention gguf:* extends gguf
   without ffn_norm
   blk.{l}.attn_q_norm.{part} = attn_q_norm kv g , i s optional
   blk.{l}.attn_k_norm.{part} = attn_k_norm kv , i s optional
-convention gguf:* extends gguf
+convention gguf:* extends gguf unverified
   each chameleon
   rope interleaved
   blk.{l}.attn_q_norm.{part} = attn_q_norm kv g , i s optional

@@ -13,7 +13,9 @@ namespace detail {
 // clang-format off
 inline constexpr std::string_view hf_conventions =
 R"aka(
-# What stands beside a language model, and what carries no weights: in every table.
+# What stands beside a language model, and what carries no weights: in every table. Of the towers'
+# prefixes visual, vision_backbone, sam_model, qwen2_model and view_seperator were seen in real
+# files; the others are not verified.
 convention others
   title Other towers and buffers, in every convention
   **.rotary_emb.inv_freq = drop

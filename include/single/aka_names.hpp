@@ -2502,7 +2502,8 @@ convention gguf:* extends gguf
   rope interleaved
   norm none
   without attn_norm ffn_norm output_norm
-convention gguf:* extends gguf
+# how the norms of q and k of these two lie was not read in any converter
+convention gguf:* extends gguf unverified
   each command-r cohere2
   rope interleaved
   norm layer
@@ -2510,7 +2511,7 @@ convention gguf:* extends gguf
   without ffn_norm
   blk.{l}.attn_q_norm.{part} = attn_q_norm kv g , i s optional
   blk.{l}.attn_k_norm.{part} = attn_k_norm kv , i s optional
-convention gguf:* extends gguf
+convention gguf:* extends gguf unverified
   each chameleon
   rope interleaved
   blk.{l}.attn_q_norm.{part} = attn_q_norm kv g , i s optional
@@ -2636,7 +2637,9 @@ namespace detail {
 // clang-format off
 inline constexpr std::string_view hf_conventions =
 R"aka(
-# What stands beside a language model, and what carries no weights: in every table.
+# What stands beside a language model, and what carries no weights: in every table. Of the towers'
+# prefixes visual, vision_backbone, sam_model, qwen2_model and view_seperator were seen in real
+# files; the others are not verified.
 convention others
   title Other towers and buffers, in every convention
   **.rotary_emb.inv_freq = drop
