@@ -90,6 +90,18 @@ AKA_VECTOR_FN inline void f8_e4m3fnuz(const std::byte* b, float* y, std::size_t 
     }
     codes_to_f32<3>(b, y, n);
 }
+AKA_VECTOR_FN inline void f8_e5m2fnuz(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n >= 8; n -= 8, b += 8, y += 8) {
+        // The binary16 with an exponent less by one; where there is none, a subnormal one.
+        const uints8 code = widen_u8(b), c = code & 127;
+        const uints8 small = reinterpret_cast<uints8>(c < 8);
+        const words8 halves =
+            __builtin_convertvector(choose(small, c << 7, (c << 8) - 0x400), words8);
+        const uints8 value = reinterpret_cast<uints8>(widen_half(&halves)) | (code & 128) << 24;
+        store(y, choose(reinterpret_cast<uints8>(code == 128), splat(quiet_nan), value));
+    }
+    codes_to_f32<4>(b, y, n);
+}
 AKA_VECTOR_FN inline void f8_e8m0(const std::byte* b, float* y, std::size_t n) noexcept {
     for (; n >= 8; n -= 8, b += 8, y += 8) {
         const uints8 code = widen_u8(b);
@@ -101,7 +113,8 @@ AKA_VECTOR_FN inline void f8_e8m0(const std::byte* b, float* y, std::size_t n) n
 }
 static_assert(code_types[0].dtype == dtype::f8_e5m2 && code_types[1].dtype == dtype::f8_e4m3 &&
                   code_types[2].dtype == dtype::f8_e8m0 &&
-                  code_types[3].dtype == dtype::f8_e4m3fnuz && code_types[7].dtype == dtype::f4,
+                  code_types[3].dtype == dtype::f8_e4m3fnuz &&
+                  code_types[4].dtype == dtype::f8_e5m2fnuz && code_types[7].dtype == dtype::f4,
               "the rests are decoded by the rows of another type");
 
 AKA_VECTOR_FN inline void f64(const std::byte* b, float* y, std::size_t n) noexcept {

@@ -15252,6 +15252,18 @@ AKA_VECTOR_FN inline void f8_e4m3fnuz(const std::byte* b, float* y, std::size_t 
     }
     codes_to_f32<3>(b, y, n);
 }
+AKA_VECTOR_FN inline void f8_e5m2fnuz(const std::byte* b, float* y, std::size_t n) noexcept {
+    for (; n >= 8; n -= 8, b += 8, y += 8) {
+        // The binary16 with an exponent less by one; where there is none, a subnormal one.
+        const uints8 code = widen_u8(b), c = code & 127;
+        const uints8 small = reinterpret_cast<uints8>(c < 8);
+        const words8 halves =
+            __builtin_convertvector(choose(small, c << 7, (c << 8) - 0x400), words8);
+        const uints8 value = reinterpret_cast<uints8>(widen_half(&halves)) | (code & 128) << 24;
+        store(y, choose(reinterpret_cast<uints8>(code == 128), splat(quiet_nan), value));
+    }
+    codes_to_f32<4>(b, y, n);
+}
 AKA_VECTOR_FN inline void f8_e8m0(const std::byte* b, float* y, std::size_t n) noexcept {
     for (; n >= 8; n -= 8, b += 8, y += 8) {
         const uints8 code = widen_u8(b);
@@ -15263,7 +15275,8 @@ AKA_VECTOR_FN inline void f8_e8m0(const std::byte* b, float* y, std::size_t n) n
 }
 static_assert(code_types[0].dtype == dtype::f8_e5m2 && code_types[1].dtype == dtype::f8_e4m3 &&
                   code_types[2].dtype == dtype::f8_e8m0 &&
-                  code_types[3].dtype == dtype::f8_e4m3fnuz && code_types[7].dtype == dtype::f4,
+                  code_types[3].dtype == dtype::f8_e4m3fnuz &&
+                  code_types[4].dtype == dtype::f8_e5m2fnuz && code_types[7].dtype == dtype::f4,
               "the rests are decoded by the rows of another type");
 
 AKA_VECTOR_FN inline void f64(const std::byte* b, float* y, std::size_t n) noexcept {
@@ -16712,27 +16725,49 @@ struct vector_type {
     block_decoder decode;
 };
 inline constexpr vector_type vector_types[] = {
-    {dtype::f16, vec8::f16},         {dtype::bf16, vec8::bf16},
-    {dtype::i8, vec8::i8},           {dtype::u8, vec8::u8},
-    {dtype::i16, vec8::i16},         {dtype::u16, vec8::u16},
-    {dtype::i32, vec8::i32},         {dtype::boolean, vec8::booleans},
-    {dtype::f64, vec8::f64},         {dtype::u64, vec8::u64},
-    {dtype::f8_e4m3, vec8::f8_e4m3}, {dtype::f8_e4m3fnuz, vec8::f8_e4m3fnuz},
-    {dtype::f8_e8m0, vec8::f8_e8m0}, {dtype::f8_e5m2, vec8::f8_e5m2},
-    {dtype::q4_0, vec8::q4_0},       {dtype::q4_1, vec8::q4_1},
-    {dtype::q5_0, vec8::q5_0},       {dtype::q5_1, vec8::q5_1},
-    {dtype::q8_0, vec8::q8_0},       {dtype::q8_1, vec8::q8_1},
-    {dtype::q2_k, vec8::q2_k},       {dtype::q3_k, vec8::q3_k},
-    {dtype::q4_k, vec8::q4_k},       {dtype::q5_k, vec8::q5_k},
-    {dtype::q6_k, vec8::q6_k},       {dtype::q8_k, vec8::q8_k},
-    {dtype::iq2_xxs, vec8::iq2_xxs}, {dtype::iq2_xs, vec8::iq2_xs},
-    {dtype::iq3_xxs, vec8::iq3_xxs}, {dtype::iq1_s, vec8::iq1_s},
-    {dtype::iq4_nl, vec8::iq4_nl},   {dtype::iq3_s, vec8::iq3_s},
-    {dtype::iq2_s, vec8::iq2_s},     {dtype::iq4_xs, vec8::iq4_xs},
-    {dtype::iq1_m, vec8::iq1_m},     {dtype::tq1_0, vec8::tq1_0},
-    {dtype::tq2_0, vec8::tq2_0},     {dtype::mxfp4, vec8::mxfp4},
-    {dtype::nvfp4, vec8::nvfp4},     {dtype::q1_0, vec8::q1_0},
-    {dtype::q2_0, vec8::q2_0},       {dtype::f4, vec8::f4_blocks},
+    {dtype::f16, vec8::f16},
+    {dtype::bf16, vec8::bf16},
+    {dtype::i8, vec8::i8},
+    {dtype::u8, vec8::u8},
+    {dtype::i16, vec8::i16},
+    {dtype::u16, vec8::u16},
+    {dtype::i32, vec8::i32},
+    {dtype::boolean, vec8::booleans},
+    {dtype::f64, vec8::f64},
+    {dtype::f8_e5m2fnuz, vec8::f8_e5m2fnuz},
+    {dtype::u64, vec8::u64},
+    {dtype::f8_e4m3, vec8::f8_e4m3},
+    {dtype::f8_e4m3fnuz, vec8::f8_e4m3fnuz},
+    {dtype::f8_e8m0, vec8::f8_e8m0},
+    {dtype::f8_e5m2, vec8::f8_e5m2},
+    {dtype::q4_0, vec8::q4_0},
+    {dtype::q4_1, vec8::q4_1},
+    {dtype::q5_0, vec8::q5_0},
+    {dtype::q5_1, vec8::q5_1},
+    {dtype::q8_0, vec8::q8_0},
+    {dtype::q8_1, vec8::q8_1},
+    {dtype::q2_k, vec8::q2_k},
+    {dtype::q3_k, vec8::q3_k},
+    {dtype::q4_k, vec8::q4_k},
+    {dtype::q5_k, vec8::q5_k},
+    {dtype::q6_k, vec8::q6_k},
+    {dtype::q8_k, vec8::q8_k},
+    {dtype::iq2_xxs, vec8::iq2_xxs},
+    {dtype::iq2_xs, vec8::iq2_xs},
+    {dtype::iq3_xxs, vec8::iq3_xxs},
+    {dtype::iq1_s, vec8::iq1_s},
+    {dtype::iq4_nl, vec8::iq4_nl},
+    {dtype::iq3_s, vec8::iq3_s},
+    {dtype::iq2_s, vec8::iq2_s},
+    {dtype::iq4_xs, vec8::iq4_xs},
+    {dtype::iq1_m, vec8::iq1_m},
+    {dtype::tq1_0, vec8::tq1_0},
+    {dtype::tq2_0, vec8::tq2_0},
+    {dtype::mxfp4, vec8::mxfp4},
+    {dtype::nvfp4, vec8::nvfp4},
+    {dtype::q1_0, vec8::q1_0},
+    {dtype::q2_0, vec8::q2_0},
+    {dtype::f4, vec8::f4_blocks},
 };
 /// The portable decoder where there is no other.
 constexpr decoder_table make_vector_decoders() noexcept {
