@@ -191,9 +191,10 @@ void print_plan(const aka::rewrite_plan& p, const aka::rewrite_files* files, con
     for (const std::string& n : needed) std::printf("note: %s\n", cli::escape(n).c_str());
 }
 
-void print_done(const outcome& done, const options& o, const aka::rewrite_plan* p) {
+void print_done(const outcome& done, const options& o, const std::string& steps,
+                const std::vector<std::string>& needed) {
     const cli::look look(o.colour);
-    if (p != nullptr) std::printf("%s%s", cli::count_steps(*p).c_str(), look.between);
+    std::printf("%s%s", steps.c_str(), look.between);
     if (done.way == "in place") {
         std::printf("%s in place, %s written\n", cli::plural(done.wrote.files, "file").c_str(),
                     cli::human_size(done.wrote.bytes).c_str());
@@ -207,11 +208,13 @@ void print_done(const outcome& done, const options& o, const aka::rewrite_plan* 
     if (done.verified)
         std::printf("verified: %s as in the source\n",
                     cli::plural(*done.verified, "tensor").c_str());
+    for (const std::string& n : needed) std::printf("note: %s\n", cli::escape(n).c_str());
 }
 
 void write_json(const aka::rewrite_plan& p, const options& o, const outcome& done,
-                const std::vector<std::string>& needed, const aka::rewrite_files* files) {
-    cli::json_writer json(stdout);
+                const std::vector<std::string>& needed, const aka::rewrite_files* files,
+                std::FILE* to) {
+    cli::json_writer json(to);
     json.object(true).key("path").string(o.source);
     const auto id = [&](const char* key, const aka::convention* c) {
         json.key(key);
@@ -283,6 +286,9 @@ int plan_and_do(const options& o, aka::checkpoint file, const aka::catalog& know
     outcome done;
     done.way = "plan";
     config conf;
+    std::string steps;
+    std::vector<std::string> needed;
+    std::FILE* held = nullptr;  // what is to be said when it is done
     {
         const auto plan = aka::plan_rewrite(file, want, known);
         if (!plan) return refuse(plan.error(), o);
@@ -290,7 +296,7 @@ int plan_and_do(const options& o, aka::checkpoint file, const aka::catalog& know
         if (o.update_config && !conf.updated.error.empty())
             return report(aka::error(aka::errc::bad_json).say(conf.path, ": ", conf.updated.error),
                           o, answer_is_no);
-        const std::vector<std::string> needed = needs(*plan, conf, o);
+        needed = needs(*plan, conf, o);
         aka::rewrite_layout_options l;
         l.one_file = aka::detail::names_a_file(o.output);
         l.align = align;
@@ -307,7 +313,8 @@ int plan_and_do(const options& o, aka::checkpoint file, const aka::catalog& know
         const bool act = !o.output.empty() || o.in_place;
         if (status == fine && act && only_names)
             return refuse(aka::error(aka::errc::no_data).say("only names are there, no shards"), o);
-        if (status == fine && !o.output.empty()) status = write_anew(*files, o, conf, done);
+        if (status == fine && !o.output.empty())
+            if (status = write_anew(*files, o, conf, done); status != fine) return status;
         if (status == fine && o.in_place) {
             auto made = aka::rewrite_in_place(*files, o.update_config ? conf.updated.text : "");
             if (!made) return refuse(made.error(), o);
@@ -316,22 +323,24 @@ int plan_and_do(const options& o, aka::checkpoint file, const aka::catalog& know
             done.wrote.files = files->size();
             done.wrote.bytes = done.wrote.bytes_copied = in_place->bytes_written();
         }
+        steps = cli::count_steps(*plan);
+        if (o.json && in_place) held = std::tmpfile();
         if (o.json)
-            write_json(*plan, o, done, needed, files ? &*files : nullptr);
+            write_json(*plan, o, done, needed, files ? &*files : nullptr,
+                       held == nullptr ? stdout : held);
         else if (!act || !plan->ok())
             print_plan(*plan, files ? &*files : nullptr, o, needed);
-        else if (status == fine && !in_place)
-            print_done(done, o, &*plan);
-        if (status == fine && in_place && !o.json)
-            std::printf("%s\n", cli::count_steps(*plan).c_str());
-        if (!o.json && act && status == fine)
-            for (const std::string& n : needed) std::printf("note: %s\n", cli::escape(n).c_str());
+        else if (!in_place)
+            print_done(done, o, steps, needed);
         if (!in_place) return status;
     }
     // Nothing that looks into the files is left when they change.
     if (const auto s = in_place->commit(std::move(file)); !s) return refuse(s.error(), o);
-    if (!o.json) print_done(done, o, nullptr);
-    return fine;
+    if (!o.json) print_done(done, o, steps, needed);
+    if (held == nullptr) return fine;
+    std::rewind(held);
+    for (int c; (c = std::getc(held)) != EOF;) std::putchar(c);
+    return std::fclose(held), fine;
 }
 
 int rename(const options& o) {

@@ -227,6 +227,22 @@ TEST_CASE("aka-rename: one file, the other format") {
     CHECK(gguf.tensors.at("output_norm.weight").dtype == "F32");
     CHECK(gguf.alignment == 32);
 
+    // Parts of a split become one file without the numbers of a split.
+    const auto m = test::standard_models("F32")[0];
+    fs::create_directory(work / "split");
+    test::spelling_options three;
+    three.shards = 3;
+    const fs::path part =
+        test::write_spelling(test::find_spelling("gguf:llama"), m.model, work / "split", three);
+    run_rename(0, {part.string(), "--to=hf", "-o", at("joined.gguf"), "--verify"});
+    const auto joined = read_back(work / "joined.gguf");
+    for (const auto& key : joined.keys) CHECK_MESSAGE(!says(key.first, "split."), key.first);
+    CHECK(joined.tensors.size() == m.model.order.size());
+    run_rename(0, {part.string(), "--to=hf", "-o", at("joined.safetensors"), "--verify"});
+    std::size_t by_value = 0;
+    CHECK(test::difference(test::read_checkpoint(work / "joined.safetensors").tensors,
+                           test::find_spelling("hf_llama").write(m.model), by_value) == "");
+
     // A name of no architecture is no GGUF.
     const auto refused =
         run_rename(1, {sample("llama-sharded"), "--to=meta", "-o", at("meta.gguf")});
@@ -388,6 +404,8 @@ TEST_CASE("aka-rename: nothing is written where something is in the way") {
     test::write_file(yi.work / "out" / "tokenizer.json", "older");
     const auto there = folder_bytes(yi.work.path());
     const auto r = run_rename(1, {yi.str(), "--to=hf", "-o", yi / "out"});
+    CHECK(rename_json(1, {yi.str(), "--to=hf", "-o", yi / "out"})["error"]["code"].as_string() ==
+          "already_exists");
     CHECK(says(r.err, "tokenizer.json"));
     CHECK(says(r.err, "there is such a file already"));
     CHECK(folder_bytes(yi.work.path()) == there);
