@@ -256,6 +256,131 @@ TEST_CASE("transposed matrices are seen by their shapes") {
     CHECK(found->find(aka::role::token_embd)->layout.empty());
 }
 
+// A dense model of eight layers, GQA: what stands in front of a layer's number and behind it.
+struct layer_name {
+    std::string front, back;
+    std::vector<std::uint64_t> shape;
+};
+struct model_names {
+    std::vector<std::string> names;
+    std::vector<std::vector<std::uint64_t>> shapes;
+
+    model_names(const std::vector<layer_name>& rows, int first, int last, std::size_t digits = 1,
+                bool outside = true) {
+        if (outside) {
+            add("embed.weight", {1000, 64});
+            add("final_norm.weight", {64});
+            add("lm_head.weight", {1000, 64});
+        }
+        for (int l = first; l <= last; ++l) {
+            std::string number = std::to_string(l);
+            if (number.size() < digits) number.insert(0, digits - number.size(), '0');
+            for (const layer_name& r : rows) add(r.front + number + r.back, r.shape);
+        }
+    }
+    void add(const std::string& name, const std::vector<std::uint64_t>& shape) {
+        names.push_back(name);
+        shapes.push_back(shape);
+    }
+    aka::inference infer(bool sized = true) const {
+        std::vector<aka::named_shape> list;
+        for (std::size_t i = 0; i < names.size(); ++i)
+            list.push_back({names[i], sized ? aka::shape(aka::span<const std::uint64_t>(
+                                                  shapes[i].data(), shapes[i].size()))
+                                            : aka::shape()});
+        auto found = aka::infer(list);
+        REQUIRE(found);
+        return std::move(*found);
+    }
+};
+std::vector<layer_name> attention_rows() {
+    return {{"l", ".norm_attn.weight", {64}},    {"l", ".attn.q.weight", {64, 64}},
+            {"l", ".attn.k.weight", {16, 64}},   {"l", ".attn.v.weight", {16, 64}},
+            {"l", ".attn.out.weight", {64, 64}}, {"l", ".norm_mlp.weight", {64}}};
+}
+std::vector<layer_name> with_forward(const char* a, const char* b, const char* down,
+                                     const std::string& module = ".mlp.") {
+    std::vector<layer_name> rows = attention_rows();
+    rows.push_back({"l", module + a + ".weight", {192, 64}});
+    rows.push_back({"l", module + b + ".weight", {192, 64}});
+    rows.push_back({"l", module + down + ".weight", {64, 192}});
+    return rows;
+}
+
+TEST_CASE("gate and up: a known scheme decides, what only looks like one does not") {
+    struct {
+        const char *gate, *up, *down;
+        bool known;
+    } schemes[] = {
+        {"w1", "w3", "w2", true},       {"wi_0", "wi_1", "wo", true},
+        {"w1", "v1", "w2", true},       {"wg", "wu", "wd", true},
+        {"fc_1", "fc_2", "proj", true}, {"silu", "mul", "back", true},
+        {"w2", "w1", "c_proj", false},  // Qwen 1: w1 is up
+        {"w1", "w2", "w3", false},      // EVA
+        {"a", "b", "c", false},         {"l1", "l2", "l3", false},
+    };
+    for (const auto& s : schemes) {
+        CAPTURE(s.gate);
+        CAPTURE(s.up);
+        const aka::inference f = model_names(with_forward(s.gate, s.up, s.down), 0, 7).infer();
+        const aka::inferred_row *gate = f.find(aka::role::ffn_gate),
+                                *up = f.find(aka::role::ffn_up);
+        CHECK((gate != nullptr) == s.known);
+        CHECK((up != nullptr) == s.known);
+        if (gate != nullptr && up != nullptr) {
+            CHECK(gate->pattern == std::string("l{l}.mlp.") + s.gate + ".{part}");
+            CHECK(up->pattern == std::string("l{l}.mlp.") + s.up + ".{part}");
+        }
+        // The other matrices do not suffer from it.
+        CHECK(f.find(aka::role::attn_q) != nullptr);
+        const aka::inferred_row* down = f.find(aka::role::ffn_down);
+        REQUIRE(down != nullptr);
+        CHECK(down->pattern == std::string("l{l}.mlp.") + s.down + ".{part}");
+    }
+}
+
+TEST_CASE("layers from one, or with zeros in front") {
+    const auto rows = with_forward("gate", "up", "down");
+    auto q = [&](const aka::inference& f) {
+        const aka::inferred_row* row = f.find(aka::role::attn_q);
+        return row == nullptr ? std::string() : std::string(row->pattern);
+    };
+    for (bool sized : {true, false}) {
+        CHECK(q(model_names(rows, 0, 7).infer(sized)) == "l{l}.attn.q.{part}");
+        CHECK(q(model_names(rows, 1, 8).infer(sized)) == "l{l+1}.attn.q.{part}");
+        CHECK(q(model_names(rows, 0, 11, 2).infer(sized)) == "l{l:02}.attn.q.{part}");
+        CHECK(q(model_names(rows, 1, 12, 3).infer(sized)) == "l{l+1:03}.attn.q.{part}");
+        const aka::inference one = model_names(rows, 1, 12, 2).infer(sized);
+        CHECK(one.n_layer() == 12);
+        aka::catalog c;
+        REQUIRE(c.add(one.table()));
+        const auto p = c.find(aka::inference::id)->parse("l09.attn.q.weight");
+        REQUIRE(p);
+        CHECK(p->layer == 8);
+        // A part of a file, of which the first layer is 1, does not count from one.
+        CHECK(q(model_names(rows, 1, 8, 1, false).infer(sized)).find("+1") == std::string::npos);
+        // Experts that begin in layer 1, behind a dense one.
+        model_names dense(attention_rows(), 0, 7);
+        for (int l = 0; l < 8; ++l)
+            for (int e = 0; e < (l == 0 ? 1 : 4); ++e) {
+                const std::string at =
+                    "l" + std::to_string(l) +
+                    (l == 0 ? std::string(".mlp.") : ".mlp.experts." + std::to_string(e) + ".");
+                dense.add(at + "gate.weight", {192, 64});
+                dense.add(at + "up.weight", {192, 64});
+                dense.add(at + "down.weight", {64, 192});
+            }
+        for (const aka::inferred_row& r : dense.infer(sized).rows())
+            CHECK_MESSAGE(r.pattern.find("+1") == std::string_view::npos, std::string(r.pattern));
+    }
+    // Neither one width nor none: these are not numbers of one kind.
+    model_names mixed(rows, 0, 7);
+    for (const layer_name& r : rows) mixed.add(r.front + "08" + r.back, r.shape);
+    for (const aka::inferred_row& r : mixed.infer().rows())
+        CHECK_FALSE_MESSAGE(r.pattern.find("{l:") != std::string_view::npos,
+                            std::string(r.pattern));
+}
+
 TEST_CASE("odd lists of names: no crash, no claim") {
     const std::vector<std::vector<std::string>> lists = {
         {},

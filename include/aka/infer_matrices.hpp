@@ -277,6 +277,9 @@ class matrix_stage {
                         if (same(b, s.down)) down = j;
                     }
                     if (up == n || down == n) continue;
+                    // In a flat layer `proj` may be attention's.
+                    bool inside = list[i]->expert || (list[i]->words() & about::feed_forward) != 0;
+                    if (s.down == "proj" && !inside) continue;
                     likely[i] = matrix::gate;
                     likely[up] = matrix::up;
                     likely[down] = matrix::down;

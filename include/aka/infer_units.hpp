@@ -215,9 +215,13 @@ class unit_maker {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     }
 
+    // Names that do not fold are thousands of units; comparing each with each would take minutes.
+    static constexpr std::size_t most_compared = 400;
+
     // `b_q` is the bias of `w_q`: names that are the same but for a word for weights and one for
     // biases, and a vector as long as one side of the matrix.
     void marry_biases() noexcept {
+        if (in_.units.size() > most_compared) return;
         for (name_unit& b : in_.units) {
             if (b.side || (b.weight != nothing && b.bias != nothing)) continue;
             std::uint32_t at = b.weight != nothing ? b.weight : b.bias;
@@ -270,7 +274,7 @@ class unit_maker {
     bool of_module(std::string_view name, std::string_view word) const noexcept {
         std::size_t end = static_cast<std::size_t>(word.data() - name.data()) + word.size();
         while (end < name.size() && !is_separator(name[end])) ++end;
-        if (end == name.size()) return false;
+        if (end == name.size() || in_.units.size() > most_compared) return false;
         std::string_view front = name.substr(0, end + 1);
         unsigned matrices = 0;
         for (const name_unit& u : in_.units) {

@@ -63,7 +63,7 @@ inline constexpr known_word word_table[] = {
     {"output", about::out}, {"out", about::out}, {"outputs", about::out}, {"merge", about::out},
     {"gate", about::gate}, {"gated", about::gate}, {"gating", about::gate}, {"gates", about::gate},
     // what the activation function is applied to
-    {"silu", about::gate}, {"swish", about::gate}, {"gelu", about::gate}, {"sigmoid", about::gate}, {"activated", about::gate}, {"activation", about::gate},
+    {"silu", about::gate}, {"swish", about::gate}, {"gelu", about::gate}, {"sigmoid", about::gate}, {"activated", about::gate},
     {"up", about::up}, {"expand", about::up}, {"widen", about::up}, {"grow", about::up}, {"upward", about::up}, {"noact", about::up},
     {"down", about::down}, {"contract", about::down}, {"shrink", about::down}, {"reduce", about::down},
     {"narrow", about::down}, {"downward", about::down}, {"squeeze", about::down},
@@ -87,7 +87,7 @@ inline constexpr known_word word_table[] = {
     {"tokens", about::embedding}, {"vocab", about::embedding}, {"vocabulary", about::embedding}, {"word", about::embedding},
     {"words", about::embedding}, {"embedder", about::embedding}, {"lexicon", about::embedding}, {"lookup", about::embedding}, {"lut", about::embedding}, {"voc", about::embedding},
     {"head", about::head}, {"unembed", about::head}, {"unembedding", about::head}, {"logits", about::head}, {"logit", about::head},
-    {"classifier", about::head}, {"cls", about::head}, {"softmax", about::head}, {"reverse", about::head}, {"score", about::head}, {"scores", about::head}, {"scoring", about::head}, {"readout", about::head}, {"decode", about::head}, {"predict", about::head}, {"prediction", about::head}, {"lm", about::plain},
+    {"classifier", about::head}, {"cls", about::head}, {"softmax", about::head}, {"reverse", about::head}, {"scores", about::head}, {"scoring", about::head}, {"readout", about::head}, {"decode", about::head}, {"predict", about::head}, {"prediction", about::head}, {"lm", about::plain},
     {"final", about::final}, {"last", about::final}, {"end", about::final}, {"closing", about::final}, {"top", about::final},
     {"pre", about::before}, {"input", about::before}, {"in", about::before}, {"before", about::before}, {"entry", about::before},
     {"first", about::before}, {"incoming", about::before},

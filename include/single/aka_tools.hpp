@@ -17571,7 +17571,7 @@ inline constexpr known_word word_table[] = {
     {"output", about::out}, {"out", about::out}, {"outputs", about::out}, {"merge", about::out},
     {"gate", about::gate}, {"gated", about::gate}, {"gating", about::gate}, {"gates", about::gate},
     // what the activation function is applied to
-    {"silu", about::gate}, {"swish", about::gate}, {"gelu", about::gate}, {"sigmoid", about::gate}, {"activated", about::gate}, {"activation", about::gate},
+    {"silu", about::gate}, {"swish", about::gate}, {"gelu", about::gate}, {"sigmoid", about::gate}, {"activated", about::gate},
     {"up", about::up}, {"expand", about::up}, {"widen", about::up}, {"grow", about::up}, {"upward", about::up}, {"noact", about::up},
     {"down", about::down}, {"contract", about::down}, {"shrink", about::down}, {"reduce", about::down},
     {"narrow", about::down}, {"downward", about::down}, {"squeeze", about::down},
@@ -17595,7 +17595,7 @@ inline constexpr known_word word_table[] = {
     {"tokens", about::embedding}, {"vocab", about::embedding}, {"vocabulary", about::embedding}, {"word", about::embedding},
     {"words", about::embedding}, {"embedder", about::embedding}, {"lexicon", about::embedding}, {"lookup", about::embedding}, {"lut", about::embedding}, {"voc", about::embedding},
     {"head", about::head}, {"unembed", about::head}, {"unembedding", about::head}, {"logits", about::head}, {"logit", about::head},
-    {"classifier", about::head}, {"cls", about::head}, {"softmax", about::head}, {"reverse", about::head}, {"score", about::head}, {"scores", about::head}, {"scoring", about::head}, {"readout", about::head}, {"decode", about::head}, {"predict", about::head}, {"prediction", about::head}, {"lm", about::plain},
+    {"classifier", about::head}, {"cls", about::head}, {"softmax", about::head}, {"reverse", about::head}, {"scores", about::head}, {"scoring", about::head}, {"readout", about::head}, {"decode", about::head}, {"predict", about::head}, {"prediction", about::head}, {"lm", about::plain},
     {"final", about::final}, {"last", about::final}, {"end", about::final}, {"closing", about::final}, {"top", about::final},
     {"pre", about::before}, {"input", about::before}, {"in", about::before}, {"before", about::before}, {"entry", about::before},
     {"first", about::before}, {"incoming", about::before},
@@ -18649,9 +18649,13 @@ class unit_maker {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     }
 
+    // Names that do not fold are thousands of units; comparing each with each would take minutes.
+    static constexpr std::size_t most_compared = 400;
+
     // `b_q` is the bias of `w_q`: names that are the same but for a word for weights and one for
     // biases, and a vector as long as one side of the matrix.
     void marry_biases() noexcept {
+        if (in_.units.size() > most_compared) return;
         for (name_unit& b : in_.units) {
             if (b.side || (b.weight != nothing && b.bias != nothing)) continue;
             std::uint32_t at = b.weight != nothing ? b.weight : b.bias;
@@ -18704,7 +18708,7 @@ class unit_maker {
     bool of_module(std::string_view name, std::string_view word) const noexcept {
         std::size_t end = static_cast<std::size_t>(word.data() - name.data()) + word.size();
         while (end < name.size() && !is_separator(name[end])) ++end;
-        if (end == name.size()) return false;
+        if (end == name.size() || in_.units.size() > most_compared) return false;
         std::string_view front = name.substr(0, end + 1);
         unsigned matrices = 0;
         for (const name_unit& u : in_.units) {
@@ -19171,6 +19175,9 @@ class matrix_stage {
                         if (same(b, s.down)) down = j;
                     }
                     if (up == n || down == n) continue;
+                    // In a flat layer `proj` may be attention's.
+                    bool inside = list[i]->expert || (list[i]->words() & about::feed_forward) != 0;
+                    if (s.down == "proj" && !inside) continue;
                     likely[i] = matrix::gate;
                     likely[up] = matrix::up;
                     likely[down] = matrix::down;
