@@ -79,7 +79,8 @@ class comparison {
   private:
     enum class task { bytes, numbers, rows };
     static constexpr std::uint64_t room = std::uint64_t{1} << 20;  // of a piece
-    static constexpr std::size_t numbers = 8192;                   // decoded at a time
+    static constexpr std::size_t numbers = 2048;                   // decoded at a time
+    static constexpr std::size_t step = 512;
 
     // A pair while pieces of it are under way.
     struct open_pair {
@@ -231,10 +232,27 @@ class comparison {
         for (std::uint64_t i = 0; i < n; i += numbers) {
             const std::size_t some =
                 static_cast<std::size_t>(std::min<std::uint64_t>(numbers, n - i));
-            out.add(decode(p.a, a + p.a.bytes(i), own.x.data(), some),
-                    decode(p.b, b + p.b.bytes(i), own.y.data(), some), some, r);
+            const std::byte* x = decode(p.a, a + p.a.bytes(i), own.x.data(), some);
+            const std::byte* y = decode(p.b, b + p.b.bytes(i), own.y.data(), some);
+            // What comes next is fetched while this is measured.
+            const std::uint64_t then = std::min<std::uint64_t>(numbers, n - i - some);
+            for (std::size_t k = 0; k < some; k += step) {
+                const std::size_t now = std::min(step, some - k);
+                if (then == numbers) {
+                    fetch(a + p.a.bytes(i + some + k), p.a.bytes(step));
+                    fetch(b + p.b.bytes(i + some + k), p.b.bytes(step));
+                }
+                out.add(x + 4 * k, y + 4 * k, now, r);
+            }
         }
         return {};
+    }
+    static void fetch(const std::byte* at, std::uint64_t size) {
+#if defined(__GNUC__)
+        for (std::uint64_t i = 0; i < size; i += 64) __builtin_prefetch(at + i);
+#else
+        static_cast<void>(at), static_cast<void>(size);
+#endif
     }
     // Sums of the rows' hashes, which do not depend on their order.
     static aka::status hash_rows(const pair_of_tensors& p, const piece& part, buffers& own,

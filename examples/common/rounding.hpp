@@ -10,8 +10,8 @@
 namespace cli {
 
 // Of plain types, |a - b| may be `step` times the power of two below the lesser of both, and
-// `least` in any case. Of blocks, the greatest error among 256 numbers may be `block` times the
-// greatest of them, and the relative error of the whole `whole`.
+// `least` in any case. Of blocks, the greatest error among 512 numbers may be `block` times the
+// greatest of them and `least`, and the relative error of the whole `whole`.
 struct rounding {
     float step = 0, least = 0;
     float block = 0, whole = 0;
@@ -39,6 +39,9 @@ inline constexpr plain_rounding plain_roundings[] = {
     {aka::dtype::f6_e3m2, 0x1p-3f, 0x1p-5f},
     {aka::dtype::f4, 0x1p-2f, 0x1p-2f},
 };
+
+// Most blocks have a scale in binary16, in steps of 2^-24 at least: 127 halves of that.
+inline constexpr float scale_step = 4e-6f;
 
 struct block_rounding {
     aka::dtype type;
@@ -72,7 +75,7 @@ inline bool find_rounding(aka::dtype t, rounding& r) {
     for (const detail::plain_rounding& p : detail::plain_roundings)
         if (p.type == t) return r = {p.step, p.least, 0, 0, false}, true;
     for (const detail::block_rounding& b : detail::block_roundings)
-        if (b.type == t) return r = {0, 0, b.block, b.whole, true}, true;
+        if (b.type == t) return r = {0, detail::scale_step, b.block, b.whole, true}, true;
     return false;
 }
 // Whether numbers of this type can be said to be near each other at all.

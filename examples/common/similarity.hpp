@@ -44,7 +44,8 @@ class similarity {
     // `n` float32 in this machine's byte order; no alignment.
     void add(const std::byte* a, const std::byte* b, std::size_t n, const rounding& r) {
         while (n != 0) {
-            const std::size_t block = n < block_size ? n : block_size, whole = block / 8 * 8;
+            const std::size_t most = r.blocks ? 512 : 1024;
+            const std::size_t block = n < most ? n : most, whole = block / 8 * 8;
             if (whole != 0) one(a, b, whole, whole, r);
             if (block != whole) {  // zeros add nothing
                 std::byte x[32] = {}, y[32] = {};
@@ -89,9 +90,9 @@ class similarity {
     double mean_error() const { return quotient(d1_.value(), a1_.value()); }
     // The greatest |a - b| / max(|a|, |b|) of a number; not of blocks, whose small numbers are all
     // error.
-    double worst_error() const { return worst_; }
-    // The greatest error among 256 numbers / the greatest of them.
-    double block_error() const { return block_; }
+    double worst_error() const { return static_cast<double>(worst_); }
+    // The greatest error among 512 numbers / the greatest of them.
+    double block_error() const { return static_cast<double>(block_); }
     // From the difference, so that it tells 1 from nearly 1.
     double cosine() const {
         const double a = norm_a(), b = std::sqrt(bb_.value());
@@ -106,13 +107,10 @@ class similarity {
     bool within(const rounding& r) const {
         if (odd_ != 0) return false;
         if (!r.blocks) return differ_ == 0;
-        return block_ <= static_cast<double>(r.block) &&
-               relative_error() <= static_cast<double>(r.whole);
+        return block_ <= r.block && relative_error() <= static_cast<double>(r.whole);
     }
 
   private:
-    static constexpr std::size_t block_size = 256;
-
     static double quotient(double x, double y) {
         return x == 0 ? 0 : y == 0 ? std::numeric_limits<double>::infinity() : x / y;
     }
@@ -127,12 +125,22 @@ class similarity {
     void one(const std::byte* a, const std::byte* b, std::size_t padded, std::size_t n,
              const rounding& r) {
         detail::block_sums s;
+        s.worst = worst_;
         detail::sum_block(a, b, padded, r, s);
-        if (!finite(s.aa + s.bb + s.dd)) return slow(a, b, n, r);
+        // Squares that float32 does not have.
+        const bool tiny = (s.a1 > 0 && s.aa < 1e-24) || (s.d1 > 0 && s.dd < 1e-30);
+        if (tiny || !finite(s.aa + s.bb + s.dd)) return slow(a, b, n, r);
+        if (s.worse && !r.blocks)
+            for (std::size_t i = 0; i < n; ++i) worst_of(number(a, i), number(b, i));
         if (s.differ != 0 && first_ == none)
             for (std::size_t i = 0; i < n && first_ == none; ++i)
                 if (apart(number(a, i), number(b, i), r)) first_ = count_ + i;
         take(s, n, r);
+    }
+    void worst_of(float x, float y) {
+        const float ax = std::fabs(x), ay = std::fabs(y), m = ax > ay ? ax : ay;
+        const float ratio = m == 0 ? 0 : std::fabs(x - y) / m;
+        if (ratio > worst_) worst_ = ratio;
     }
     void take(const detail::block_sums& s, std::size_t n, const rounding& r) {
         count_ += n;
@@ -142,37 +150,34 @@ class similarity {
         dd_.add(s.dd);
         a1_.add(s.a1);
         d1_.add(s.d1);
-        if (!r.blocks && s.worst > worst_) worst_ = s.worst;
-        if (s.magnitude != 0 && s.error / s.magnitude > block_) block_ = s.error / s.magnitude;
+        if (r.blocks && s.error > r.least)
+            block_ = std::fmax(block_, (s.error - r.least) / s.magnitude);
     }
     static bool apart(float x, float y, const rounding& r) {
         return !r.blocks && detail::is_apart(x, y, r.step, r.least);
     }
-    // Something in it is infinite or NaN, or too large to be squared.
+    // Something in it is infinite or NaN, or has no square in float32.
     void slow(const std::byte* a, const std::byte* b, std::size_t n, const rounding& r) {
+        detail::block_sums all;
         for (std::size_t i = 0; i < n; ++i) {
             const float x = number(a, i), y = number(b, i);
-            const bool same = x == y || (x != x && y != y);
+            bool differs = !(x == y || (x != x && y != y));
             if (finite(static_cast<double>(x)) && finite(static_cast<double>(y))) {
-                std::byte p[32] = {}, q[32] = {};
-                std::memcpy(p, &x, 4);
-                std::memcpy(q, &y, 4);
-                detail::block_sums s;
-                detail::sum_block(p, q, 8, r, s);
-                if (s.differ != 0 && first_ == none) first_ = count_;
-                take(s, 1, r);
-                continue;
+                detail::add_exactly(x, y, all);
+                if (!r.blocks) worst_of(x, y);
+                differs = apart(x, y, r);
+            } else {
+                odd_ += differs;
             }
-            if (!same && first_ == none) first_ = count_;
-            ++count_;
-            differ_ += !same;
-            odd_ += !same;
+            if (differs && first_ == none) first_ = count_ + i;
+            all.differ += differs;
         }
+        take(all, n, r);
     }
 
     std::uint64_t count_ = 0, differ_ = 0, odd_ = 0, first_ = none;
     exact_sum aa_, bb_, dd_, a1_, d1_;
-    double worst_ = 0, block_ = 0;
+    float worst_ = 0, block_ = 0;
 };
 
 }  // namespace cli
