@@ -9,11 +9,10 @@
 #include <aka/edit_in_place.hpp>
 #include <aka/output_file.hpp>
 
+#include "disk.hpp"
 #include "support/files.hpp"
 #include "support/mounts.hpp"
 
-#include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -31,62 +30,9 @@
 
 namespace {
 
-namespace fs = std::filesystem;
-constexpr std::uint64_t gib = std::uint64_t{1} << 30, mib = std::uint64_t{1} << 20;
+using namespace bench;
 constexpr std::size_t head_size = 60000;
 
-template <class R>
-void must(const R& r) {
-    if (!r) throw std::runtime_error(r.error().message().c_str());
-}
-void must(bool ok, const char* what) {
-    if (!ok) throw std::runtime_error(std::string("cannot ") + what);
-}
-
-double ms(const std::function<void()>& body) {
-    const auto start = std::chrono::steady_clock::now();
-    body();
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
-        .count();
-}
-double median(std::vector<double> v) {
-    std::sort(v.begin(), v.end());
-    return v[v.size() / 2];
-}
-
-bool missed = false;
-void line(const char* what, double value, const char* unit, double most, bool at_least = false) {
-    std::printf("%-58s %10.3f %-3s", what, value, unit);
-    if (most != 0) {
-        const bool ok = at_least ? value >= most : value <= most;
-        missed = missed || !ok;
-        std::printf("  at %s %g: %s", at_least ? "least" : "most", most, ok ? "ok" : "MISSED");
-    }
-    std::printf("\n");
-    std::fflush(stdout);
-}
-
-struct descriptor {
-    int fd;
-    descriptor(const fs::path& p, int flags) : fd(::open(p.c_str(), flags | O_CLOEXEC, 0644)) {
-        must(fd >= 0, "open a file of the benchmark");
-    }
-    ~descriptor() { ::close(fd); }
-    descriptor(const descriptor&) = delete;
-};
-
-void make_dense(const fs::path& p, std::uint64_t size) {
-    descriptor f(p, O_RDWR | O_CREAT | O_TRUNC);
-    std::vector<std::uint64_t> block(8 * mib / 8);
-    std::uint64_t x = 1;
-    for (std::uint64_t at = 0; at < size; at += 8 * mib) {
-        for (std::uint64_t& w : block) w = x = (x ^ (x >> 29)) * 0xbf58476d1ce4e5b9 + 1;
-        must(::pwrite(f.fd, block.data(), 8 * mib, static_cast<off_t>(at)) ==
-                 static_cast<ssize_t>(8 * mib),
-             "write 2 GiB");
-    }
-    must(::fsync(f.fd) == 0, "flush");
-}
 void make_sparse(const fs::path& p, std::uint64_t size) {
     descriptor f(p, O_RDWR | O_CREAT | O_TRUNC);
     must(::ftruncate(f.fd, static_cast<off_t>(size)) == 0, "make a sparse file");
@@ -94,18 +40,6 @@ void make_sparse(const fs::path& p, std::uint64_t size) {
     must(::pwrite(f.fd, head.data(), head.size(), 0) > 0, "write");
     must(::fsync(f.fd) == 0, "flush");
 }
-void cache(const fs::path& p) {
-    descriptor f(p, O_RDONLY);
-    std::vector<char> b(4 * mib);
-    while (::read(f.fd, b.data(), b.size()) > 0) {
-    }
-}
-void drop(const fs::path& p) {
-    descriptor f(p, O_RDONLY);
-    ::fsync(f.fd);
-    ::posix_fadvise(f.fd, 0, 0, POSIX_FADV_DONTNEED);
-}
-
 void edit(const fs::path& p, std::size_t more) {
     const std::string head(head_size + more, 'n');
     aka::edit_in_place e;
