@@ -18083,7 +18083,8 @@ class name_layers {
     static unsigned zeros_of(const member& m, unsigned k) noexcept {
         unsigned digits = 1;
         for (std::uint32_t v = m.number[k]; v >= 10; v /= 10) ++digits;
-        return m.digits[k] - digits;
+        // A name may hold our mark for a number, and no number.
+        return m.digits[k] > digits ? m.digits[k] - digits : 0;
     }
     // Names that are the same up to a number count alike: from 0 where one of them does, and with
     // as many digits.
