@@ -1,24 +1,18 @@
 // Renamed files in llama.cpp itself: it loads them, and the model says, bit for bit, what it says
 // from a file that had llama.cpp's names from the start.
-#include <aka/rewrite_in_place.hpp>
-#include <aka/verify_rewrite.hpp>
-#include <aka/write_files.hpp>
-
-#include "support/bound.hpp"
 #include "support/llama_library.hpp"
 #include "support/outcome.hpp"
 #include "support/read_back.hpp"
+#include "support/rename_files.hpp"
 #include "support/spellings.hpp"
 
 #include <doctest/doctest.h>
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #if defined(__unix__)
@@ -27,32 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 using test::gguf_writer;
 
-// Renames into `to`, or where it is.
-aka::status rename(const fs::path& from, const fs::path& to, const aka::rewrite_options& o) {
-    auto file = aka::checkpoint::open(from);
-    if (!file) return file.error();
-    std::optional<aka::in_place_rewrite> in_place;
-    {
-        const auto plan = aka::plan_rewrite(*file, o, test::known());
-        if (!plan) return plan.error();
-        for (const aka::plan_remark& r : plan->problems())
-            return aka::error(r.code).say(r.name, ": ", r.why);
-        aka::rewrite_layout_options l;
-        l.one_file = !to.empty();
-        const auto files = aka::lay_out(*plan, l);
-        if (!files) return files.error();
-        if (!to.empty()) {
-            const auto wrote = aka::write_files(*files, to);
-            if (!wrote) return wrote.error();
-            const auto written = aka::checkpoint::open(to);
-            return written ? aka::verify_rewrite(*files, *written) : aka::status(written.error());
-        }
-        auto made = aka::rewrite_in_place(*files);
-        if (!made) return made.error();
-        in_place.emplace(std::move(*made));
-    }
-    return in_place->commit(std::move(*file));
-}
 aka::rewrite_options to_gguf(std::string_view arch) {
     aka::rewrite_options o;
     o.to = arch;
@@ -173,7 +141,7 @@ TEST_CASE("llama.cpp says the same from renamed files as from one with its own n
             in_gguf(m, arch, foreign).save(other);
             CHECK_FALSE(ask(other).loaded);
             fs::remove(mine);
-            const aka::status done = rename(other, mine, to_gguf(to));
+            const aka::status done = test::rename(other, mine, to_gguf(to));
             REQUIRE_OK(done);
             check_holds(mine, right);
             check_says(mine, expected);
@@ -188,7 +156,7 @@ TEST_CASE("llama.cpp says the same from renamed files as from one with its own n
         config.insert(1, "\"max_position_embeddings\": 64,");
         test::write_file(original / "config.json", config);
         fs::remove(made);
-        const aka::status done = rename(original, made, to_gguf(to));
+        const aka::status done = test::rename(original, made, to_gguf(to));
         REQUIRE_OK(done);
         check_holds(made, right);
         check_says(made, expected);
@@ -199,7 +167,7 @@ TEST_CASE("llama.cpp says the same from renamed files as from one with its own n
             REQUIRE_OK(r);
             aka::rewrite_options o;
             o.rules = {&*r, 1};
-            const aka::status changed = rename(made, {}, o);
+            const aka::status changed = test::rename(made, {}, o);
             REQUIRE_OK(changed);
         };
         turn("blk.1.attn_k.weight => blk.1.attn_kk.weight");
@@ -243,13 +211,13 @@ TEST_CASE("names alone are changed in place, and llama.cpp says the same") {
         const fs::path mine = folder / "mine.gguf";
         in_gguf(m, s.arch, s.hf).save(mine);
         const std::string before = test::read_file(mine);
-        const aka::status done = rename(mine, {}, to_gguf("gguf:qwen2"));
+        const aka::status done = test::rename(mine, {}, to_gguf("gguf:qwen2"));
         REQUIRE_OK(done);
         check_holds(mine, right);
         check_says(mine, expected);
         aka::rewrite_options back;
         back.undo = true;
-        const aka::status undone = rename(mine, {}, back);
+        const aka::status undone = test::rename(mine, {}, back);
         REQUIRE_OK(undone);
         CHECK_FALSE(ask(mine).loaded);
         const auto was = test::read_back_gguf(before), is = test::read_back(mine);

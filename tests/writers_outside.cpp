@@ -9,6 +9,7 @@
 #include "support/files.hpp"
 #include "support/ggml_library.hpp"
 #include "support/json.hpp"
+#include "support/node_readers.hpp"
 #include "support/read_back.hpp"
 #include "support/written.hpp"
 
@@ -100,30 +101,6 @@ fs::path save_gguf(const test::temp_folder& folder, const gguf_form& form,
     return path;
 }
 
-// --- the JavaScript readers
-
-const fs::path modules = fs::path(AKA_SOURCE_DIR) / "build/npm/node_modules";
-
-std::string node_problem() {
-    if (test::run_program("node --version").exit_code != 0) return "node is not there";
-    for (const char* package : {"@huggingface/gguf", "@huggingface/hub"})
-        if (!fs::exists(modules / package))
-            return std::string(package) + " is not in " + modules.string();
-    return "";
-}
-std::vector<test::json> read_with_node(const std::vector<fs::path>& files) {
-    std::string command = "node " + test::shell_quote(AKA_SOURCE_DIR "/tests/node/read_back.mjs") +
-                          " " + test::shell_quote(modules.string());
-    for (const fs::path& f : files) command += " " + test::shell_quote(f.string());
-    const auto ran = test::run_program(command);
-    REQUIRE_MESSAGE(ran.exit_code == 0, ran.err);
-    std::vector<test::json> out;
-    for (std::size_t at = 0, end; (end = ran.out.find('\n', at)) != std::string::npos; at = end + 1)
-        out.push_back(test::json::parse(std::string_view(ran.out).substr(at, end - at)));
-    REQUIRE(out.size() == files.size());
-    return out;
-}
-
 // What JavaScript has for a value: large integers came as text.
 bool same(const test::json& found, const test::gguf_value& expected) {
     using test::gguf_kind;
@@ -156,12 +133,12 @@ std::uint64_t count(const test::json& v) { return std::stoull(v.text); }
 }  // namespace
 
 TEST_CASE("@huggingface/gguf reads what was written") {
-    if (const std::string why = node_problem(); !why.empty()) SKIP_TEST(why);
+    if (const std::string why = test::node_problem(); !why.empty()) SKIP_TEST(why);
     const test::temp_folder folder;
     const auto tensors = gguf_tensors();
     std::vector<fs::path> files;
     for (const gguf_form& form : gguf_forms) files.push_back(save_gguf(folder, form, tensors));
-    const auto all = read_with_node(files);
+    const auto all = test::read_with_node(files);
     for (std::size_t f = 0; f < files.size(); ++f) {
         CAPTURE(files[f].string());
         const std::string bytes = test::read_file(files[f]);
@@ -196,7 +173,7 @@ TEST_CASE("@huggingface/gguf reads what was written") {
 }
 
 TEST_CASE("@huggingface/hub reads what was written") {
-    if (const std::string why = node_problem(); !why.empty()) SKIP_TEST(why);
+    if (const std::string why = test::node_problem(); !why.empty()) SKIP_TEST(why);
     const test::temp_folder folder;
     auto tensors = test::every_dtype();
     tensors.push_back(test::filled(odd, "F32", {3}));
@@ -223,7 +200,7 @@ TEST_CASE("@huggingface/hub reads what was written") {
         files.push_back(folder / ("a" + std::to_string(align) + ".safetensors"));
         save(files.back(), *h, entries, data);
     }
-    const auto all = read_with_node(files);
+    const auto all = test::read_with_node(files);
     for (std::size_t f = 0; f < files.size(); ++f) {
         CAPTURE(files[f].string());
         const std::string bytes = test::read_file(files[f]);
