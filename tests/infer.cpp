@@ -370,13 +370,15 @@ TEST_CASE("layers from one, or with zeros in front") {
                 dense.add(at + "up.weight", {192, 64});
                 dense.add(at + "down.weight", {64, 192});
             }
-        for (const aka::inferred_row& r : dense.infer(sized).rows())
+        const aka::inference behind_dense = dense.infer(sized);
+        for (const aka::inferred_row& r : behind_dense.rows())
             CHECK_MESSAGE(r.pattern.find("+1") == std::string_view::npos, std::string(r.pattern));
     }
     // Neither one width nor none: these are not numbers of one kind.
     model_names mixed(rows, 0, 7);
     for (const layer_name& r : rows) mixed.add(r.front + "08" + r.back, r.shape);
-    for (const aka::inferred_row& r : mixed.infer().rows())
+    const aka::inference neither = mixed.infer();
+    for (const aka::inferred_row& r : neither.rows())
         CHECK_FALSE_MESSAGE(r.pattern.find("{l:") != std::string_view::npos,
                             std::string(r.pattern));
 }
