@@ -160,19 +160,12 @@ class file_writer {
             const mapped_file& from = plan_.source().file(f.source);
             return copy(begin_, from, plan_.source().data_begin(f.source), f.data_size);
         }
-        std::uint64_t end = begin_;
-        for (std::uint32_t k = 0; k < f.count; ++k) {
-            const tensor_entry& e = files_.entries(i)[k];
-            std::uint32_t item = files_.items(i)[k];
-            if (status s = padding(end, begin_ + e.offset); !s) return s;
-            if (status s = one(item, begin_ + e.offset); !s) return s;
-            end = begin_ + e.offset + e.bytes;
-        }
-        if (status s = flush_run(); !s) return s;
-        return padding(end, begin_ + f.data_size);
+        // What GGUF wants between tensors, zeros, is what a new file has.
+        for (std::uint32_t k = 0; k < f.count; ++k)
+            if (status s = one(files_.items(i)[k], begin_ + files_.entries(i)[k].offset); !s)
+                return s;
+        return flush_run();
     }
-    // The format wants zeros between tensors; a new file has them already.
-    static status padding(std::uint64_t, std::uint64_t) noexcept { return {}; }
 
     status one(std::uint32_t item, std::uint64_t to) noexcept {
         const planned_tensor& p = plan_[item];

@@ -17316,6 +17316,2113 @@ AKA_END
 
 #endif  // AKA_AKA_HPP
 
+// ---- aka/quant_settings.hpp --------------------------------------------------------------------
+// aka: what a config says of quantisation, as far as the parts of a weight do not say it
+// themselves.
+
+#ifndef AKA_QUANT_SETTINGS_HPP
+#define AKA_QUANT_SETTINGS_HPP
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+AKA_BEGIN
+
+/// `quantization_config` (transformers) or `quantization` (MLX) of config.json, or AutoGPTQ's own
+/// quantize_config.json. Move-only; texts live as long as it does.
+class quant_settings {
+  public:
+    static constexpr std::uint64_t whole_rows = ~std::uint64_t{0};
+
+    /// GPTQ has two forms of one layout: the first stores zero points less one.
+    enum class gptq : std::uint8_t { unsaid, v1, v2, other };
+
+    /// "gptq", "awq", "fp8", ...; "mlx" where only `quantization` is there; empty: nothing was
+    /// said.
+    std::string_view method;
+    std::uint64_t bits = 0;   ///< 0: unsaid
+    std::uint64_t group = 0;  ///< weights that share a scale; 0: unsaid; whole_rows: -1 in the file
+    std::uint64_t block_rows = 0, block_columns = 0;  ///< FP8: weights that share a scale
+    gptq gptq_format = gptq::unsaid;
+
+    /// Bits and group of one module: MLX lists those that differ from the rest by name.
+    std::pair<std::uint64_t, std::uint64_t> of(std::string_view module) const noexcept {
+        for (const exception& e : exceptions_)
+            if (e.module == module)
+                return {e.bits == 0 ? bits : e.bits, e.group == 0 ? group : e.group};
+        return {bits, group};
+    }
+
+    /// From the text of a config; what it does not say stays unsaid. Errors: bad_json,
+    /// bad_hparams, out_of_memory.
+    static result<quant_settings> from_config(byte_span json) noexcept {
+        quant_settings q;
+        detail::config_source s(json, hparams_source::config_json);
+        if (status r = s.read(); !r) return r.error();
+        if (status r = q.read_objects(s); !r) return r.error();
+        return q;
+    }
+    /// From the files in a checkpoint's folder. None: says nothing. Errors: as from_config, and
+    /// those of reading.
+    static result<quant_settings> of(const checkpoint& c) noexcept {
+        quant_settings q;
+        for (std::string_view name : {"config.json", "quantize_config.json"}) {
+            detail::path p(c.folder());
+            p /= name;
+            if (!p.ok()) return detail::no_memory();
+            result<mapped_file> f = mapped_file::open(std::move(p), access::read);
+            if (f.code() == errc::missing_file) continue;
+            if (!f) return f.error();
+            const mapped_file& file = *f.get_if();
+            detail::growing<std::byte> text;
+            std::uint64_t n = file.size(), most = detail::config_source::most_bytes + 1;
+            if (!text.resize(static_cast<std::size_t>(n < most ? n : most)))
+                return detail::no_memory();
+            if (status r = file.read(0, {text.data(), text.size()}); !r) return r.error();
+            detail::config_source s({text.data(), text.size()}, hparams_source::config_json);
+            status r = s.read();
+            // The second file holds nothing else, and was AutoGPTQ's alone.
+            if (r) r = name == "config.json" ? q.read_objects(s) : q.read(s, "");
+            if (!r) {
+                error e = r.error();
+                return e.in(file.path());
+            }
+            if (!q.method.empty()) break;
+        }
+        return q;
+    }
+
+  private:
+    using kind = detail::said_value::kind;
+    struct exception {
+        std::string_view module;
+        std::uint64_t bits, group;
+    };
+
+    template <class Find>
+    static status numbers(Find find, std::uint64_t& bits, std::uint64_t& group) noexcept {
+        detail::said_value v;
+        for (std::string_view key : {"bits", "w_bit"})
+            if (find(key, v) && v.is(kind::number) && bits == 0) {
+                if (!v.whole || v.count == 0 || v.count > 16) return bad(key, v, "1 to 16");
+                bits = v.count;
+            }
+        for (std::string_view key : {"group_size", "q_group_size"})
+            if (find(key, v) && v.is(kind::number) && group == 0) {
+                if (v.real == -1) {
+                    group = whole_rows;
+                    continue;
+                }
+                if (!v.whole || v.count == 0 || v.count > (std::uint64_t{1} << 31))
+                    return bad(key, v, "-1 or a number of weights");
+                group = v.count;
+            }
+        return {};
+    }
+    AKA_COLD static error bad(std::string_view key, const detail::said_value& v,
+                              const char* expected) noexcept {
+        error e(errc::bad_hparams, v.at);
+        e.say(key);
+        v.describe(e);
+        return e.say(", expected ", expected);
+    }
+    bool keep(const detail::said_value& v, std::string_view& to) noexcept {
+        std::string_view t;
+        if (!detail::text_of(v.text, text_, t)) return false;
+        const char* p = text_.copy(t);
+        if (p == nullptr) return false;
+        return to = {p, t.size()}, true;
+    }
+    status block_size(const detail::config_source& s, std::string_view key,
+                      const detail::said_value& v) noexcept {
+        std::uint64_t n[2] = {}, i = 0;
+        bool good = s.each(v, [&](const detail::said_value& d) {
+            if (i == 2 || !d.is(kind::number) || !d.whole || d.count == 0) return false;
+            return n[i++] = d.count, true;
+        });
+        if (!good || i != 2) return bad(key, v, "two numbers");
+        block_rows = n[0], block_columns = n[1];
+        return {};
+    }
+    // compressed-tensors: what is said of one group of modules, if there is but one.
+    template <class Find>
+    status config_groups(const detail::config_source& s, Find find) noexcept {
+        detail::said_value v;
+        if (find("config_groups.group_1", v)) return {};
+        if (find("config_groups.group_0.weights.num_bits", v) && v.is(kind::number)) {
+            if (!v.whole || v.count == 0 || v.count > 16) return bad("num_bits", v, "1 to 16");
+            if (bits == 0) bits = v.count;
+        }
+        if (find("config_groups.group_0.weights.group_size", v) && v.is(kind::number)) {
+            if (v.real == -1)
+                group = whole_rows;
+            else if (v.whole && v.count != 0 && v.count <= (std::uint64_t{1} << 31))
+                group = v.count;
+            else
+                return bad("group_size", v, "-1 or a number of weights");
+        }
+        constexpr std::string_view blocks = "config_groups.group_0.weights.block_structure";
+        if (find(blocks, v) && v.is(kind::list)) return block_size(s, blocks, v);
+        return {};
+    }
+    status read_objects(const detail::config_source& s) noexcept {
+        for (std::string_view object :
+             {"quantization_config", "compression_config", "quantization"})
+            if (status r = read(s, object); !r) return r;
+        return {};
+    }
+    // An object of the config, or, with an empty name, all of it. The first that is there counts.
+    status read(const detail::config_source& s, std::string_view object) noexcept {
+        detail::said_value v;
+        if (!method.empty()) return {};
+        if (!object.empty() && (!s.find(object, true, v) || !v.is(kind::object) || v.count == 0))
+            return {};
+        auto find = [&](std::string_view key, detail::said_value& out) {
+            detail::fixed_text<96> path;
+            if (!object.empty()) path << object << '.';
+            path << key;
+            return s.find(path.view(), true, out);
+        };
+        method = object == "quantization"         ? "mlx"
+                 : object.empty()                 ? "gptq"
+                 : object == "compression_config" ? "compressed-tensors"
+                                                  : "unnamed";
+        if (find("quant_method", v) && v.is(kind::text) && !keep(v, method))
+            return detail::no_memory();
+        if (status r = numbers(find, bits, group); !r) return r;
+        for (std::string_view key : {"checkpoint_format", "format"}) {
+            if (!find(key, v) || !v.is(kind::text) || gptq_format != gptq::unsaid) continue;
+            std::string_view t = v.text.raw();
+            if (key == "format" && !detail::starts_with(t, "gptq")) continue;
+            gptq_format = t == "gptq" ? gptq::v1 : t == "gptq_v2" ? gptq::v2 : gptq::other;
+        }
+        // AutoGPTQ wrote no format before there were two.
+        if (method == "gptq" && gptq_format == gptq::unsaid) gptq_format = gptq::v1;
+        if (find("weight_block_size", v) && v.is(kind::list))
+            if (status r = block_size(s, "weight_block_size", v); !r) return r;
+        if (status r = config_groups(s, find); !r) return r;
+        // MLX: modules that differ, by name.
+        bool room = true;
+        status inner;
+        if (!object.empty())
+            s.each_object(object, [&](const detail::json_string& name, auto ask) {
+                exception e{{}, 0, 0};
+                inner = numbers(ask, e.bits, e.group);
+                if (!inner) return false;
+                if (e.bits == 0 && e.group == 0) return true;
+                detail::said_value n;
+                n.text = name;
+                return room = keep(n, e.module) && exceptions_.push(e);
+            });
+        if (!room) return detail::no_memory();
+        return inner;
+    }
+
+    detail::arena text_;
+    detail::growing<exception> exceptions_;
+};
+
+AKA_END
+
+#endif  // AKA_QUANT_SETTINGS_HPP
+
+// ---- aka/part_form.hpp -------------------------------------------------------------------------
+// aka: how a weight is quantised, by the parts that it has, their types and what a config says.
+
+#ifndef AKA_PART_FORM_HPP
+#define AKA_PART_FORM_HPP
+
+#include <cstdint>
+#include <string_view>
+
+AKA_BEGIN
+
+enum class part_scheme : std::uint8_t {
+    plain,           ///< not quantised: one tensor of numbers
+    scaled,          ///< F8 or I8 times one scale, one a row, a group or a block of 128 x 128
+    bnb_int8,        ///< bitsandbytes: I8 and SCB
+    packed_int,      ///< compressed-tensors `pack-quantized`
+    nvfp4,           ///< compressed-tensors: a global scale that divides
+    nvfp4_modelopt,  ///< ModelOpt: a second scale that multiplies
+    mxfp4,           ///< compressed-tensors
+    mxfp4_blocks,    ///< gpt-oss: `_blocks` and `_scales`
+    mlx,             ///< affine: scales and biases
+    mlx_mx,          ///< MLX's mxfp4, nvfp4 and mxfp8: scales alone
+    gptq,
+    awq,
+    bnb_4bit,  ///< bitsandbytes NF4 and FP4
+};
+constexpr std::string_view name(part_scheme s) noexcept {
+    constexpr std::string_view names[] = {"plain",
+                                          "scaled",
+                                          "bitsandbytes int8",
+                                          "compressed-tensors int",
+                                          "NVFP4",
+                                          "NVFP4 (ModelOpt)",
+                                          "MXFP4",
+                                          "MXFP4 blocks",
+                                          "MLX",
+                                          "MLX MX",
+                                          "GPTQ",
+                                          "AWQ",
+                                          "bitsandbytes 4-bit"};
+    return names[static_cast<unsigned>(s)];
+}
+
+/// A form, and its sizes as far as the shapes are known.
+struct part_form {
+    part_scheme scheme = part_scheme::plain;
+    dtype stored = dtype::unknown;  ///< of the payload
+    unsigned bits = 0;              ///< of a weight; 0: not known
+    bool sized = false;             ///< whether what follows is known
+    std::uint64_t rows = 0;         ///< of all matrices of a stack
+    std::uint64_t columns = 0;
+    std::uint64_t matrix_rows = 0;  ///< of one of them
+    std::uint64_t group = 0;        ///< columns that share a scale; 0: not known
+    std::uint64_t block_rows = 0;   ///< rows that share one
+
+    /// "GPTQ 4-bit, groups of 128".
+    template <std::size_t N>
+    void describe(detail::fixed_text<N>& t) const noexcept;
+};
+
+namespace detail {
+
+/// The parts that numbers are made of. The order is that of part_slots.
+// clang-format off
+enum class part_slot : std::uint8_t {
+    weight, qweight, weight_packed, blocks,  // payloads
+    scale_inv, weight_scale, scales, scale, scb, qscale_weight, weight_scaler,  // scales
+    qzeros, zero_point, biases, g_idx, weight_g_idx, shape, global_scale, scale_2,
+    absmax, quant_map, nested_absmax, nested_quant_map, state_nf4, state_fp4, none,
+};
+constexpr unsigned part_slot_count = static_cast<unsigned>(part_slot::none);
+inline constexpr std::string_view part_slots[part_slot_count] = {
+    "weight", "qweight", "weight_packed", "blocks",
+    "weight_scale_inv", "weight_scale", "scales", "scale", "SCB", "qscale_weight", "weight_scaler",
+    "qzeros", "weight_zero_point", "biases", "g_idx", "weight_g_idx", "weight_shape",
+    "weight_global_scale", "weight_scale_2",
+    "weight.absmax", "weight.quant_map", "weight.nested_absmax", "weight.nested_quant_map",
+    "weight.quant_state.bitsandbytes__nf4", "weight.quant_state.bitsandbytes__fp4",
+};
+// clang-format on
+
+struct part_set {
+    tensor of[part_slot_count];
+    const tensor& operator[](part_slot s) const noexcept { return of[static_cast<unsigned>(s)]; }
+    bool has(part_slot s) const noexcept {
+        return s != part_slot::none && static_cast<bool>((*this)[s]);
+    }
+};
+
+enum part_types : std::uint8_t { f8 = 1, i8 = 2, i32 = 4, u8 = 8, u32 = 16, others = 32 };
+constexpr unsigned part_type_of(dtype t) noexcept {
+    switch (t) {
+        case dtype::f8_e4m3:
+        case dtype::f8_e5m2:
+        case dtype::f8_e4m3fnuz:
+        case dtype::f8_e5m2fnuz:
+            return f8;
+        case dtype::i8:
+            return i8;
+        case dtype::i32:
+            return i32;
+        case dtype::u8:
+            return u8;
+        case dtype::u32:
+            return u32;
+        case dtype::unknown:
+            return 255;  // an index without shards: any of them
+        default:
+            return others;
+    }
+}
+
+/// A form by its payload, that one's type, its scale, a part that must be there and two that must
+/// not.
+struct part_rule {
+    part_scheme scheme;
+    part_slot payload;
+    unsigned types;
+    part_slot scale, with, without, nor;
+};
+// Which names go with which form: the writers of these forms, named at each check in
+// part_binder.hpp.
+// clang-format off
+inline constexpr part_rule part_rules[] = {
+    // scheme                      payload                 types     scale                     with                     without                 nor
+    {part_scheme::scaled,         part_slot::weight,        f8,      part_slot::scale_inv,     part_slot::none,         part_slot::none,         part_slot::none},
+    {part_scheme::scaled,         part_slot::weight,        f8 | i8, part_slot::weight_scale,  part_slot::none,         part_slot::scale_2,      part_slot::none},
+    {part_scheme::scaled,         part_slot::weight,        f8,      part_slot::qscale_weight, part_slot::none,         part_slot::none,         part_slot::none},
+    {part_scheme::scaled,         part_slot::weight,        f8,      part_slot::scale,         part_slot::none,         part_slot::none,         part_slot::none},
+    {part_scheme::scaled,         part_slot::weight,        i8,      part_slot::weight_scaler, part_slot::none,         part_slot::none,         part_slot::none},
+    {part_scheme::bnb_int8,       part_slot::weight,        i8,      part_slot::scb,           part_slot::none,         part_slot::none,         part_slot::none},
+    {part_scheme::packed_int,     part_slot::weight_packed, i32,     part_slot::weight_scale,  part_slot::none,         part_slot::global_scale, part_slot::none},
+    {part_scheme::nvfp4,          part_slot::weight_packed, u8,      part_slot::weight_scale,  part_slot::global_scale, part_slot::none,         part_slot::none},
+    {part_scheme::mxfp4,          part_slot::weight_packed, u8,      part_slot::weight_scale,  part_slot::none,         part_slot::global_scale, part_slot::shape},
+    {part_scheme::nvfp4_modelopt, part_slot::weight,        u8,      part_slot::weight_scale,  part_slot::scale_2,      part_slot::none,         part_slot::none},
+    {part_scheme::mxfp4_blocks,   part_slot::blocks,        u8,      part_slot::scales,        part_slot::none,         part_slot::none,         part_slot::none},
+    {part_scheme::mlx,            part_slot::weight,        u32,     part_slot::scales,        part_slot::biases,       part_slot::none,         part_slot::none},
+    {part_scheme::mlx_mx,         part_slot::weight,        u32,     part_slot::scales,        part_slot::none,         part_slot::biases,       part_slot::none},
+    {part_scheme::gptq,           part_slot::qweight,       i32,     part_slot::scales,        part_slot::qzeros,       part_slot::none,         part_slot::none},
+    {part_scheme::bnb_4bit,       part_slot::weight,        u8 | i8 | others, part_slot::absmax, part_slot::quant_map,  part_slot::scb,          part_slot::none},
+};
+// clang-format on
+
+constexpr part_slot payloads[] = {part_slot::weight, part_slot::qweight, part_slot::weight_packed,
+                                  part_slot::blocks};
+
+/// Which rule the parts follow; null: none, `plain` or an error. GPTQ stands for AWQ as well, whose
+/// parts have the same names. Errors: not_found, ambiguous, missing_tensor, wrong_type.
+inline status choose_rule(const part_set& p, std::string_view base, const quant_settings& q,
+                          const part_rule*& out) noexcept {
+    part_slot payload = part_slot::none;
+    for (part_slot s : payloads) {
+        if (!p.has(s)) continue;
+        if (payload != part_slot::none)
+            return fail(errc::ambiguous, error::nowhere, quoted{base}, " has both ",
+                        part_slots[static_cast<unsigned>(payload)], " and ",
+                        part_slots[static_cast<unsigned>(s)]);
+        payload = s;
+    }
+    out = nullptr;
+    if (payload == part_slot::none)
+        return fail(errc::not_found, error::nowhere, "there is no weight of ", quoted{base});
+    const tensor& w = p[payload];
+    const unsigned type = part_type_of(w.dtype());
+    bool some = false;
+    for (const part_rule& r : part_rules) {
+        if (r.payload != payload || !p.has(r.scale)) continue;
+        some = true;
+        if ((r.types & type) == 0 || (r.with != part_slot::none && !p.has(r.with)) ||
+            p.has(r.without) || p.has(r.nor))
+            continue;
+        if (out != nullptr)
+            return fail(errc::ambiguous, error::nowhere, "tensor ", quoted{w.name()},
+                        ": its parts fit ", name(out->scheme), " (",
+                        part_slots[static_cast<unsigned>(out->scale)], ") and ", name(r.scheme),
+                        " (", part_slots[static_cast<unsigned>(r.scale)], ')')
+                .in(w.file());
+        out = &r;
+    }
+    if (out != nullptr) return {};
+    if (some)
+        return fail(errc::wrong_type, error::nowhere, "tensor ", quoted{w.name()}, " is ",
+                    w.dtype_name(), ": with its scales that is no form that is known")
+            .in(w.file());
+    // No scales. Numbers without any are themselves, unless they are too short to be weights, or
+    // the config says that they are quantised.
+    const bool wide =
+        payload == part_slot::weight && (type == others || w.dtype() == dtype::unknown);
+    if (wide || (payload == part_slot::weight && type == f8 && q.method.empty())) return {};
+    return fail(errc::missing_tensor, error::nowhere, "tensor ", quoted{w.name()}, " is ",
+                w.dtype_name(), " and its scales are missing")
+        .in(w.file());
+}
+
+}  // namespace detail
+
+template <std::size_t N>
+void part_form::describe(detail::fixed_text<N>& t) const noexcept {
+    if (scheme == part_scheme::plain) {
+        t << aka::name(stored);
+        return;
+    }
+    if (scheme == part_scheme::scaled)
+        t << (stored == dtype::unknown ? std::string_view("8-bit") : aka::name(stored));
+    else
+        t << name(scheme);
+    const bool said = scheme == part_scheme::mlx || scheme == part_scheme::gptq ||
+                      scheme == part_scheme::awq || scheme == part_scheme::packed_int ||
+                      scheme == part_scheme::mlx_mx;
+    if (said && bits != 0) t << ' ' << bits << "-bit";
+    if (group == 0) return;
+    if (scheme == part_scheme::bnb_4bit)
+        t << ", blocks of " << group;
+    else if (sized && block_rows > 1 && block_rows >= matrix_rows && group >= columns)
+        t << ", one scale";
+    else if (block_rows > 1)
+        t << ", blocks of " << block_rows << " x " << group;
+    else if (group >= columns && sized)
+        t << ", a scale a row";
+    else
+        t << ", groups of " << group;
+}
+
+AKA_END
+
+#endif  // AKA_PART_FORM_HPP
+
+// ---- aka/part_window.hpp -----------------------------------------------------------------------
+// aka: rows or columns of a tensor as bytes in memory: where they lie, or copied into one buffer.
+#ifndef AKA_PART_WINDOW_HPP
+#define AKA_PART_WINDOW_HPP
+
+#include <cstdint>
+
+AKA_BEGIN
+namespace detail {
+
+/// What is copied at once, unless one row is larger.
+constexpr std::uint64_t window_bytes = std::uint64_t{1} << 20;
+
+/// Bytes are little-endian, as in the file: a copy that was made native goes back.
+inline void as_in_file(const tensor& t, std::byte* p, std::uint64_t n) noexcept {
+    if constexpr (AKA_BIG_ENDIAN_HOST) swap_in_place(t.dtype(), p, n);
+    (void)t, (void)p, (void)n;
+}
+
+/// A tensor's rows, counted through its first one or two dimensions; the others are in the row.
+/// Views are read where they are, anything else through a buffer that is taken once.
+class row_window {
+  public:
+    row_window() noexcept = default;
+
+    /// `lead`: dimensions that count rows; 0: the whole tensor is one row.
+    status open(const tensor& t, unsigned lead) noexcept {
+        tensor_ = t;
+        lead_ = lead;
+        rows_ = 1;
+        for (unsigned i = 0; i < lead; ++i) rows_ *= t.shape()[i];
+        row_ = rows_ == 0 ? 0 : t.size_bytes() / rows_;
+        first_ = last_ = 0;
+        if (t.is_view()) {
+            result<byte_span> b = t.bytes();
+            if (!b) return b.error();
+            at_ = b.get_if()->data();
+            last_ = rows_;
+            return {};
+        }
+        most_ = row_ == 0 || row_ > window_bytes ? 1 : window_bytes / row_;
+        if (most_ > rows_) most_ = rows_;
+        if (!fits_memory(most_ * row_) || !copy_.resize(static_cast<std::size_t>(most_ * row_)))
+            return no_memory();
+        at_ = copy_.data();
+        return {};
+    }
+    explicit operator bool() const noexcept { return static_cast<bool>(tensor_); }
+    std::uint64_t rows() const noexcept { return rows_; }
+    std::uint64_t row_bytes() const noexcept { return row_; }
+
+    /// Row r, valid until the next call. Rows are best asked for in order.
+    status row(std::uint64_t r, const std::byte*& out) noexcept {
+        if (r < first_ || r >= last_)
+            if (status s = load(r); !s) return s;
+        out = at_ + (r - first_) * row_;
+        return {};
+    }
+
+    /// Rows that follow in one piece from row r on, which was asked for last.
+    std::uint64_t ahead(std::uint64_t r) const noexcept { return last_ - r; }
+
+  private:
+    status load(std::uint64_t r) noexcept {
+        tensor from = tensor_;
+        std::uint64_t inner = rows_, outer = 0;
+        if (lead_ == 2) {
+            inner = tensor_.shape()[1];
+            outer = r / inner;
+            result<tensor> one = tensor_.select(outer);
+            if (!one) return one.error();
+            from = *one.get_if();
+        }
+        const std::uint64_t here = r - outer * inner;
+        const std::uint64_t n = most_ < inner - here ? most_ : inner - here;
+        const span<std::byte> to = {copy_.data(), static_cast<std::size_t>(n * row_)};
+        first_ = last_ = 0;
+        status s = lead_ == 0 ? from.copy_to(to) : from.copy_rows(here, n, to);
+        if (!s) return s;
+        as_in_file(tensor_, copy_.data(), n * row_);
+        first_ = r;
+        last_ = r + n;
+        return {};
+    }
+
+    tensor tensor_;
+    growing<std::byte> copy_;
+    const std::byte* at_ = nullptr;
+    std::uint64_t rows_ = 0, row_ = 0, most_ = 0, first_ = 0, last_ = 0;
+    unsigned lead_ = 0;
+};
+
+/// Columns [first, first + count) of a matrix: `at` is the first of them in row 0.
+class column_window {
+  public:
+    /// `most`: columns that are asked for at once.
+    status open(const tensor& t, std::uint64_t most) noexcept {
+        tensor_ = t;
+        size_ = info(t.dtype()).block_bytes;
+        if (t.is_view()) {
+            result<byte_span> b = t.bytes();
+            if (!b) return b.error();
+            begin_ = b.get_if()->data();
+            return {};
+        }
+        std::uint64_t n = 0;
+        if (most > t.shape()[1]) most = t.shape()[1];
+        if (!checked_mul(t.shape()[0] * size_, most, n) || !fits_memory(n) ||
+            !copy_.resize(static_cast<std::size_t>(n)))
+            return no_memory();
+        return {};
+    }
+    status load(std::uint64_t first, std::uint64_t count) noexcept {
+        if (begin_ != nullptr) {
+            at = begin_ + first * size_;
+            stride = static_cast<std::size_t>(tensor_.shape()[1] * size_);
+            return {};
+        }
+        result<tensor> part = tensor_.slice(1, first, count);
+        if (!part) return part.error();
+        const std::uint64_t n = part.get_if()->size_bytes();
+        if (status s = part.get_if()->copy_to({copy_.data(), static_cast<std::size_t>(n)}); !s)
+            return s;
+        as_in_file(tensor_, copy_.data(), n);
+        at = copy_.data();
+        stride = static_cast<std::size_t>(count * size_);
+        return {};
+    }
+
+    const std::byte* at = nullptr;
+    std::size_t stride = 0;  ///< bytes from a row to the next
+
+  private:
+    tensor tensor_;
+    growing<std::byte> copy_;
+    const std::byte* begin_ = nullptr;
+    std::uint64_t size_ = 0;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_PART_WINDOW_HPP
+
+// ---- aka/parts_bnb.hpp -------------------------------------------------------------------------
+// aka: bitsandbytes' 4-bit weights to float32: one flat run of codes in blocks, and the JSON that
+// describes it.
+#ifndef AKA_PARTS_BNB_HPP
+#define AKA_PARTS_BNB_HPP
+
+#include <cstdint>
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+/// n codes times the block's largest value; the first of a byte is in its upper half
+/// (bitsandbytes' quantize_4bit). `odd`: the first wanted one is in the lower half.
+inline void bnb4_run(const std::byte* in, bool odd, const float* map, float absmax, std::size_t n,
+                     float* out) noexcept {
+    float table[16];
+    for (unsigned q = 0; q < 16; ++q) table[q] = map[q] * absmax;
+    if (odd && n != 0) {
+        *out++ = table[static_cast<unsigned>(*in++) & 15];
+        --n;
+    }
+    for (std::size_t i = 0; i < n / 2; ++i) {
+        const auto b = static_cast<unsigned>(in[i]);
+        out[2 * i] = table[b >> 4];
+        out[2 * i + 1] = table[b & 15];
+    }
+    if (n % 2 != 0) out[n - 1] = table[static_cast<unsigned>(in[n / 2]) >> 4];
+}
+/// A block's largest value where these are quantised themselves: value * largest + offset, product
+/// and sum rounded to float32 one after the other (see plus_bias_apart).
+inline float bnb_nested(float value, float absmax, float offset) noexcept {
+    return static_cast<float>(static_cast<double>(value) * static_cast<double>(absmax)) + offset;
+}
+/// `weight.quant_state.bitsandbytes__nf4`: a JSON text as U8.
+struct bnb_state {
+    std::uint64_t block = 0, nested_block = 0;
+    std::uint64_t rows = 0, columns = 0;
+    float nested_offset = 0;
+
+    static constexpr std::uint64_t most_bytes = 4096;
+
+    /// False: not such a text, `what` says why.
+    bool read(std::string_view json, const char*& what) noexcept {
+        json_reader j(json);
+        std::uint64_t dims = 0;
+        bool good = j.object([&](const json_string& key) {
+            if (equal(key, "blocksize")) return j.whole(block);
+            if (equal(key, "nested_blocksize")) return j.whole(nested_block);
+            if (equal(key, "nested_offset")) {
+                double v = 0;
+                if (!j.number(v)) return false;
+                return nested_offset = static_cast<float>(v), true;
+            }
+            if (!equal(key, "shape") || j.peek() != '[') return j.skip();
+            columns = 1;
+            return j.array([&] {
+                std::uint64_t d = 0;
+                if (!j.whole(d)) return false;
+                if (dims++ == 0) return rows = d, true;
+                return checked_mul(columns, d, columns) || j.stop("a shape that is too large");
+            });
+        });
+        good = good && j.finish();
+        what = !good ? j.what() : block == 0 ? "no blocksize" : dims == 0 ? "no shape" : nullptr;
+        return what == nullptr;
+    }
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_PARTS_BNB_HPP
+
+// ---- aka/part_sizes.hpp ------------------------------------------------------------------------
+// aka: a quantised weight with its parts bound to what they are for, and what all forms ask of the
+// shapes of payloads and scales.
+#ifndef AKA_PART_SIZES_HPP
+#define AKA_PART_SIZES_HPP
+
+#include <cstdint>
+#include <string_view>
+
+AKA_BEGIN
+namespace detail {
+
+constexpr std::uint64_t divided_up(std::uint64_t n, std::uint64_t by) noexcept {
+    return n / by + (n % by != 0);
+}
+
+/// One weight with its parts bound to what they are for. Everything that is small and the same for
+/// all rows is read when it is made, where the data is there.
+struct bound_parts {
+    part_form form;
+    tensor payload, scale, zero, global, index, nested;
+    plain_decoder decode_scale = nullptr, decode_nested = nullptr;
+    unsigned lead = 0;                // dimensions of the payload that count rows
+    unsigned scale_lead = 0;          // of the scales
+    std::uint64_t scale_step = 0;     // rows of scales for one matrix of a stack
+    std::uint64_t groups = 0;         // scales in a row of them
+    bool zero_packed = false;         // along the rows, as codes of form.bits
+    bool divide_global = false;       // nvfp4: the global scale divides
+    bool plus_one = false;            // GPTQ's first form
+    bool index_missing = false;       // there is one, and its data is not here
+    growing<std::uint32_t> in_group;  // of each column, where that is not column / group
+    bnb_state state;
+    float map[16] = {};
+    float nested_map[256] = {};
+};
+
+/// What the forms share: errors with names and numbers, and the shapes of payloads and scales.
+class part_checks {
+  protected:
+    part_checks(const part_set& p, std::string_view base, const quant_settings& q,
+                bound_parts& b) noexcept
+        : p_(p), base_(base), q_(q), b_(b), said_(q.of(base)) {}
+
+    part_form& form() noexcept { return b_.form; }
+
+    AKA_COLD static error mismatch(const tensor& t, const char* expected) noexcept {
+        return fail(errc::size_mismatch, error::nowhere, "tensor ", quoted{t.name()}, ": expected ",
+                    expected, ", found ", t.shape())
+            .in(t.file());
+    }
+    template <class... A>
+    AKA_COLD static error mismatch(const tensor& t, const shape& expected,
+                                   const A&... why) noexcept {
+        return fail(errc::size_mismatch, error::nowhere, "tensor ", quoted{t.name()}, ": expected ",
+                    expected, why..., ", found ", t.shape())
+            .in(t.file());
+    }
+    AKA_COLD static error type(const tensor& t, const char* expected) noexcept {
+        return fail(errc::wrong_type, error::nowhere, "tensor ", quoted{t.name()}, ": expected ",
+                    expected, ", found ", t.dtype_name())
+            .in(t.file());
+    }
+    template <class... A>
+    AKA_COLD error unclear(const A&... what) const noexcept {
+        return fail(errc::ambiguous, error::nowhere, "tensor ", quoted{b_.payload.name()}, ": ",
+                    what...)
+            .in(b_.payload.file());
+    }
+    AKA_COLD error missing(part_slot s) const noexcept {
+        return fail(errc::missing_tensor, error::nowhere, "tensor ", quoted{b_.payload.name()},
+                    ": there is no ", part_slots[static_cast<unsigned>(s)], " beside it")
+            .in(b_.payload.file());
+    }
+
+    static bool is_number(dtype t) noexcept {
+        switch (t) {
+            case dtype::f32:
+            case dtype::f16:
+            case dtype::bf16:
+            case dtype::f64:
+            case dtype::f8_e4m3:
+            case dtype::f8_e5m2:
+            case dtype::f8_e8m0:
+                return true;
+            default:
+                return false;
+        }
+    }
+    status numbers(const tensor& t, plain_decoder& decode) noexcept {
+        if (!is_number(t.dtype())) return type(t, "a floating-point type");
+        decode = plain_decoder_of(t.dtype());
+        return {};
+    }
+
+    /// Rows and columns of a payload whose last `inner` dimensions make a row of `columns`.
+    status sizes(unsigned inner, std::uint64_t columns) noexcept {
+        const tensor& t = b_.payload;
+        const unsigned rank = t.shape().rank();
+        if (rank < inner || rank - inner > 2) return mismatch(t, "a matrix, or a stack of them");
+        b_.lead = rank - inner;
+        form().columns = columns;
+        form().rows = 1;
+        for (unsigned i = 0; i < b_.lead; ++i) form().rows *= t.shape()[i];
+        form().matrix_rows = b_.lead == 0 ? 1 : t.shape()[b_.lead - 1];
+        std::uint64_t all = 0;
+        if (!checked_mul(form().rows, columns, all) || !fits_memory(all))
+            return fail(errc::size_overflow, error::nowhere, "tensor ", quoted{t.name()}, ": ",
+                        form().rows, " rows of ", columns, " weights")
+                .in(t.file());
+        form().sized = true;
+        return {};
+    }
+    std::uint64_t matrices() noexcept {
+        return form().matrix_rows == 0 ? 0 : form().rows / form().matrix_rows;
+    }
+
+    /// Scales: one, one a matrix, one a row, `groups` a row, or one for a block of rows and columns
+    /// (the last of either may be partial).
+    status grid(const tensor& t, bool blocks_first) noexcept {
+        const std::uint64_t rows = form().matrix_rows, columns = form().columns;
+        const std::uint64_t stack = matrices(), n = t.elements();
+        const unsigned rank = t.shape().rank();
+        auto take = [&](std::uint64_t block_rows, std::uint64_t group, std::uint64_t step,
+                        std::uint64_t groups, unsigned lead) {
+            form().block_rows = block_rows;
+            form().group = group;
+            b_.scale_step = step;
+            b_.groups = groups;
+            b_.scale_lead = lead;
+            return status();
+        };
+        if (rows == 0 || columns == 0) return take(1, 1, 0, 0, 0);
+        if (n == 1) return take(rows, columns, 0, 1, 0);
+        if (rank == 1 && n == form().rows && (stack == 1 || rows == 1))
+            return take(1, columns, rows, 1, 1);
+        if (rank == 1 && n == stack) return take(rows, columns, 1, 1, 1);
+        const std::uint64_t br = q_.block_rows == 0 ? 128 : q_.block_rows;
+        const std::uint64_t bc = q_.block_columns == 0 ? 128 : q_.block_columns;
+        if ((rank == 2 && stack == 1) || (rank == 3 && t.shape()[0] == stack)) {
+            const std::uint64_t a = t.shape()[rank - 2], c = t.shape()[rank - 1];
+            const bool blocks = a == divided_up(rows, br) && c == divided_up(columns, bc);
+            if (blocks && (blocks_first || a != rows || columns % c != 0))
+                return take(br, bc, a, c, rank - 1);
+            if (c != 0 && columns % c == 0 && (a == rows || a == 1))
+                return take(a == rows ? 1 : rows, columns / c, a, c, rank - 1);
+        }
+        return fail(errc::size_mismatch, error::nowhere, "tensor ", quoted{t.name()},
+                    ": expected [1], [", rows, "], [", rows, ", groups] or, for blocks of ", br,
+                    " x ", bc, ", [", divided_up(rows, br), ", ", divided_up(columns, bc),
+                    "] for a weight of ", b_.payload.shape(), ", found ", t.shape())
+            .in(t.file());
+    }
+    /// Groups of exactly `group` columns in every row.
+    status groups_of(const tensor& t, std::uint64_t group) noexcept {
+        std::uint64_t want[3];
+        for (unsigned i = 0; i < b_.lead; ++i) want[i] = b_.payload.shape()[i];
+        want[b_.lead] = form().columns / group;
+        const shape expected({want, b_.lead + 1});
+        if (form().columns % group != 0 || t.shape() != expected)
+            return mismatch(t, expected, " (rows of ", form().columns, " in groups of ", group,
+                            ")");
+        form().group = group;
+        form().block_rows = 1;
+        b_.groups = want[b_.lead];
+        b_.scale_step = form().matrix_rows;
+        b_.scale_lead = b_.lead;
+        return {};
+    }
+
+    const part_set& p_;
+    std::string_view base_;
+    const quant_settings& q_;
+    bound_parts& b_;
+    std::pair<std::uint64_t, std::uint64_t> said_;  // bits and group, by the config
+    bool known_ = false;                            // types and shapes, not only names
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_PART_SIZES_HPP
+
+// ---- aka/part_binder.hpp -----------------------------------------------------------------------
+// aka: which form a weight has, and whether its parts are what that form asks for: a function a
+// form, each with the source of its rule.
+#ifndef AKA_PART_BINDER_HPP
+#define AKA_PART_BINDER_HPP
+
+#include <cstdint>
+
+AKA_BEGIN
+namespace detail {
+
+/// Binds parts; see quantised_weight.
+class part_binder : part_checks {
+  public:
+    part_binder(const part_set& p, std::string_view base, const quant_settings& q,
+                bound_parts& b) noexcept
+        : part_checks(p, base, q, b) {}
+
+    status bind() noexcept {
+        const part_rule* r = nullptr;
+        if (status s = choose_rule(p_, base_, q_, r); !s) return s;
+        b_.payload = p_[r == nullptr ? part_slot::weight : r->payload];
+        if (r != nullptr) b_.scale = p_[r->scale];
+        form().stored = b_.payload.dtype();
+        form().scheme = r == nullptr ? part_scheme::plain : r->scheme;
+        known_ = b_.payload.has_shape() && form().stored != dtype::unknown &&
+                 (!b_.scale || b_.scale.has_shape());
+        switch (form().scheme) {
+            case part_scheme::plain:
+                return plain();
+            case part_scheme::scaled:
+            case part_scheme::bnb_int8:
+                return scaled(r->scale);
+            case part_scheme::packed_int:
+                return packed_int();
+            case part_scheme::nvfp4:
+            case part_scheme::nvfp4_modelopt:
+            case part_scheme::mxfp4:
+                return fp4();
+            case part_scheme::mxfp4_blocks:
+                return blocks();
+            case part_scheme::mlx:
+                return mlx();
+            case part_scheme::mlx_mx:
+                return mlx_mx();
+            case part_scheme::gptq:
+            case part_scheme::awq:
+                return transposed();
+            case part_scheme::bnb_4bit:
+                return bnb_4bit();
+        }
+        return {};
+    }
+
+  private:
+    status plain() noexcept {
+        if (!known_) return {};
+        form().bits = info(form().stored).block_bytes * 8u / info(form().stored).block_elements;
+        const unsigned rank = b_.payload.shape().rank();
+        if (plain_decoder_of(form().stored) == nullptr) return {};
+        const unsigned inner = rank == 0 ? 0 : rank > 3 ? rank - 2 : 1;
+        std::uint64_t columns = 1;
+        for (unsigned i = rank - inner; i < rank; ++i) columns *= b_.payload.shape()[i];
+        return sizes(inner, columns);
+    }
+    // DeepSeek, README of the weights: value * scale_inv of its 128 x 128 block. compressed-tensors
+    // (naive_quantized): (q - zero) * scale. ModelOpt and Mistral FP8: value * scale.
+    status scaled(part_slot which) noexcept {
+        form().bits = 8;
+        if (!known_) {
+            form().group = q_.block_columns;
+            form().block_rows = q_.block_rows;
+            return {};
+        }
+        if (status s = sizes(1, b_.payload.shape().back()); !s) return s;
+        if (status s = numbers(b_.scale, b_.decode_scale); !s) return s;
+        if (status s = grid(b_.scale, which == part_slot::scale_inv || which == part_slot::scale);
+            !s)
+            return s;
+        if (form().scheme == part_scheme::bnb_int8 &&
+            (form().group < form().columns || form().block_rows != 1))
+            return mismatch(b_.scale, "one a row");
+        if (!p_.has(part_slot::zero_point)) return {};
+        b_.zero = p_[part_slot::zero_point];
+        if (form().stored != dtype::i8 || plain_decoder_of(b_.zero.dtype()) == nullptr)
+            return type(b_.zero, "zero points of an I8 weight only");
+        if (b_.zero.shape() != b_.scale.shape())
+            return mismatch(b_.zero, b_.scale.shape(), " as its scales");
+        return {};
+    }
+    // compressed-tensors, pack_quantized: rows of codes, 32 bits a word, the first in the lowest
+    // bits, each less 2^(bits - 1); zero points likewise, packed along the rows.
+    status packed_int() noexcept {
+        form().bits = static_cast<unsigned>(said_.first);
+        form().group = said_.second;
+        if (!known_) return {};
+        if (!p_.has(part_slot::shape)) return missing(part_slot::shape);
+        const tensor& t = p_[part_slot::shape];
+        std::uint64_t dims[3] = {};
+        const unsigned rank = b_.payload.shape().rank();
+        if (rank < 2 || rank > 3) return mismatch(b_.payload, "a matrix, or a stack of them");
+        if (t.dtype() != dtype::i64 && t.dtype() != dtype::i32) return type(t, "I64 or I32");
+        if (t.shape().rank() != 1 || t.shape()[0] < 2 || t.shape()[0] > rank)
+            return mismatch(t, "[2]");
+        std::byte bytes[24] = {};
+        const std::uint64_t n = t.shape()[0];
+        status r = t.copy_to({bytes, static_cast<std::size_t>(t.size_bytes())});
+        if (r.code() == errc::no_data) return {};
+        if (!r) return r;
+        for (std::uint64_t i = 0; i < n; ++i) {
+            std::int64_t d = t.dtype() == dtype::i64 ? load_native<std::int64_t>(bytes + 8 * i)
+                                                     : load_native<std::int32_t>(bytes + 4 * i);
+            if (d < 0) return mismatch(t, "sizes that are not negative");
+            dims[i] = static_cast<std::uint64_t>(d);
+        }
+        const std::uint64_t columns = dims[n - 1], words = b_.payload.shape().back();
+        if (dims[n - 2] != b_.payload.shape()[rank - 2])
+            return fail(errc::size_mismatch, error::nowhere, "tensor ", quoted{t.name()}, " says ",
+                        dims[n - 2], " rows, ", quoted{b_.payload.name()}, " is ",
+                        b_.payload.shape())
+                .in(t.file());
+        unsigned fit = 0, fits = 0;
+        for (unsigned bits : {2u, 3u, 4u, 5u, 6u, 8u}) {
+            std::uint64_t all = 0;
+            if (!checked_mul(columns, bits, all) || divided_up(all, 32) != words) continue;
+            ++fits;
+            if (fit == 0 || bits == said_.first) fit = bits;
+        }
+        if (fits == 0)
+            return fail(errc::size_mismatch, error::nowhere, "tensor ", quoted{b_.payload.name()},
+                        ": ", words, " words a row do not hold ", columns,
+                        " codes of 2, 3, 4, 5, 6 or 8 bits")
+                .in(b_.payload.file());
+        if (fits > 1 && fit != said_.first)
+            return unclear(words, " words a row hold ", columns,
+                           " codes of several lengths, and no config says which");
+        form().bits = fit;
+        if (status s = sizes(1, columns); !s) return s;
+        if (status s = numbers(b_.scale, b_.decode_scale); !s) return s;
+        if (status s = grid(b_.scale, false); !s) return s;
+        if (form().block_rows > 1 && form().block_rows < form().matrix_rows)
+            return mismatch(b_.scale, "one scale a row or a group");
+        if (form().group < columns && form().group % 8 != 0)
+            return fail(errc::unsupported, error::nowhere, "tensor ", quoted{b_.payload.name()},
+                        ": groups of ", form().group, ", which are not whole bytes of codes")
+                .in(b_.payload.file());
+        if (p_.has(part_slot::zero_point))
+            if (status s = packed_zero(p_[part_slot::zero_point]); !s) return s;
+        return group_index(p_[part_slot::weight_g_idx], true);
+    }
+    status packed_zero(const tensor& t) noexcept {
+        b_.zero = t;
+        if (t.dtype() != dtype::i32) {
+            if (plain_decoder_of(t.dtype()) == nullptr || is_number(t.dtype()))
+                return type(t, "I32 or I8");
+            if (t.shape() != b_.scale.shape())
+                return mismatch(t, b_.scale.shape(), " as its scales");
+            return {};
+        }
+        if (32 % form().bits != 0 || b_.lead != 1 || b_.scale.elements() != form().rows * b_.groups)
+            return fail(errc::unsupported, error::nowhere, "tensor ", quoted{t.name()},
+                        ": packed zero points of ", form().bits, " bits for scales of ",
+                        b_.scale.shape())
+                .in(t.file());
+        const std::uint64_t dims[2] = {divided_up(form().rows * form().bits, 32), b_.groups};
+        if (t.shape() != shape(dims)) return mismatch(t, shape(dims));
+        b_.zero_packed = true;
+        return {};
+    }
+    // OCP MX 1.0; compressed-tensors nvfp4: value * (scale / global scale); ModelOpt's
+    // NVFP4QTensor: value * (scale * weight_scale_2). Both: the first of two codes in the lower
+    // half of a byte.
+    status fp4() noexcept {
+        form().bits = 4;
+        form().group = form().scheme == part_scheme::mxfp4 ? 32 : 16;
+        if (!known_) return {};
+        if (status s = sizes(1, 2 * b_.payload.shape().back()); !s) return s;
+        if (status s = groups_of(b_.scale, form().group); !s) return s;
+        if (form().scheme == part_scheme::mxfp4) {
+            if (b_.scale.dtype() != dtype::u8 && b_.scale.dtype() != dtype::f8_e8m0)
+                return type(b_.scale, "U8 or F8_E8M0");
+            b_.decode_scale = plain_decoder_of(dtype::f8_e8m0);
+            return {};
+        }
+        if (b_.scale.dtype() != dtype::f8_e4m3) return type(b_.scale, "F8_E4M3");
+        b_.decode_scale = plain_decoder_of(dtype::f8_e4m3);
+        b_.divide_global = form().scheme == part_scheme::nvfp4;
+        b_.global = p_[b_.divide_global ? part_slot::global_scale : part_slot::scale_2];
+        if (b_.global.dtype() != dtype::f32) return type(b_.global, "F32");
+        if (b_.global.elements() != 1) return mismatch(b_.global, "one number");
+        return {};
+    }
+    // gpt-oss: blocks [.., rows, groups, 16] of 32 FP4 codes, the first in the lower half of a
+    // byte; scales [.., rows, groups], E8M0.
+    status blocks() noexcept {
+        form().bits = 4;
+        form().group = 32;
+        if (!known_) return {};
+        const shape& s = b_.payload.shape();
+        if (s.rank() < 3 || s.rank() > 4 || s.back() != 16)
+            return mismatch(b_.payload, "[.., rows, groups, 16]");
+        if (status r = sizes(2, s[s.rank() - 2] * 32); !r) return r;
+        if (b_.scale.dtype() != dtype::u8 && b_.scale.dtype() != dtype::f8_e8m0)
+            return type(b_.scale, "U8 or F8_E8M0");
+        b_.decode_scale = plain_decoder_of(dtype::f8_e8m0);
+        return groups_of(b_.scale, 32);
+    }
+    // MLX: rows of codes in one stream of bits; scale * q + bias. 2, 3, 4, 5, 6 or 8 bits in groups
+    // of 32, 64 or 128.
+    status mlx() noexcept {
+        form().bits = static_cast<unsigned>(said_.first);
+        form().group = said_.second;
+        if (!known_) return {};
+        const std::uint64_t words = b_.payload.shape().back(), n = b_.scale.shape().back();
+        if (n == 0 || words * 32 % n != 0 || b_.scale.shape().rank() == 0)
+            return mismatch(b_.scale, "groups that divide a row");
+        const std::uint64_t both = words * 32 / n;  // bits times group
+        unsigned fits = 0;
+        for (unsigned bits : {2u, 3u, 4u, 5u, 6u, 8u})
+            for (unsigned group : {32u, 64u, 128u}) {
+                if (bits * group != both) continue;
+                if (said_.first != 0 && said_.first != bits) continue;
+                if (said_.second != 0 && said_.second != group) continue;
+                ++fits;
+                form().bits = bits;
+                form().group = group;
+            }
+        if (fits == 0)
+            return fail(errc::size_mismatch, error::nowhere, "tensor ", quoted{b_.payload.name()},
+                        ": ", words, " words and ", n, " scales a row are ", both,
+                        " bits a group, which is not what the config says (", said_.first,
+                        " bits, groups of ", said_.second, "; 0: nothing) or MLX has")
+                .in(b_.payload.file());
+        if (fits > 1)
+            return unclear(both,
+                           " bits a group are several pairs of bits and group size, and no "
+                           "config says which");
+        if (status s = sizes(1, words * 32 / form().bits); !s) return s;
+        if (status s = numbers(b_.scale, b_.decode_scale); !s) return s;
+        if (status s = groups_of(b_.scale, form().group); !s) return s;
+        b_.zero = p_[part_slot::biases];
+        if (b_.zero.dtype() != b_.scale.dtype())
+            return type(b_.zero, "the same type as the scales");
+        if (b_.zero.shape() != b_.scale.shape())
+            return mismatch(b_.zero, b_.scale.shape(), " as its scales");
+        return {};
+    }
+    // MLX's other modes, scales as U8: mxfp4 (E8M0, groups of 32), nvfp4 (E4M3, groups of 16),
+    // mxfp8 (E4M3 codes, E8M0, groups of 32).
+    status mlx_mx() noexcept {
+        if (!known_) return {};
+        if (b_.scale.dtype() != dtype::u8) {
+            if (is_number(b_.scale.dtype())) return missing(part_slot::biases);
+            return type(b_.scale, "U8");
+        }
+        const std::uint64_t words = b_.payload.shape().back(), n = b_.scale.shape().back();
+        const std::uint64_t each = n == 0 || words % n != 0 ? 0 : words / n;
+        if (each != 2 && each != 4 && each != 8)
+            return mismatch(b_.scale, "2, 4 or 8 words a group");
+        form().bits = each == 8 ? 8 : 4;
+        form().group = each == 2 ? 16 : 32;
+        b_.decode_scale = plain_decoder_of(each == 2 ? dtype::f8_e4m3 : dtype::f8_e8m0);
+        if (status s = sizes(1, words * 32 / form().bits); !s) return s;
+        return groups_of(b_.scale, form().group);
+    }
+
+    // GPTQ: qweight [in * bits / 32, out], qzeros [groups, out * bits / 32], scales [groups, out].
+    // AWQ (AutoAWQ, gemm): qweight [in, out / 8], qzeros [groups, out / 8], scales [groups, out].
+    status transposed() noexcept {
+        form().bits = static_cast<unsigned>(said_.first);
+        form().group = said_.second;
+        const bool indexed = p_.has(part_slot::g_idx);
+        if (!known_) {
+            // Names alone: g_idx is GPTQ's, and a config may say.
+            if (q_.method == "awq")
+                form().scheme = part_scheme::awq;
+            else if (!indexed && q_.method != "gptq")
+                return unclear("GPTQ and AWQ have the same names, and no config says which");
+            return {};
+        }
+        const tensor &w = b_.payload, &s = b_.scale, &z = p_[part_slot::qzeros];
+        for (const tensor* t : {&w, &s, &z})
+            if (t->shape().rank() != 2) return mismatch(*t, "a matrix");
+        if (z.dtype() != dtype::i32) return type(z, "I32");
+        if (status r = numbers(s, b_.decode_scale); !r) return r;
+        const std::uint64_t out = s.shape()[1], groups = s.shape()[0], zero_words = z.shape()[1];
+        const bool awq = w.shape()[1] != out;
+        if (out == 0 || zero_words * 32 % out != 0 || z.shape()[0] != groups ||
+            (awq && (w.shape()[1] * 8 != out || zero_words != w.shape()[1])))
+            return fail(errc::size_mismatch, error::nowhere, "tensors ", quoted{w.name()}, " ",
+                        w.shape(), ", ", quoted{z.name()}, " ", z.shape(), " and ",
+                        quoted{s.name()}, " ", s.shape(),
+                        " are neither GPTQ's ([in * bits / 32, out], [groups, out * bits / 32], "
+                        "[groups, out]) nor AWQ's ([in, out / 8], [groups, out / 8], [groups, "
+                        "out])")
+                .in(w.file());
+        if (awq && indexed) return unclear("AWQ's shapes, and GPTQ's g_idx");
+        form().scheme = awq ? part_scheme::awq : part_scheme::gptq;
+        const std::uint64_t bits = zero_words * 32 / out;
+        if (bits != 2 && bits != 4 && bits != 8)
+            return fail(errc::unsupported, error::nowhere, "tensor ", quoted{w.name()}, ": ",
+                        name(form().scheme), " of ", bits, " bits; 2, 4 and 8 are known")
+                .in(w.file());
+        form().bits = static_cast<unsigned>(bits);
+        b_.zero = z;
+        b_.groups = groups;
+        b_.lead = 1;
+        form().rows = form().matrix_rows = out;
+        form().columns = awq ? w.shape()[0] : w.shape()[0] * (32 / bits);
+        std::uint64_t all = 0;
+        if (!checked_mul(form().rows, form().columns, all) || !fits_memory(all))
+            return mismatch(w, "a smaller matrix");
+        form().sized = true;
+        form().block_rows = 1;
+        if (!awq) {
+            // The first form, AutoGPTQ's, stores zero points less one.
+            if (q_.gptq_format != quant_settings::gptq::v1 &&
+                q_.gptq_format != quant_settings::gptq::v2)
+                return unclear(
+                    "no config says whether its zero points are stored less one "
+                    "(checkpoint_format gptq) or as they are (gptq_v2)");
+            b_.plus_one = q_.gptq_format == quant_settings::gptq::v1;
+        }
+        if (status r = group_size(groups); !r) return r;
+        return indexed ? group_index(p_[part_slot::g_idx], false) : status();
+    }
+    // From the config if that fits; else groups must divide the row.
+    status group_size(std::uint64_t groups) noexcept {
+        const std::uint64_t n = form().columns;
+        std::uint64_t g = said_.second;
+        if (g == quant_settings::whole_rows) g = n;
+        if (g != 0 && n != 0 && divided_up(n, g) == groups) {
+            form().group = g;
+            return {};
+        }
+        const bool indexed = p_.has(part_slot::g_idx);
+        if (groups == 0 || (!indexed && (g != 0 || n % groups != 0)))
+            return fail(errc::size_mismatch, error::nowhere, "tensor ", quoted{b_.scale.name()},
+                        ": ", groups, " groups for ", n, " inputs, and the config says groups of ",
+                        g, " (0: nothing)")
+                .in(b_.scale.file());
+        form().group = g != 0 ? g : n / groups;
+        return {};
+    }
+    /// Which group each column is in (act-order). compressed-tensors writes -1 where nothing is
+    /// said.
+    status group_index(const tensor& t, bool may_be_unset) noexcept {
+        if (!t) return {};
+        const std::uint64_t n = form().columns;
+        if (t.dtype() != dtype::i32) return type(t, "I32");
+        if (t.shape() != shape({&n, 1})) return mismatch(t, shape({&n, 1}));
+        growing<std::uint32_t>& in = b_.in_group;
+        if (!in.resize(static_cast<std::size_t>(n))) return no_memory();
+        status s = t.copy_to({reinterpret_cast<std::byte*>(in.data()), in.size() * 4});
+        if (s.code() == errc::no_data) {
+            b_.index = t;
+            b_.index_missing = true;
+            return {};
+        }
+        if (!s) return s;
+        std::size_t first = 0;  // what a group's length would be
+        while (first < in.size() && in[first] == 0) ++first;
+        bool in_order = first != 0;
+        for (std::size_t i = 0; i < in.size(); ++i) {
+            if (may_be_unset && in[i] == ~std::uint32_t{0}) {
+                in.clear();
+                return {};
+            }
+            if (in[i] >= b_.groups)
+                return fail(errc::out_of_range, error::nowhere, "tensor ", quoted{t.name()},
+                            ": column ", i, " is in group ", static_cast<std::int32_t>(in[i]),
+                            " of ", b_.groups)
+                    .in(t.file());
+            in_order = in_order && in[i] == i / first;
+        }
+        if (in_order) {
+            form().group = first;
+            in.clear();
+        }
+        return {};
+    }
+
+    // bitsandbytes: flat codes in blocks, values in quant_map, the largest of a block in absmax,
+    // which may be quantised itself; shape and sizes in quant_state.
+    status bnb_4bit() noexcept {
+        form().bits = 4;
+        const bool nf4 = p_.has(part_slot::state_nf4), fp4 = p_.has(part_slot::state_fp4);
+        if (nf4 == fp4) {
+            if (!nf4) return missing(part_slot::state_nf4);
+            return unclear("both an NF4 and an FP4 quant_state");
+        }
+        const tensor& t = p_[nf4 ? part_slot::state_nf4 : part_slot::state_fp4];
+        const tensor& map = p_[part_slot::quant_map];
+        if (!known_ || !t.has_shape()) return {};
+        if (t.dtype() != dtype::u8 || t.size_bytes() > bnb_state::most_bytes)
+            return mismatch(t, "a short JSON text as U8");
+        if (map.dtype() != dtype::f32 || map.elements() != 16) return mismatch(map, "F32 [16]");
+        std::byte text[bnb_state::most_bytes];
+        const auto n = static_cast<std::size_t>(t.size_bytes());
+        status s = t.copy_to({text, n});
+        if (s.code() == errc::no_data) return {};
+        if (!s) return s;
+        const char* what = nullptr;
+        if (!b_.state.read({reinterpret_cast<const char*>(text), n}, what))
+            return fail(errc::bad_json, error::nowhere, "tensor ", quoted{t.name()}, ": ", what)
+                .in(t.file());
+        form().rows = form().matrix_rows = b_.state.rows;
+        form().columns = b_.state.columns;
+        form().group = b_.state.block;
+        form().block_rows = 1;
+        std::uint64_t all = 0;
+        if (!checked_mul(form().rows, form().columns, all) || !fits_memory(all))
+            return mismatch(t, "a smaller shape");
+        if (b_.payload.size_bytes() != divided_up(all, 2))
+            return fail(errc::size_mismatch, error::nowhere, "tensor ", quoted{b_.payload.name()},
+                        ": expected ", divided_up(all, 2), " bytes for ", form().rows, " x ",
+                        form().columns, ", found ", b_.payload.size_bytes())
+                .in(b_.payload.file());
+        const std::uint64_t blocks = divided_up(all, b_.state.block);
+        if (b_.scale.elements() != blocks)
+            return mismatch(b_.scale, shape({&blocks, 1}), " (blocks of ", b_.state.block, ")");
+        if (status r = copy_floats(map, b_.map, 16); !r) return r;
+        if (b_.scale.dtype() == dtype::u8) {
+            if (status r = nested(blocks); !r) return r;
+        } else if (status r = numbers(b_.scale, b_.decode_scale); !r) {
+            return r;
+        }
+        form().sized = true;
+        return {};
+    }
+    status nested(std::uint64_t blocks) noexcept {
+        for (part_slot s : {part_slot::nested_absmax, part_slot::nested_quant_map})
+            if (!p_.has(s)) return missing(s);
+        b_.nested = p_[part_slot::nested_absmax];
+        const tensor& map = p_[part_slot::nested_quant_map];
+        if (b_.state.nested_block == 0)
+            return mismatch(b_.scale, "F32: its quant_state has no nested_blocksize");
+        const std::uint64_t n = divided_up(blocks, b_.state.nested_block);
+        if (b_.nested.elements() != n)
+            return mismatch(b_.nested, shape({&n, 1}), " (blocks of ", b_.state.nested_block, ")");
+        if (map.dtype() != dtype::f32 || map.elements() != 256) return mismatch(map, "F32 [256]");
+        if (status r = numbers(b_.nested, b_.decode_nested); !r) return r;
+        return copy_floats(map, b_.nested_map, 256);
+    }
+    static status copy_floats(const tensor& t, float* out, std::size_t n) noexcept {
+        return t.copy_to({reinterpret_cast<std::byte*>(out), n * sizeof(float)});
+    }
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_PART_BINDER_HPP
+
+// ---- aka/parts_rows.hpp ------------------------------------------------------------------------
+// aka: rows of quantised weights to float32 where a row's weights lie one behind the other: 8-bit
+// codes, and codes of 2 to 8 bits in one stream of bits.
+//
+// Pure functions over bytes, unchecked. Weights share numbers in groups of `group` columns, the
+// last of which may be short; `scale[k]` is of group k.
+#ifndef AKA_PARTS_ROWS_HPP
+#define AKA_PARTS_ROWS_HPP
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+AKA_BEGIN
+namespace detail {
+
+/// Calls `f(std::integral_constant<unsigned, j>())` for j in [0, N): loops that -O2 leaves as they
+/// are, unrolled.
+template <class F, unsigned... J>
+AKA_INLINE void unrolled(F f, std::integer_sequence<unsigned, J...>) noexcept {
+    (f(std::integral_constant<unsigned, J>()), ...);
+}
+template <unsigned N, class F>
+AKA_INLINE void unrolled(F f) noexcept {
+    unrolled(f, std::make_integer_sequence<unsigned, N>());
+}
+
+/// Calls `f(k, from, count)` for each group of n columns.
+template <class F>
+AKA_INLINE void each_group(std::size_t n, std::size_t group, F f) noexcept {
+    std::size_t k = 0;
+    for (std::size_t from = 0; from < n; from += group, ++k)
+        f(k, from, n - from < group ? n - from : group);
+}
+
+/// 8-bit codes of a type whose values are in a table (code_types), times the group's scale.
+inline void codes_row(const std::uint32_t* values, const std::byte* in, const float* scale,
+                      std::size_t group, std::size_t n, float* out) noexcept {
+    each_group(n, group, [&](std::size_t k, std::size_t from, std::size_t count) {
+        const float s = scale[k];
+        const std::byte* p = in + from;
+        float* o = out + from;
+        for (std::size_t i = 0; i < count; ++i)
+            o[i] = load_native<float>(values + static_cast<unsigned>(p[i])) * s;
+    });
+}
+/// Calls `one(i)` for n numbers, by sixteen into a place of their own: loops of a known length that
+/// alias nothing are vectorised at -O2 as well.
+template <class One>
+AKA_INLINE void by_sixteen(std::size_t n, float* out, One one) noexcept {
+    std::size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        float t[16];
+        for (unsigned j = 0; j < 16; ++j) t[j] = one(i + j);
+        std::memcpy(out + i, t, sizeof t);
+    }
+    for (; i < n; ++i) out[i] = one(i);
+}
+/// Signed bytes: (q - zero) * scale; `zero` may be null.
+inline void int8_row(const std::byte* in, const float* scale, const float* zero, std::size_t group,
+                     std::size_t n, float* out) noexcept {
+    each_group(n, group, [&](std::size_t k, std::size_t from, std::size_t count) {
+        const float s = scale[k], z = zero == nullptr ? 0.0f : zero[k];
+        const std::byte* p = in + from;
+        by_sixteen(count, out + from, [=](std::size_t i) {
+            return (static_cast<float>(static_cast<std::int8_t>(p[i])) - z) * s;
+        });
+    });
+}
+/// bitsandbytes' int8: times the row's SCB, then times 1/127 in float32 (its
+/// int8_vectorwise_dequant).
+inline void bnb_int8_row(const std::byte* in, float scb, std::size_t n, float* out) noexcept {
+    constexpr float unit = 7.874015718698502e-3f;
+    by_sixteen(n, out, [=](std::size_t i) {
+        return static_cast<float>(static_cast<std::int8_t>(in[i])) * scb * unit;
+    });
+}
+
+/// What a code stands for.
+struct minus_zero {  ///< (q - z) * s: exact up to the one product
+    float s, z;
+    float operator()(float q) const noexcept { return (q - z) * s; }
+};
+/// s * q + b, where the product of a short scale and a code is exact, fused with the sum or not.
+struct plus_bias {
+    float s, b;
+    float operator()(float q) const noexcept { return s * q + b; }
+};
+/// The same of a float32 scale. The product is rounded by itself (that of two floats is exact in
+/// double), so that it cannot be fused with the sum on some machines and not on others.
+struct plus_bias_apart {
+    float s, b;
+    float operator()(float q) const noexcept {
+        return static_cast<float>(static_cast<double>(s) * static_cast<double>(q)) + b;
+    }
+};
+struct times_value {  ///< a table's value times s
+    const std::uint32_t* values;
+    float s;
+    float operator()(float q) const noexcept {
+        return load_native<float>(values + static_cast<unsigned>(q)) * s;
+    }
+};
+
+/// Nibbles, the lower one first, through a table of what each stands for.
+inline void nibbles(const std::byte* in, const float* table, std::size_t n, float* out) noexcept {
+    for (std::size_t i = 0; i < n / 2; ++i) {
+        const auto b = static_cast<unsigned>(in[i]);
+        out[2 * i] = table[b & 15];
+        out[2 * i + 1] = table[b >> 4];
+    }
+    if (n % 2 != 0) out[n - 1] = table[static_cast<unsigned>(in[n / 2]) & 15];
+}
+
+/// Code i of a stream of bits: the first code is in the lowest bits of the first byte.
+template <unsigned Bits>
+AKA_INLINE unsigned code_at(const std::byte* in, std::size_t i) noexcept {
+    const std::size_t bit = i * Bits, at = bit / 8;
+    const auto shift = static_cast<unsigned>(bit % 8);
+    unsigned v = static_cast<unsigned>(in[at]) >> shift;
+    if (shift + Bits > 8) v |= static_cast<unsigned>(in[at + 1]) << (8 - shift);
+    return v & ((1u << Bits) - 1);
+}
+/// n codes from a byte on.
+template <unsigned Bits, class Value>
+void bits_to_f32(const std::byte* in, std::size_t n, Value value, float* out) noexcept {
+    constexpr unsigned codes = 1u << Bits;
+    if constexpr (Bits == 4) {
+        float table[16];
+        for (unsigned q = 0; q < 16; ++q) table[q] = value(static_cast<float>(q));
+        return nibbles(in, table, n, out);
+    }
+    if constexpr (Bits == 8)
+        return by_sixteen(n, out, [=](std::size_t i) {
+            return value(static_cast<float>(static_cast<unsigned char>(in[i])));
+        });
+    float table[codes];
+    if constexpr (Bits < 4)
+        for (unsigned q = 0; q < codes; ++q) table[q] = value(static_cast<float>(q));
+    std::size_t i = 0;
+    for (; i + 8 <= n; i += 8, in += Bits) {  // eight codes are whole bytes
+        std::uint64_t all = 0;
+        for (unsigned k = 0; k < Bits; ++k) all |= static_cast<std::uint64_t>(in[k]) << (8 * k);
+        float* o = out + i;
+        unrolled<8>([&](auto j) {
+            const auto q = static_cast<unsigned>(all >> (Bits * j)) & (codes - 1);
+            o[j] = Bits < 4 ? table[q] : value(static_cast<float>(static_cast<int>(q)));
+        });
+    }
+    for (std::size_t j = 0; i < n; ++i, ++j)
+        out[i] = value(static_cast<float>(code_at<Bits>(in, j)));
+}
+/// A row of codes in groups; `value(k)` makes what group k's codes stand for. A group begins at a
+/// whole byte.
+template <class Values>
+using bits_row = void (*)(const std::byte* in, const Values& value, std::size_t group,
+                          std::size_t n, float* out);
+template <unsigned Bits, class Values>
+void bits_to_row(const std::byte* in, const Values& value, std::size_t group, std::size_t n,
+                 float* out) noexcept {
+    each_group(n, group, [&](std::size_t k, std::size_t from, std::size_t count) {
+        bits_to_f32<Bits>(in + from * Bits / 8, count, value(k), out + from);
+    });
+}
+template <class Values>
+bits_row<Values> bits_row_of(unsigned bits) noexcept {
+    switch (bits) {
+        case 2:
+            return bits_to_row<2, Values>;
+        case 3:
+            return bits_to_row<3, Values>;
+        case 4:
+            return bits_to_row<4, Values>;
+        case 5:
+            return bits_to_row<5, Values>;
+        case 6:
+            return bits_to_row<6, Values>;
+        case 8:
+            return bits_to_row<8, Values>;
+        default:
+            return nullptr;
+    }
+}
+
+struct minus_zeros {  ///< `zero` null: `middle` everywhere
+    const float *scale, *zero;
+    float middle;
+    minus_zero operator()(std::size_t k) const noexcept {
+        return {scale[k], zero == nullptr ? middle : zero[k]};
+    }
+};
+template <class Value>
+struct plus_biases {
+    const float *scale, *bias;
+    Value operator()(std::size_t k) const noexcept { return {scale[k], bias[k]}; }
+};
+struct times_values {
+    const std::uint32_t* values;
+    const float* scale;
+    times_value operator()(std::size_t k) const noexcept { return {values, scale[k]}; }
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_PARTS_ROWS_HPP
+
+// ---- aka/parts_columns.hpp ---------------------------------------------------------------------
+// aka: GPTQ and AWQ to float32: matrices of codes that lie transposed, the weight's rows being
+// their columns.
+//
+// Pure functions over bytes, unchecked. Rows of the weight are done some at a time (`n`), their
+// scales and zero points of all groups lying beside each other as [groups][128] floats. Results
+// are put together in a small place first: rows of a weight are often a power of two apart, where
+// caches have room for a few only.
+#ifndef AKA_PARTS_COLUMNS_HPP
+#define AKA_PARTS_COLUMNS_HPP
+
+#include <cstdint>
+#include <cstring>
+
+AKA_BEGIN
+namespace detail {
+
+/// Rows of the weight, columns here, that are done together.
+constexpr unsigned column_width = 128;
+
+/// Which group each of the weight's columns is in: `index` (act-order), or column / group.
+struct column_groups {
+    const std::uint32_t* index;
+    std::size_t group;
+    std::size_t of(std::size_t i) const noexcept { return index != nullptr ? index[i] : i / group; }
+};
+/// Scales and zero points of the rows at hand.
+struct column_numbers {
+    const float *scale, *zero;
+};
+
+/// What each code stands for, where that stays for a whole group.
+template <unsigned Width>
+void fill_tables(float (&table)[Width][16], const column_numbers& t, std::size_t k, unsigned at,
+                 unsigned n) noexcept {
+    for (unsigned c = 0; c < n; ++c) {
+        const float s = t.scale[k * column_width + at + c], z = t.zero[k * column_width + at + c];
+        for (unsigned q = 0; q < 16; ++q) table[c][q] = (static_cast<float>(q) - z) * s;
+    }
+}
+/// Moves `count` columns from column i on of rows [from, to) to the result.
+template <unsigned Width, unsigned Room>
+void put_rows(const float (&done)[Width][Room], unsigned from, unsigned to, std::size_t i,
+              std::size_t count, float* out, std::size_t step) noexcept {
+    for (unsigned c = from; c < to; ++c)
+        std::memcpy(out + (c - from) * step + i, done[c], count * sizeof(float));
+}
+
+/// GPTQ: word w of a column holds the codes of inputs w * 32 / Bits and following, the first in
+/// the lowest bits. `words` is the first of n columns, at most 128; row c of the result goes to
+/// out + c * step. Inputs are done in blocks, so that a row of words is read in one go.
+template <unsigned Bits>
+void gptq_rows(const std::byte* words, std::size_t stride, std::size_t inputs,
+               const column_groups& groups, const column_numbers& t, unsigned n, float* out,
+               std::size_t step) noexcept {
+    constexpr unsigned each = 32 / Bits, room = 128, some = 16;
+    constexpr std::uint32_t mask = (1u << Bits) - 1;
+    float table[some][16], done[some][room + 16];
+    const bool whole = groups.index == nullptr && groups.group % each == 0;
+    for (std::size_t from = 0; from < inputs; from += room) {
+        const std::size_t count = inputs - from < room ? inputs - from : room;
+        const std::byte* block = words + from / each * stride;
+        for (unsigned at = 0; at < n; at += some) {
+            const unsigned end = n - at < some ? n - at : some;
+            const std::byte* p = block + std::size_t{4} * at;
+            std::size_t have = ~std::size_t{0};
+            for (std::size_t i = 0; i < count; i += each, p += stride) {
+                if (!whole) {
+                    for (unsigned j = 0; j < each; ++j) {
+                        const std::size_t k = groups.of(from + i + j) * column_width + at;
+                        for (unsigned c = 0; c < end; ++c) {
+                            const auto w = load_le<std::uint32_t>(p + 4 * c);
+                            const auto q = static_cast<int>(w >> (Bits * j) & mask);
+                            done[c][i + j] =
+                                (static_cast<float>(q) - t.zero[k + c]) * t.scale[k + c];
+                        }
+                    }
+                    continue;
+                }
+                const std::size_t k = (from + i) / groups.group;
+                if (Bits == 4 && k != have) fill_tables(table, t, have = k, at, end);
+                const float *s = t.scale + k * column_width + at,
+                            *z = t.zero + k * column_width + at;
+                for (unsigned c = 0; c < end; ++c) {
+                    const auto w = load_le<std::uint32_t>(p + 4 * c);
+                    float* o = done[c] + i;
+                    const float zc = z[c], sc = s[c];
+                    unrolled<each>([&](auto j) {
+                        const std::uint32_t q = w >> (Bits * j) & mask;
+                        o[j] = Bits == 4 ? table[c][q & 15]
+                                         : (static_cast<float>(static_cast<int>(q)) - zc) * sc;
+                    });
+                }
+            }
+            put_rows(done, 0, end, from, count, out + at * step, step);
+        }
+    }
+}
+
+/// AWQ: a word holds the codes of eight of the weight's rows for one input, in this order of rows
+/// from the lowest bits on (AutoAWQ's gemm layout).
+inline constexpr unsigned awq_order[8] = {0, 2, 4, 6, 1, 3, 5, 7};
+
+/// `words` is the first of the words that hold rows 0 to 127, of which [from, to) are wanted; there
+/// are numbers for `whole` rows, `to` rounded up to eight.
+inline void awq_rows(const std::byte* words, std::size_t stride, std::size_t inputs,
+                     std::size_t group, const column_numbers& t, unsigned from, unsigned to,
+                     unsigned whole, float* out, std::size_t step) noexcept {
+    // Rows of the small place are not a power of two apart either.
+    constexpr unsigned room = 128, ahead = 16;
+    float table[column_width][16], done[column_width][room + 16];
+    std::size_t have = ~std::size_t{0};
+    for (std::size_t at = 0; at < inputs; at += room) {
+        const std::size_t count = inputs - at < room ? inputs - at : room;
+        for (std::size_t i = 0; i < count; ++i, words += stride) {
+            if (at + i + ahead < inputs) AKA_PREFETCH(words + ahead * stride);
+            if (std::size_t k = (at + i) / group; k != have)
+                fill_tables(table, t, have = k, 0, whole);
+            for (unsigned c = from / 8 * 8; c < whole; c += 8) {
+                const auto w = load_le<std::uint32_t>(words + c / 2);
+                unrolled<4>([&](auto j) {  // awq_order: the even rows, then the odd ones
+                    done[c + 2 * j][i] = table[c + 2 * j][w >> (4 * j) & 15];
+                    done[c + 2 * j + 1][i] = table[c + 2 * j + 1][w >> (4 * j + 16) & 15];
+                });
+            }
+        }
+        put_rows(done, from, to, at, count, out, step);
+    }
+}
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_PARTS_COLUMNS_HPP
+
+// ---- aka/dequantize_parts.hpp ------------------------------------------------------------------
+// aka: the quantised forms of safetensors to float32: the parts of one weight are found by name,
+// held against each other, and decoded row by row.
+
+#ifndef AKA_DEQUANTIZE_PARTS_HPP
+#define AKA_DEQUANTIZE_PARTS_HPP
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+AKA_BEGIN
+
+/// One weight and what it needs to be float32: FP8 and INT8 with scales, compressed-tensors'
+/// packed integers, NVFP4 and MXFP4, gpt-oss, MLX, GPTQ, AWQ, bitsandbytes; or a plain tensor.
+/// Borrows from the checkpoint (or adapter, or model) like its tensors. Move-only; const calls are
+/// thread-safe, so that rows may be shared out among threads.
+///
+/// Values are what the form's definition gives in float32: where a library computes in a shorter
+/// type, its result is this one rounded.
+class quantised_weight {
+  public:
+    /// By name: of the module (`model.layers.0.mlp.down_proj`) or of the tensor that holds its
+    /// codes (`....weight`, `....qweight`). Parts that are not known to belong to a form are left
+    /// alone. Errors: not_found; missing_tensor (a part that the form needs), ambiguous (several
+    /// forms, or a config would have to say more), wrong_type, size_mismatch, unsupported: with the
+    /// tensor and the numbers; out_of_range (a g_idx), bad_json (a quant_state); those of reading.
+    static result<quantised_weight> find(const tensor_list& all, std::string_view name,
+                                         const quant_settings& q = {}) noexcept {
+        detail::growing<char> text;
+        if (!text.append(name.data(), name.size())) return detail::no_memory();
+        std::string_view base = module_of(all, name);
+        detail::part_set p;
+        for (unsigned i = 0; i < detail::part_slot_count; ++i) {
+            for (char separator : {'.', '_'}) {  // gpt-oss: gate_up_proj_blocks
+                text.resize(base.size());
+                std::string_view part = detail::part_slots[i];
+                if (!text.push(separator) || !text.append(part.data(), part.size()))
+                    return detail::no_memory();
+                p.of[i] = all.find({text.data(), text.size()});
+                if (p.of[i]) break;
+            }
+        }
+        bool any = false;
+        for (detail::part_slot s : detail::payloads) any = any || p.has(s);
+        if (!any) p.of[0] = all.find(name);  // a parameter without `weight` in its name
+        return bind(p, base, q);
+    }
+    /// By coordinate, of an adapter or a bound model: in its row order and of its rank. Of experts:
+    /// -1 the stack, else one of them. Errors: as by name.
+    template <class Model, class = decltype(std::declval<const Model&>().get(role::none, 0, 0, ""))>
+    static result<quantised_weight> find(const Model& m, role r, std::int64_t layer = -1,
+                                         std::int64_t expert = -1,
+                                         const quant_settings& q = {}) noexcept {
+        detail::part_set p;
+        for (unsigned i = 0; i < detail::part_slot_count; ++i) {
+            p.of[i] = m.get(r, layer, expert, detail::part_slots[i]);
+            if (p.of[i] || expert < 0) continue;
+            if (tensor stack = m.get(r, layer, -1, detail::part_slots[i])) {
+                result<tensor> one = stack.select(static_cast<std::uint64_t>(expert));
+                if (!one) return one.error();
+                p.of[i] = *one.get_if();
+            }
+        }
+        // A config that speaks of single modules knows them by the file's names.
+        const detail::store_ref s = list_of(m).keep();
+        std::string_view base = module_of(*s->source, m.source(), r, layer, expert);
+        return bind(p, base.empty() ? aka::name(r) : base, q);
+    }
+    /// By coordinate, as it is stored: nothing is put into another layout, so that forms which
+    /// cannot be are read as well. Errors: as by name; unsupported where the role shares a tensor
+    /// with others (a fused q, k and v), or its experts one stack (ask for -1).
+    static result<quantised_weight> find(const checkpoint& c, const identification& id, role r,
+                                         std::int64_t layer = -1, std::int64_t expert = -1,
+                                         const quant_settings& q = {}) noexcept {
+        for (std::size_t i = 0; i < id.names().size() && i < c.size(); ++i) {
+            const bound_name& b = id.names()[i];
+            if (!is_payload(b) || b.layer != layer || !b.row->holds(r)) continue;
+            if (b.expert != expert && !(b.expert < 0 && expert >= 0)) continue;
+            std::string_view tensor_name = c[i].name();
+            if (b.row->roles.size() != 1 || b.expert != expert)
+                return detail::fail(errc::unsupported, error::nowhere, "tensor ",
+                                    detail::quoted{tensor_name}, " holds more than ", aka::name(r),
+                                    ": ask for it by name")
+                    .in(c[i].file());
+            return find(c, tensor_name, q);
+        }
+        return detail::fail(errc::not_found, error::nowhere, "there is no ", aka::name(r),
+                            " of layer ", layer, ", expert ", expert)
+            .in(c.folder());
+    }
+
+    /// What it is. Of checkpoints without data only as far as names and shapes say.
+    const part_form& form() const noexcept AKA_LIFETIMEBOUND { return b_.form; }
+    /// Of the tensor that holds the codes.
+    std::string_view name() const noexcept { return b_.payload.name(); }
+    /// Rows of the weight, a stack's one after the other, and their length.
+    std::uint64_t rows() const noexcept { return b_.form.rows; }
+    std::uint64_t columns() const noexcept { return b_.form.columns; }
+
+    /// Writes rows [first, first + count) to `out`, row-major; out.size() must be count *
+    /// columns(). Takes a few buffers a call, none a row: at most a few MiB where tensors are not
+    /// views, unless single rows are longer. Errors: out_of_range, wrong_size, no_data,
+    /// wrong_type (a plain type that is not decoded here), those of reading, out_of_memory.
+    status to_f32(std::uint64_t first, std::uint64_t count, span<float> out) const noexcept {
+        const part_form& f = b_.form;
+        if (!f.sized || b_.index_missing) return unread();
+        if (first > f.rows || count > f.rows - first)
+            return detail::fail(errc::out_of_range, error::nowhere, "tensor ",
+                                detail::quoted{name()}, ": rows ", first, " to ", first + count,
+                                " of ", f.rows)
+                .in(b_.payload.file());
+        if (out.size() != count * f.columns)
+            return detail::fail(errc::wrong_size, error::nowhere, "tensor ", detail::quoted{name()},
+                                ": room for ", out.size(), " numbers, ", count, " rows of ",
+                                f.columns, " are to be written")
+                .in(b_.payload.file());
+        if (out.empty()) return {};
+        switch (f.scheme) {
+            case part_scheme::gptq:
+                return gptq(first, count, out.data());
+            case part_scheme::awq:
+                return awq(first, count, out.data());
+            case part_scheme::bnb_4bit:
+                return flat(first * f.columns, out);
+            default:
+                return in_rows(first, count, out.data());
+        }
+    }
+
+  private:
+    quantised_weight() noexcept = default;
+
+    static result<quantised_weight> bind(const detail::part_set& p, std::string_view base,
+                                         const quant_settings& q) noexcept {
+        quantised_weight w;
+        if (status s = detail::part_binder(p, base, q, w.b_).bind(); !s) return s.error();
+        return w;
+    }
+    static const tensor_list& list_of(const adapter& a) noexcept { return a; }
+    static const tensor_list& list_of(const llama& m) noexcept { return m.tensors(); }
+
+    /// A name without the part that holds codes.
+    static std::string_view module_of(const tensor_list& all, std::string_view name) noexcept {
+        if (all.find(name))
+            for (detail::part_slot s : detail::payloads) {
+                std::string_view part = detail::part_slots[static_cast<unsigned>(s)];
+                if (name.size() <= part.size() + 1 || !detail::ends_with(name, part)) continue;
+                char c = name[name.size() - part.size() - 1];
+                if (c == '.' || c == '_') return name.substr(0, name.size() - part.size() - 1);
+            }
+        return name;
+    }
+    static bool is_payload(const bound_name& b) noexcept {
+        if (b.row == nullptr || !b.row->is_tensor() || b.part == nullptr) return false;
+        for (detail::part_slot s : detail::payloads)
+            if (b.part->text == detail::part_slots[static_cast<unsigned>(s)]) return true;
+        return false;
+    }
+    static std::string_view module_of(const detail::store& source, const identification& id, role r,
+                                      std::int64_t layer, std::int64_t expert) noexcept {
+        for (std::size_t i = 0; i < id.names().size() && i < source.tensors.size(); ++i) {
+            const bound_name& b = id.names()[i];
+            if (!is_payload(b) || b.layer != layer || !b.row->holds(r)) continue;
+            if (b.expert >= 0 && expert >= 0 && b.expert != expert) continue;
+            std::string_view text = source.tensors[i].name_view();
+            return text.substr(0, text.size() - b.part_text.size() - 1);
+        }
+        return {};
+    }
+
+    AKA_COLD error unread() const noexcept {
+        if (b_.form.scheme == part_scheme::plain && b_.payload.has_shape())
+            return detail::fail(errc::wrong_type, error::nowhere, "tensor ", detail::quoted{name()},
+                                ": ", b_.payload.dtype_name(),
+                                " is not one of safetensors' plain types")
+                .in(b_.payload.file());
+        return detail::fail(errc::no_data, error::nowhere, "tensor ", detail::quoted{name()},
+                            ": only names or headers were read")
+            .in(b_.payload.file());
+    }
+    static bool room(detail::growing<float>& g, std::uint64_t n) noexcept {
+        return detail::fits_memory(n) && g.resize(static_cast<std::size_t>(n));
+    }
+
+    // --- forms whose rows are rows
+
+    /// The numbers of the row at hand.
+    struct row_numbers {
+        detail::row_window scales, zeros;
+        detail::growing<float> scale, zero, ones;
+        std::uint64_t have = ~std::uint64_t{0};
+        float global = 1;
+    };
+    status open_numbers(row_numbers& n) const noexcept {
+        if (b_.form.scheme == part_scheme::plain) return {};
+        if (status s = n.scales.open(b_.scale, b_.scale_lead); !s) return s;
+        if (!room(n.scale, b_.groups)) return detail::no_memory();
+        if (b_.zero) {
+            if (status s = n.zeros.open(b_.zero, b_.zero_packed ? 1 : b_.scale_lead); !s) return s;
+            if (!room(n.zero, b_.groups)) return detail::no_memory();
+        }
+        if (b_.global) {
+            detail::row_window w;
+            const std::byte* p = nullptr;
+            if (status s = w.open(b_.global, 0); !s) return s;
+            if (status s = w.row(0, p); !s) return s;
+            n.global = detail::load_le<float>(p);
+        }
+        return {};
+    }
+    /// Scales and zero points of weight row r.
+    status load_numbers(row_numbers& n, std::uint64_t r) const noexcept {
+        const part_form& f = b_.form;
+        const std::uint64_t at =
+            r / f.matrix_rows * b_.scale_step + r % f.matrix_rows / f.block_rows;
+        if (at == n.have && !b_.zero_packed) return {};
+        const auto groups = static_cast<std::size_t>(b_.groups);
+        const std::byte* p = nullptr;
+        if (at != n.have) {
+            if (status s = n.scales.row(at, p); !s) return s;
+            b_.decode_scale(p, n.scale.data(), groups);
+            if (b_.divide_global)
+                for (float& s : n.scale) s /= n.global;
+            else if (b_.global)
+                for (float& s : n.scale) s *= n.global;
+            n.have = at;
+        }
+        if (!b_.zero) return {};
+        if (!b_.zero_packed) {
+            if (status s = n.zeros.row(at, p); !s) return s;
+            detail::plain_decoder_of(b_.zero.dtype())(p, n.zero.data(), groups);
+            // Signed zero points of codes that are stored unsigned.
+            if (f.scheme == part_scheme::packed_int)
+                for (float& z : n.zero) z += static_cast<float>(1u << (f.bits - 1));
+            return {};
+        }
+        const std::uint64_t each = 32 / f.bits;
+        if (status s = n.zeros.row(r / each, p); !s) return s;
+        const auto shift = static_cast<unsigned>(r % each) * f.bits;
+        for (std::size_t k = 0; k < groups; ++k)
+            n.zero[k] = static_cast<float>(detail::load_le<std::uint32_t>(p + 4 * k) >> shift &
+                                           ((1u << f.bits) - 1));
+        return {};
+    }
+    status in_rows(std::uint64_t first, std::uint64_t count, float* out) const noexcept {
+        row_numbers n;
+        detail::row_window weights;
+        const auto columns = static_cast<std::size_t>(b_.form.columns);
+        if (status s = open_numbers(n); !s) return s;
+        if (status s = weights.open(b_.payload, b_.lead); !s) return s;
+        const bool plain = b_.form.scheme == part_scheme::plain;
+        if (!b_.in_group.empty()) {  // codes as they are, to be scaled column by column
+            if (!room(n.ones, 1)) return detail::no_memory();
+            n.ones[0] = 1;
+        }
+        for (std::uint64_t r = first; r < first + count; ++r, out += columns) {
+            const std::byte* p = nullptr;
+            if (!plain)
+                if (status s = load_numbers(n, r); !s) return s;
+            if (status s = weights.row(r, p); !s) return s;
+            one_row(n, p, columns, out);
+        }
+        return {};
+    }
+    void one_row(const row_numbers& n, const std::byte* p, std::size_t columns,
+                 float* out) const noexcept {
+        const part_form& f = b_.form;
+        const auto group = static_cast<std::size_t>(f.group);
+        const float* scale = n.scale.data();
+        const float* zero = b_.zero ? n.zero.data() : nullptr;
+        switch (f.scheme) {
+            case part_scheme::plain:
+                detail::plain_decoder_of(f.stored)(p, out, columns);
+                break;
+            case part_scheme::scaled:
+                if (f.stored == dtype::i8)
+                    detail::int8_row(p, scale, zero, group, columns, out);
+                else
+                    detail::codes_row(codes_of(f.stored), p, scale, group, columns, out);
+                break;
+            case part_scheme::bnb_int8:
+                detail::bnb_int8_row(p, *scale, columns, out);
+                break;
+            case part_scheme::packed_int: {
+                const float middle = static_cast<float>(1u << (f.bits - 1));
+                const auto row = detail::bits_row_of<detail::minus_zeros>(f.bits);
+                if (b_.in_group.empty()) {
+                    row(p, {scale, zero, middle}, group, columns, out);
+                    break;
+                }
+                row(p, {n.ones.data(), nullptr, 0}, columns, columns, out);
+                for (std::size_t i = 0; i < columns; ++i) {
+                    const std::uint32_t k = b_.in_group[i];
+                    out[i] = (out[i] - (zero == nullptr ? middle : zero[k])) * scale[k];
+                }
+                break;
+            }
+            case part_scheme::mlx:
+                if (b_.scale.dtype() == dtype::f16 || b_.scale.dtype() == dtype::bf16)
+                    detail::bits_row_of<detail::plus_biases<detail::plus_bias>>(f.bits)(
+                        p, {scale, zero}, group, columns, out);
+                else
+                    detail::bits_row_of<detail::plus_biases<detail::plus_bias_apart>>(f.bits)(
+                        p, {scale, zero}, group, columns, out);
+                break;
+            case part_scheme::mlx_mx:
+                if (f.bits == 8) {
+                    detail::codes_row(codes_of(dtype::f8_e4m3), p, scale, group, columns, out);
+                    break;
+                }
+                [[fallthrough]];
+            default:
+                detail::bits_to_row<4>(p, detail::times_values{codes_of(dtype::f4), scale}, group,
+                                       columns, out);
+                break;
+        }
+    }
+    static const std::uint32_t* codes_of(dtype t) noexcept {
+        for (const detail::code_type& c : detail::code_types)
+            if (c.dtype == t) return c.values;
+        return detail::f8_e4m3_values.bits;
+    }
+
+    // --- forms whose rows are columns
+
+    /// What 128 rows of the weight need: columns of all three matrices.
+    static constexpr unsigned strip = detail::column_width;
+    struct columns_at_hand {
+        detail::column_window words, zeros, scales;
+        detail::growing<float> scale, zero;
+    };
+    status open_columns(columns_at_hand& c, std::uint64_t per_word) const noexcept {
+        const std::uint64_t zero_words = strip * std::uint64_t{b_.form.bits} / 32;
+        if (status s = c.words.open(b_.payload, strip / per_word); !s) return s;
+        if (status s = c.zeros.open(b_.zero, zero_words); !s) return s;
+        if (status s = c.scales.open(b_.scale, strip); !s) return s;
+        if (!room(c.scale, b_.groups * strip) || !room(c.zero, b_.groups * strip))
+            return detail::no_memory();
+        return {};
+    }
+    status load_columns(columns_at_hand& c, std::uint64_t from, std::uint64_t n,
+                        std::uint64_t per_word) const noexcept {
+        const unsigned bits = b_.form.bits;
+        if (status s = c.words.load(from / per_word, n / per_word); !s) return s;
+        if (status s = c.zeros.load(from * bits / 32, detail::divided_up(n * bits, 32)); !s)
+            return s;
+        return c.scales.load(from, n);
+    }
+    /// Scales and zero points of n rows, the first of which is `at` in the strip. `order`: where in
+    /// a word of zero points each row is.
+    detail::column_numbers numbers(columns_at_hand& c, unsigned at, unsigned n,
+                                   const unsigned* order) const noexcept {
+        const unsigned bits = b_.form.bits, each = 32 / bits;
+        const std::size_t size = info(b_.scale.dtype()).block_bytes;
+        // GPTQ's first form: one is added to whole words, as its writers took it from whole words;
+        // fields that hold all ones (a zero point of 0) come out right where they borrowed.
+        const std::uint32_t one = !b_.plus_one ? 0 : ~std::uint32_t{0} / ((1u << bits) - 1);
+        for (std::size_t k = 0; k < b_.groups; ++k) {
+            float* z = c.zero.data() + k * strip;
+            b_.decode_scale(c.scales.at + k * c.scales.stride + at * size,
+                            c.scale.data() + k * strip, n);
+            const std::byte* words = c.zeros.at + k * c.zeros.stride;
+            for (unsigned i = 0; i < n; ++i) {
+                const unsigned r = at + i, field = order == nullptr ? r % each : order[r % each];
+                const std::uint32_t w = detail::load_le<std::uint32_t>(words + r / each * 4) + one;
+                z[i] = static_cast<float>(w >> (field * bits) & ((1u << bits) - 1));
+            }
+        }
+        return {c.scale.data(), c.zero.data()};
+    }
+    /// Calls `f(from, begin, end)` for each strip: rows [begin, end) of the one that begins at
+    /// `from`.
+    template <class Load, class F>
+    status each_strip(std::uint64_t first, std::uint64_t count, Load load, F f) const noexcept {
+        const std::uint64_t last = first + count;
+        for (std::uint64_t from = first / strip * strip; from < last; from += strip) {
+            const std::uint64_t left = b_.form.rows - from;
+            if (status s = load(from, left < strip ? left : strip); !s) return s;
+            const std::uint64_t begin = first > from ? first - from : 0;
+            const std::uint64_t end = last - from < strip ? last - from : strip;
+            f(from, static_cast<unsigned>(begin), static_cast<unsigned>(end));
+        }
+        return {};
+    }
+    status gptq(std::uint64_t first, std::uint64_t count, float* out) const noexcept {
+        columns_at_hand c;
+        if (status s = open_columns(c, 1); !s) return s;
+        const auto inputs = static_cast<std::size_t>(b_.form.columns);
+        const auto rows = b_.form.bits == 2   ? detail::gptq_rows<2>
+                          : b_.form.bits == 4 ? detail::gptq_rows<4>
+                                              : detail::gptq_rows<8>;
+        const detail::column_groups groups = {b_.in_group.empty() ? nullptr : b_.in_group.data(),
+                                              static_cast<std::size_t>(b_.form.group)};
+        return each_strip(
+            first, count,
+            [&](std::uint64_t from, std::uint64_t n) { return load_columns(c, from, n, 1); },
+            [&](std::uint64_t from, unsigned begin, unsigned end) {
+                rows(c.words.at + std::size_t{4} * begin, c.words.stride, inputs, groups,
+                     numbers(c, begin, end - begin, nullptr), end - begin,
+                     out + static_cast<std::size_t>(from + begin - first) * inputs, inputs);
+            });
+    }
+    status awq(std::uint64_t first, std::uint64_t count, float* out) const noexcept {
+        columns_at_hand c;
+        if (status s = open_columns(c, 8); !s) return s;
+        const auto inputs = static_cast<std::size_t>(b_.form.columns);
+        unsigned field[8];  // where in a word each row is
+        for (unsigned j = 0; j < 8; ++j) field[detail::awq_order[j]] = j;
+        return each_strip(
+            first, count,
+            [&](std::uint64_t from, std::uint64_t n) { return load_columns(c, from, n, 8); },
+            [&](std::uint64_t from, unsigned begin, unsigned end) {
+                const unsigned whole = (end + 7) / 8 * 8;  // rows come by eight
+                detail::awq_rows(
+                    c.words.at, c.words.stride, inputs, static_cast<std::size_t>(b_.form.group),
+                    numbers(c, 0, whole, field), begin, end, whole,
+                    out + static_cast<std::size_t>(from + begin - first) * inputs, inputs);
+            });
+    }
+
+    // --- bitsandbytes' flat blocks
+
+    status flat(std::uint64_t first, span<float> out) const noexcept {
+        // A packed U8 tensor [n / 2, 1], or wider elements: bytes all the same.
+        const std::uint64_t last = first + out.size(), block = b_.form.group;
+        detail::row_window codes, largest, nested;
+        if (status s = codes.open(b_.payload, b_.payload.shape().rank() == 0 ? 0 : 1); !s) return s;
+        if (status s = largest.open(b_.scale, b_.scale.shape().rank() == 0 ? 0 : 1); !s) return s;
+        if (b_.nested)
+            if (status s = nested.open(b_.nested, b_.nested.shape().rank() == 0 ? 0 : 1); !s)
+                return s;
+        const std::uint64_t unit = codes.row_bytes();
+        float* to = out.data();
+        for (std::uint64_t at = first; at < last;) {
+            const std::uint64_t k = at / block;
+            std::uint64_t end = (k + 1) * block < last ? (k + 1) * block : last;
+            const std::byte* p = nullptr;
+            if (status s = largest.row(k, p); !s) return s;
+            float absmax = 0;
+            if (b_.nested) {
+                const float value = b_.nested_map[static_cast<unsigned>(*p)];
+                float outer = 0;
+                if (status s = nested.row(k / b_.state.nested_block, p); !s) return s;
+                b_.decode_nested(p, &outer, 1);
+                absmax = detail::bnb_nested(value, outer, b_.state.nested_offset);
+            } else {
+                b_.decode_scale(p, &absmax, 1);
+            }
+            while (at < end) {
+                // As far as the window reaches in one piece: to the end of its element at least.
+                const std::uint64_t byte = at / 2;
+                if (status s = codes.row(byte / unit, p); !s) return s;
+                const std::uint64_t here = codes.ahead(byte / unit) * unit - byte % unit;
+                std::uint64_t stop = (byte + here) * 2;
+                if (stop > end) stop = end;
+                detail::bnb4_run(p + byte % unit, at % 2 != 0, b_.map, absmax,
+                                 static_cast<std::size_t>(stop - at), to);
+                to += stop - at;
+                at = stop;
+            }
+        }
+        return {};
+    }
+
+    detail::bound_parts b_;
+};
+
+AKA_END
+
+#endif  // AKA_DEQUANTIZE_PARTS_HPP
+
 // ---- aka/infer_puzzle.hpp ----------------------------------------------------------------------
 // aka: which matrix of a block is which, from sizes and what words allow: all ways to put them
 // into their places. What is the same in every way is certain.
@@ -24737,19 +26844,12 @@ class file_writer {
             const mapped_file& from = plan_.source().file(f.source);
             return copy(begin_, from, plan_.source().data_begin(f.source), f.data_size);
         }
-        std::uint64_t end = begin_;
-        for (std::uint32_t k = 0; k < f.count; ++k) {
-            const tensor_entry& e = files_.entries(i)[k];
-            std::uint32_t item = files_.items(i)[k];
-            if (status s = padding(end, begin_ + e.offset); !s) return s;
-            if (status s = one(item, begin_ + e.offset); !s) return s;
-            end = begin_ + e.offset + e.bytes;
-        }
-        if (status s = flush_run(); !s) return s;
-        return padding(end, begin_ + f.data_size);
+        // What GGUF wants between tensors, zeros, is what a new file has.
+        for (std::uint32_t k = 0; k < f.count; ++k)
+            if (status s = one(files_.items(i)[k], begin_ + files_.entries(i)[k].offset); !s)
+                return s;
+        return flush_run();
     }
-    // The format wants zeros between tensors; a new file has them already.
-    static status padding(std::uint64_t, std::uint64_t) noexcept { return {}; }
 
     status one(std::uint32_t item, std::uint64_t to) noexcept {
         const planned_tensor& p = plan_[item];
@@ -24853,8 +26953,8 @@ AKA_END
 #endif  // AKA_WRITE_FILES_HPP
 
 // ---- aka/tools.hpp -----------------------------------------------------------------------------
-// aka: for programs that look into checkpoints and change them: everything in aka.hpp, unknown
-// spellings inferred, names and layouts rewritten.
+// aka: for programs that look into checkpoints and change them: everything in aka.hpp, weights that
+// are kept in several tensors, unknown spellings inferred, names and layouts rewritten.
 
 #ifndef AKA_TOOLS_HPP
 #define AKA_TOOLS_HPP
