@@ -11,7 +11,7 @@
 
 namespace {
 
-std::string apply(std::string_view rule, std::string_view name) {
+std::string renamed(std::string_view rule, std::string_view name) {
     const auto r = aka::rename_rule::parse(rule);
     if (!r) return std::string("error: ") + r.error().message().c_str();
     std::string out;
@@ -28,41 +28,41 @@ std::string refused(std::string_view rule) {
 }  // namespace
 
 TEST_CASE("a rule is for the whole of a name") {
-    CHECK(apply("a.b => c", "a.b") == "c");
-    CHECK(apply("a.b => c", "a.b.c") == "no");
-    CHECK(apply("a.b => c", "xa.b") == "no");
-    CHECK(apply("a.b => c", "") == "no");
-    CHECK(apply("  a b  =>  c d  ", "a b") == "c d");
+    CHECK(renamed("a.b => c", "a.b") == "c");
+    CHECK(renamed("a.b => c", "a.b.c") == "no");
+    CHECK(renamed("a.b => c", "xa.b") == "no");
+    CHECK(renamed("a.b => c", "") == "no");
+    CHECK(renamed("  a b  =>  c d  ", "a b") == "c d");
 }
 
 TEST_CASE("number holes take whole numbers without leading zeros") {
     const char* rule = "layers.{l}.x => blk.{l}.y";
-    CHECK(apply(rule, "layers.0.x") == "blk.0.y");
-    CHECK(apply(rule, "layers.117.x") == "blk.117.y");
-    CHECK(apply(rule, "layers..x") == "no");
-    CHECK(apply(rule, "layers.-1.x") == "no");
-    CHECK(apply(rule, "layers.01.x") == "no");
-    CHECK(apply(rule, "layers.1a.x") == "no");
-    CHECK(apply("h{l}w{e} => {e}.{l}", "h12w3") == "3.12");
+    CHECK(renamed(rule, "layers.0.x") == "blk.0.y");
+    CHECK(renamed(rule, "layers.117.x") == "blk.117.y");
+    CHECK(renamed(rule, "layers..x") == "no");
+    CHECK(renamed(rule, "layers.-1.x") == "no");
+    CHECK(renamed(rule, "layers.01.x") == "no");
+    CHECK(renamed(rule, "layers.1a.x") == "no");
+    CHECK(renamed("h{l}w{e} => {e}.{l}", "h12w3") == "3.12");
     // Digits behind a number belong to it.
-    CHECK(apply("h{l}2 => {l}", "h12") == "no");
+    CHECK(renamed("h{l}2 => {l}", "h12") == "no");
 }
 
 TEST_CASE("other holes take the shortest text that lets the rest match") {
-    CHECK(apply("{a}.ln1.{b} => {a}.norm.{b}", "m.layers.3.ln1.weight") ==
+    CHECK(renamed("{a}.ln1.{b} => {a}.norm.{b}", "m.layers.3.ln1.weight") ==
           "m.layers.3.norm.weight");
-    CHECK(apply("{a}.{b} => {b}|{a}", "x.y.z") == "y.z|x");
-    CHECK(apply("{a}.w => {a}", "x.w.w") == "x.w");
-    CHECK(apply("{a}.w => {a}", ".w") == "no");
-    CHECK(apply("{a}.{l}.{b} => {a}/{l}/{b}", "x.y.7.z") == "x.y/7/z");
-    CHECK(apply("{a}7{b} => {b}", "x7") == "no");
-    CHECK(apply("{whole} => p.{whole}", "anything at all") == "p.anything at all");
-    CHECK(apply("a{x}b{y}b => {x}-{y}", "a1b2b3b") == "1-2b3");
+    CHECK(renamed("{a}.{b} => {b}|{a}", "x.y.z") == "y.z|x");
+    CHECK(renamed("{a}.w => {a}", "x.w.w") == "x.w");
+    CHECK(renamed("{a}.w => {a}", ".w") == "no");
+    CHECK(renamed("{a}.{l}.{b} => {a}/{l}/{b}", "x.y.7.z") == "x.y/7/z");
+    CHECK(renamed("{a}7{b} => {b}", "x7") == "no");
+    CHECK(renamed("{whole} => p.{whole}", "anything at all") == "p.anything at all");
+    CHECK(renamed("a{x}b{y}b => {x}-{y}", "a1b2b3b") == "1-2b3");
 }
 
 TEST_CASE("what comes out may leave holes out, not repeat them") {
-    CHECK(apply("{a}.{l} => {l}", "x.4") == "4");
-    CHECK(apply("{l} => {l}.{l}", "4") ==
+    CHECK(renamed("{a}.{l} => {l}", "x.4") == "4");
+    CHECK(renamed("{l} => {l}.{l}", "4") ==
           "error: pattern '{l}.{l}': column 12: a hole of this name twice");
 }
 
@@ -107,7 +107,7 @@ TEST_CASE("what is wrong with a rule is said with its column") {
 
 TEST_CASE("matching takes no more than quadratic time, whatever the name") {
     const std::string name(60000, 'a');
-    CHECK(apply("{a}a{b}a{c}a{d}a{e}ab => {a}", name) == "no");
+    CHECK(renamed("{a}a{b}a{c}a{d}a{e}ab => {a}", name) == "no");
 }
 
 TEST_CASE("few rules lead many names back") {
@@ -140,16 +140,22 @@ TEST_CASE("provenance is written and read back") {
     aka::detail::rule_finder f;
     REQUIRE(f.add("a \"quoted\\\x01 name", "other"));
     aka::detail::text_writer out;
-    aka::provenance::write(out, "yi_v1", "hf_llama", aka::rope_order::half, f);
+    const std::string_view rows[] = {"a.{l}|b"};
+    aka::provenance::write(out, "yi_v1", "hf_llama", aka::rope_order::half,
+                           aka::rope_order::interleaved, rows, f, "{\"version\":1}");
     REQUIRE(out.ok());
     CHECK(out.view() ==
-          "{\"version\":1,\"from\":\"yi_v1\",\"to\":\"hf_llama\",\"rope\":\"half\",\"rules\":["
-          "\"a \\\"quoted\\\\\\u0001 name => other\"]}");
+          "{\"version\":1,\"from\":\"yi_v1\",\"to\":\"hf_llama\",\"rope\":\"half\","
+          "\"to_rope\":\"interleaved\",\"rows\":[\"a.{l}|b\"],\"rules\":["
+          "\"a \\\"quoted\\\\\\u0001 name => other\"],\"before\":{\"version\":1}}");
     const auto p = aka::provenance::parse(out.view());
     REQUIRE(p);
     CHECK(p->from == "yi_v1");
     CHECK(p->to == "hf_llama");
     CHECK(p->rope == aka::rope_order::half);
+    CHECK(p->before == "{\"version\":1}");
+    REQUIRE(p->rows.size() == 1);
+    CHECK(p->rows[0] == rows[0]);
     REQUIRE(p->rules.size() == 1);
     CHECK(p->rules.rules()[0].from() == "a \"quoted\\\x01 name");
 
