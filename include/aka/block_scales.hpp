@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "layout.hpp"
+#include "shape.hpp"
 
 AKA_BEGIN
 namespace detail {
