@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/adapted.hpp"
 #include "common/errors.hpp"
 
 namespace {
@@ -49,6 +50,8 @@ int main(int argc, char** argv) {
             std::printf("%-56s a view of %.*s at byte %llu\n", name.c_str(),
                         static_cast<int>(t.file().size()), t.file().data(),
                         static_cast<unsigned long long>(t.offset()));
+        else if (t.is_pending())
+            std::printf("%-56s computed: %s\n", name.c_str(), cli::how_made(t).c_str());
         else
             std::printf("%-56s copied by %zu box%s\n", name.c_str(), t.boxes().size(),
                         t.boxes().size() == 1 ? "" : "es");

@@ -457,4 +457,6 @@ TEST_CASE("adapt: an engine with one spelling reads the others") {
     CHECK(out_of("baichuan", "hf").find("copied") == std::string::npos);
     CHECK(out_of("yi", "gguf:llama").find("copied by 1 box") != std::string::npos);
     CHECK(out_of("yi", "gguf:qwen2").find("copied") == std::string::npos);
+    // GGUF's norms are F32.
+    CHECK(out_of("yi", "gguf:qwen2").find("computed: 1 box, from F16") != std::string::npos);
 }
