@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+namespace test_adapt_errors {
+
 namespace {
 
 using test::st_tensor;
@@ -251,3 +253,5 @@ TEST_CASE("without a config what needs no head count still works, the rest says 
     CHECK(meta.code() == aka::errc::bad_hparams);
     says(meta.error(), "number of heads is not known");
 }
+
+}  // namespace test_adapt_errors

@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+namespace test_adapter {
+
 namespace {
 
 using aka::adapt;
@@ -107,3 +109,5 @@ TEST_CASE("all pairs of spellings, the special models") {
     MESSAGE(o.pairs, " pairs adapted, ", o.wrong.size(), " wrong");
     CHECK(o.wrong.empty());
 }
+
+}  // namespace test_adapter

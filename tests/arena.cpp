@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_arena {
+
 namespace {
 
 using aka::detail::arena;
@@ -293,3 +295,5 @@ TEST_CASE("growing: what does not fit is refused, and what is there stays") {
     CHECK(g.back() == 6);
     CHECK(g.size() == full.size() + 1);
 }
+
+}  // namespace test_arena

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+namespace test_block_scales {
+
 namespace {
 
 using aka::adapt;
@@ -211,3 +213,5 @@ TEST_CASE("scales of blocks: what would cut a block is refused with the numbers"
     const fp8_model gptq("hf_llama", config(128, 256, 384), "qweight");
     CHECK(has(refused(gptq, "phi3"), "cannot be moved with its rows"));
 }
+
+}  // namespace test_block_scales

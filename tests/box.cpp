@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_box {
+
 namespace {
 
 using aka::box;
@@ -373,3 +375,5 @@ TEST_CASE("box: a walk stops when it is told to") {
         CHECK((walked(strips + 1) == std::pair(true, strips)));
     }
 }
+
+}  // namespace test_box

@@ -17,6 +17,8 @@
 #include <span>
 #endif
 
+namespace test_bytes {
+
 namespace {
 
 using aka::byte_span;
@@ -328,3 +330,5 @@ TEST_CASE("span: made from what is contiguous, cut without leaving it") {
     CHECK(aka::as_bytes(text)[3] == std::byte{'t'});
     CHECK(aka::as_bytes(aka::span<const int>(vector)).size() == 5 * sizeof(int));
 }
+
+}  // namespace test_bytes

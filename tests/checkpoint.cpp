@@ -21,6 +21,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_checkpoint {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -496,3 +498,5 @@ TEST_CASE("checkpoint: used from four threads, mapped and not") {
         CHECK(opened->keep().alone() == false);
     }
 }
+
+}  // namespace test_checkpoint

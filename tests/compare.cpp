@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+namespace test_compare {
+
 namespace {
 
 using cli::compared;
@@ -628,3 +630,5 @@ TEST_CASE("compare: the numbers of a fingerprint, by hand") {
     CHECK(f.tensors[0].norms.empty());
     CHECK(f.tensors[2].hash == hex(hash("")));
 }
+
+}  // namespace test_compare

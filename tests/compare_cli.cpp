@@ -4,6 +4,7 @@
 
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/programs.hpp"
 #include "support/spellings.hpp"
 
 #include <cmath>
@@ -14,15 +15,7 @@
 #include <string>
 #include <vector>
 
-#ifndef AKA_BINARY_DIR
-#define AKA_BINARY_DIR "build"
-#endif
-
-#define NEEDS_PROGRAM()                                                             \
-    do {                                                                            \
-        if (!std::filesystem::exists(program()))                                    \
-            SKIP_TEST(std::string("aka-compare was not built in " AKA_BINARY_DIR)); \
-    } while (false)
+namespace test_compare_cli {
 
 namespace {
 
@@ -30,18 +23,10 @@ using test::json;
 using test::st_tensor;
 namespace fs = std::filesystem;
 
-std::string program() {
-#if defined(_WIN32)
-    return AKA_BINARY_DIR "/aka-compare.exe";
-#else
-    return AKA_BINARY_DIR "/aka-compare";
-#endif
-}
 test::program_result run(const std::vector<std::string>& arguments,
-                         const std::string& before = "LC_ALL=C NO_COLOR=1 ") {
-    std::string line = before + test::shell_quote(program());
-    for (const std::string& a : arguments) line += " " + test::shell_quote(a);
-    return test::run_program(line);
+                         const std::string& shell_before = {}) {
+    return test::run_program(shell_before +
+                             test::program_command("aka-compare", arguments, "NO_COLOR=1"));
 }
 json compare(const fs::path& a, const fs::path& b, int exit_code) {
     const test::program_result r = run({"--json", a.string(), b.string()});
@@ -72,7 +57,7 @@ std::string without_path(std::string text, const std::string& path) {
 }  // namespace
 
 TEST_CASE("aka-compare: the same model under two names, in text") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-compare");
     const std::string samples = test::samples().string() + "/";
     const test::program_result r = run({samples + "yi", samples + "llama-sharded"});
     CHECK(r.exit_code == 0);
@@ -105,7 +90,7 @@ ffn_down     {0,1}  2 x  F16   equal
 }
 
 TEST_CASE("aka-compare: Hugging Face and GGUF, other row order and types, in text") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-compare");
     const std::string samples = test::samples().string() + "/";
     const test::program_result r = run({samples + "llama-sharded", samples + "llama.gguf"});
     CHECK(r.exit_code == 0);
@@ -137,7 +122,7 @@ ffn_down     {0,1}  2 x  F16, Q8_0  converted  0.00378  0.999993
 }
 
 TEST_CASE("aka-compare: JSON has a stable form") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-compare");
     const json a = compare(test::samples() / "llama-sharded", test::samples() / "llama.gguf", 0);
     CHECK(a["same_architecture"].as_bool());
     CHECK_FALSE(a["same_names"].as_bool());
@@ -169,7 +154,7 @@ TEST_CASE("aka-compare: JSON has a stable form") {
 }
 
 TEST_CASE("aka-compare: what differs, with numbers that can be checked by hand") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-compare");
     const test::temp_folder folder;
     const auto write = [&](const char* name, const std::vector<st_tensor>& tensors) {
         test::write_sparse_safetensors(folder / name, tensors);
@@ -226,7 +211,7 @@ TEST_CASE("aka-compare: what differs, with numbers that can be checked by hand")
 }
 
 TEST_CASE("aka-compare: one expert's one weight is named") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-compare");
     const test::temp_folder folder;
     const auto m = test::standard_models("BF16").back().model;
     auto other = m;
@@ -248,7 +233,7 @@ TEST_CASE("aka-compare: one expert's one weight is named") {
 }
 
 TEST_CASE("aka-compare: fingerprints are printed, read and compared") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-compare");
     const test::temp_folder folder;
     const std::string yi = (test::samples() / "yi").string(),
                       sharded = (test::samples() / "llama-sharded").string(),
@@ -302,7 +287,7 @@ TEST_CASE("aka-compare: fingerprints are printed, read and compared") {
 }
 
 TEST_CASE("aka-compare: usage, and files that are not there") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-compare");
     const std::string yi = (test::samples() / "yi").string();
     CHECK(run({}).exit_code == 2);
     CHECK(run({yi}).exit_code == 2);
@@ -322,7 +307,7 @@ TEST_CASE("aka-compare: usage, and files that are not there") {
 }
 
 TEST_CASE("aka-compare: files larger than the memory that it may have") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-compare");
 #if defined(_WIN32) || defined(__SANITIZE_ADDRESS__)
     SKIP_TEST("no such limit here");
 #elif defined(__has_feature)
@@ -353,7 +338,7 @@ TEST_CASE("aka-compare: files larger than the memory that it may have") {
     const std::string a = write("a");
     const std::string b = write("b");
     // What is allocated, stacks of threads included: not what is mapped of files.
-    const std::string limit = "ulimit -d 65536 && ulimit -s 1024 && LC_ALL=C ";
+    const std::string limit = "ulimit -d 65536 && ulimit -s 1024 && ";
     test::program_result r = run({"--threads=4", a, b}, limit);
     CAPTURE(r.err);
     CHECK(r.exit_code == 0);
@@ -372,3 +357,5 @@ TEST_CASE("aka-compare: files larger than the memory that it may have") {
     CHECK(r.exit_code == 0);
     CHECK(json::parse(r.out)["tensors"].size() == 12);
 }
+
+}  // namespace test_compare_cli

@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+namespace test_conventions {
+
 namespace {
 
 aka::catalog builtin() {
@@ -320,3 +322,5 @@ TEST_CASE("conventions: what they say of themselves") {
     CHECK(early->expert == 7);
     CHECK(early->row->also);
 }
+
+}  // namespace test_conventions

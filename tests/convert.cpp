@@ -16,6 +16,8 @@
 #include <string_view>
 #include <vector>
 
+namespace test_convert {
+
 namespace {
 
 using aka::dtype;
@@ -270,3 +272,5 @@ TEST_CASE("convert: rows of float32 as F32, F16, BF16, F64") {
     for (const float f : in) doubles.put_f64(static_cast<double>(f));
     CHECK(write(dtype::f64) == doubles.str());
 }
+
+}  // namespace test_convert

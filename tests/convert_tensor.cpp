@@ -25,6 +25,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_convert_tensor {
+
 namespace {
 
 using aka::dtype;
@@ -409,3 +411,5 @@ TEST_CASE("convert_tensor: rows of blocks that are none") {
           "bad_block: tensor 'blk.0.ffn_up.weight': a row of 24 elements is not whole blocks of "
           "Q4_0, which have 32 each");
 }
+
+}  // namespace test_convert_tensor

@@ -25,6 +25,8 @@
 #include <unistd.h>
 #endif
 
+namespace test_crash {
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -396,3 +398,5 @@ TEST_CASE("system errors: several files at once") {
     failed_everywhere("several files", several(step_of_temporary_folder()));
 }
 TEST_CASE("system errors: a copy") { failed_everywhere("copy", copying(false)); }
+
+}  // namespace test_crash

@@ -17,6 +17,8 @@
 #include <string_view>
 #include <vector>
 
+namespace test_dequantize {
+
 namespace {
 
 using aka::dtype;
@@ -243,3 +245,5 @@ TEST_CASE("dequantize: wrong sizes and types") {
     CHECK(aka::dequantize_range(dtype::unknown, bytes_of(data), 0, aka::span<float>(out)).code() ==
           errc::wrong_type);
 }
+
+}  // namespace test_dequantize

@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+namespace test_dequantize_oracle {
+
 namespace {
 
 // As 32-bit patterns; NaN only as NaN, since which one comes out of two is the compiler's choice.
@@ -71,3 +73,5 @@ TEST_CASE("dequantize_oracle: 20,480 random blocks of every type that ggml decod
     CHECK(minus_zero > 1000);
     CHECK(nan > 1000);
 }
+
+}  // namespace test_dequantize_oracle

@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+namespace test_dequantize_parts {
+
 namespace {
 
 using aka::part_scheme;
@@ -266,3 +268,5 @@ TEST_CASE("bitsandbytes in 4 bits") {
     check_all(pack_bnb4("m", 7, 37, f, r), part_scheme::bnb_4bit,
               "bitsandbytes 4-bit, blocks of 64");
 }
+
+}  // namespace test_dequantize_parts

@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+namespace test_dtype {
+
 namespace {
 
 using aka::dtype;
@@ -172,3 +174,5 @@ TEST_CASE("dtype: which C++ types read which") {
     for (std::size_t i = 0; i < all_dtypes; ++i) every.insert(aka::name(at(i)));
     check_reads<std::byte>(every);
 }
+
+}  // namespace test_dtype

@@ -23,6 +23,8 @@
 #include <unistd.h>
 #endif
 
+namespace test_edit_in_place {
+
 namespace {
 
 using aka::edit_in_place;
@@ -527,3 +529,5 @@ TEST_CASE("edit in place: XFS, btrfs and tmpfs") {
 }
 
 #endif
+
+}  // namespace test_edit_in_place

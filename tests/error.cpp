@@ -10,6 +10,8 @@
 #include <type_traits>
 #include <utility>
 
+namespace test_error {
+
 namespace {
 
 using aka::errc;
@@ -341,3 +343,5 @@ TEST_CASE("result: asking for what is there gives it") {
 }
 
 #endif
+
+}  // namespace test_error

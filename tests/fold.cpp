@@ -15,6 +15,8 @@
 #include <string_view>
 #include <vector>
 
+namespace test_fold {
+
 namespace {
 
 aka::folded_names fold(const std::vector<std::string>& names) {
@@ -232,3 +234,5 @@ TEST_CASE("fold: 92,000 names") {
     CHECK(in_order < 0.05);
 #endif
 }
+
+}  // namespace test_fold

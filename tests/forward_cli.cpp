@@ -3,6 +3,7 @@
 
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/programs.hpp"
 #include "support/spellings.hpp"
 
 #include <algorithm>
@@ -13,9 +14,7 @@
 #include <string>
 #include <vector>
 
-#ifndef AKA_BINARY_DIR
-#define AKA_BINARY_DIR "build"
-#endif
+namespace test_forward_cli {
 
 namespace {
 
@@ -25,23 +24,8 @@ using test::named_model;
 using test::spelling;
 using vec = std::vector<double>;
 
-std::string program() {
-#if defined(_WIN32)
-    return AKA_BINARY_DIR "/aka-forward.exe";
-#else
-    return AKA_BINARY_DIR "/aka-forward";
-#endif
-}
-#define NEEDS_PROGRAM()                                                             \
-    do {                                                                            \
-        if (!std::filesystem::exists(program()))                                    \
-            SKIP_TEST(std::string("aka-forward was not built in " AKA_BINARY_DIR)); \
-    } while (false)
-
 test::program_result run(const std::vector<std::string>& arguments) {
-    std::string line = test::shell_quote(program());
-    for (const std::string& a : arguments) line += " " + test::shell_quote(a);
-    return test::run_program(line);
+    return test::run_named("aka-forward", arguments);
 }
 
 const std::vector<std::string> tokens = {"3", "17", "0", "39", "17", "8"};
@@ -214,7 +198,7 @@ const spelling& home(const model& m) {
 }  // namespace
 
 TEST_CASE("forward: the logits are right") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-forward");
     for (const char* dtype : {"F32", "F16", "BF16"})
         for (const named_model& m : models(dtype)) {
             CAPTURE(m.name);
@@ -246,7 +230,7 @@ TEST_CASE("forward: the logits are right") {
 }
 
 TEST_CASE("forward: every spelling gives the same bits") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-forward");
     for (const char* dtype : {"F32", "F16", "BF16"})
         for (const named_model& m : models(dtype)) {
             CAPTURE(m.name);
@@ -282,7 +266,7 @@ TEST_CASE("forward: every spelling gives the same bits") {
 }
 
 TEST_CASE("forward: another activation is computed, or refused, not taken for SiLU") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-forward");
     const named_model m = test::standard_models("F32")[0];
     const auto with = [&](const std::string& act, const std::string& more = "") {
         const test::temp_folder folder;
@@ -326,7 +310,7 @@ TEST_CASE("forward: another activation is computed, or refused, not taken for Si
 }
 
 TEST_CASE("forward: shards and wrappers change nothing") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-forward");
     const named_model m = test::standard_models("BF16")[0];
     const spelling& hf = home(m.model);
     const test::temp_folder first;
@@ -348,7 +332,7 @@ TEST_CASE("forward: shards and wrappers change nothing") {
 }
 
 TEST_CASE("forward: for people, and what it refuses") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-forward");
     const named_model m = test::standard_models("F16")[0];
     const test::temp_folder folder;
     const auto path = test::write_spelling(home(m.model), m.model, folder.path());
@@ -383,3 +367,5 @@ TEST_CASE("forward: for people, and what it refuses") {
             CHECK(r.err.find("attn_sinks") != std::string::npos);
         }
 }
+
+}  // namespace test_forward_cli

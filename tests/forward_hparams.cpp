@@ -10,6 +10,8 @@
 #include <string>
 #include <utility>
 
+namespace test_forward_hparams {
+
 namespace {
 
 using aka::activation;
@@ -142,3 +144,5 @@ TEST_CASE("forward_hparams: activations") {
         CHECK(!c.f.act.source.empty());
     }
 }
+
+}  // namespace test_forward_hparams

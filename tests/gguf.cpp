@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+namespace test_gguf {
+
 namespace {
 
 using test::check_same;
@@ -457,3 +459,5 @@ TEST_CASE("gguf split: each part has its own alignment, as llama.cpp splits") {
     CHECK(c->gguf_header().alignment == 4096);
     check_split(*c, whole, 3);
 }
+
+}  // namespace test_gguf

@@ -18,6 +18,8 @@
 #include <string>
 #include <vector>
 
+namespace test_gguf_cases {
+
 namespace {
 
 using aka::errc;
@@ -469,3 +471,5 @@ TEST_CASE("gguf cases: of a large file with a wrong length, no more is read than
         }
     }
 }
+
+}  // namespace test_gguf_cases

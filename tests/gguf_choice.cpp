@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+namespace test_gguf_choice {
+
 namespace {
 
 using test::known;
@@ -93,3 +95,5 @@ TEST_CASE("gguf: of real checkpoints") {
         CHECK_MESSAGE(got == r.gguf, r.folder, ": ", got);
     }
 }
+
+}  // namespace test_gguf_choice

@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_gguf_hparam_keys {
+
 namespace {
 
 using aka::hparams;
@@ -365,3 +367,5 @@ TEST_CASE("llama.cpp loads weights with these keys, and refuses them without") {
     }
 }
 #endif
+
+}  // namespace test_gguf_hparam_keys

@@ -15,6 +15,8 @@
 #include <type_traits>
 #include <vector>
 
+namespace test_gguf_metadata {
+
 namespace {
 
 using test::gguf_bytes;
@@ -339,3 +341,5 @@ TEST_CASE("gguf metadata: a vocabulary of 256k tokens costs no memory, and is wa
     }
     CHECK(memory.count() == 0);
 }
+
+}  // namespace test_gguf_metadata

@@ -19,6 +19,8 @@
 #include <string_view>
 #include <vector>
 
+namespace test_hparams {
+
 namespace {
 
 using aka::hparams;
@@ -819,3 +821,5 @@ TEST_CASE("hparams: moved, the texts and arrays go along") {
     CHECK(c.n_head_kv_at(2) == 2);
     CHECK(c.key(&hparams::n_embd) == "hidden_size");
 }
+
+}  // namespace test_hparams

@@ -3,6 +3,7 @@
 
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/programs.hpp"
 #include "support/spellings.hpp"
 
 #include <algorithm>
@@ -16,32 +17,15 @@
 #include <string>
 #include <vector>
 
-#ifndef AKA_BINARY_DIR
-#define AKA_BINARY_DIR "build"
-#endif
-
-#define NEEDS_PROGRAM()                                                              \
-    do {                                                                             \
-        if (!std::filesystem::exists(program()))                                     \
-            SKIP_TEST(std::string("aka-identify was not built in " AKA_BINARY_DIR)); \
-    } while (false)
+namespace test_identify_cli {
 
 namespace {
 
 using test::json;
 namespace fs = std::filesystem;
 
-std::string program() {
-#if defined(_WIN32)
-    return AKA_BINARY_DIR "/aka-identify.exe";
-#else
-    return AKA_BINARY_DIR "/aka-identify";
-#endif
-}
 test::program_result run(const std::vector<std::string>& arguments) {
-    std::string line = test::shell_quote(program());
-    for (const std::string& a : arguments) line += " " + test::shell_quote(a);
-    return test::run_program(line);
+    return test::run_named("aka-identify", arguments);
 }
 json identify(const fs::path& path, int exit_code, std::vector<std::string> options = {}) {
     options.insert(options.begin(), "--json");
@@ -161,7 +145,7 @@ std::vector<std::string> names_of(const test::spelling& s, const test::model& m)
 }  // namespace
 
 TEST_CASE("identify: real checkpoints") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-identify");
     SKIP_WITHOUT_DATA();
     const fs::path folder = test::shared_data() / "checkpoints";
     const auto index = read_index(folder / "INDEX.md");
@@ -223,7 +207,7 @@ TEST_CASE("identify: real checkpoints") {
 }
 
 TEST_CASE("identify: samples, and what was renamed") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-identify");
     struct sample {
         const char *file, *convention, *kind;
         std::vector<std::string> renamed;
@@ -263,7 +247,7 @@ TEST_CASE("identify: samples, and what was renamed") {
 }
 
 TEST_CASE("identify: wrappers are said, what a convention begins with is none") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-identify");
     const test::named_model m = test::standard_models("F16")[0];
     const test::spelling& hf = test::find_spelling("hf_llama");
     for (const std::string wrapper :
@@ -285,7 +269,7 @@ TEST_CASE("identify: wrappers are said, what a convention begins with is none") 
 }
 
 TEST_CASE("identify: names alone leave open what only a config says") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-identify");
     const test::named_model m = test::standard_models("F16")[0];
     const test::temp_folder folder;
     write_index(folder.path(), names_of(test::find_spelling("hf_llama"), m.model));
@@ -306,7 +290,7 @@ TEST_CASE("identify: names alone leave open what only a config says") {
 }
 
 TEST_CASE("identify: what no table knows, and the user's own table") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-identify");
     const test::temp_folder folder;
     std::vector<std::string> names = {"emb.weight", "final.weight", "head.weight"};
     std::string rules =
@@ -349,7 +333,7 @@ TEST_CASE("identify: what no table knows, and the user's own table") {
 }
 
 TEST_CASE("identify: an unknown spelling is inferred, and the table can be passed back") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-identify");
     const test::named_model m = test::standard_models("F16")[0];
     const test::temp_folder folder;
     const std::pair<const char*, const char*> words[] = {
@@ -397,7 +381,7 @@ TEST_CASE("identify: an unknown spelling is inferred, and the table can be passe
 }
 
 TEST_CASE("identify: GGUF of another kind is refused by its architecture") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-identify");
     const test::temp_folder folder;
     test::gguf_writer w;
     w.add("general.architecture", "gpt2");
@@ -412,7 +396,7 @@ TEST_CASE("identify: GGUF of another kind is refused by its architecture") {
 }
 
 TEST_CASE("identify: for people, and exit statuses") {
-    NEEDS_PROGRAM();
+    NEEDS_PROGRAM("aka-identify");
     const std::string yi = (test::samples() / "yi").string();
     const test::program_result shown = run({yi});
     CHECK(shown.exit_code == 0);
@@ -440,13 +424,11 @@ TEST_CASE("identify: for people, and exit statuses") {
 }
 
 TEST_CASE("adapt: an engine with one spelling reads the others") {
-    const fs::path adapt = fs::path(program()).replace_filename(
-        "aka-adapt" + fs::path(program()).extension().string());
-    if (!fs::exists(adapt)) SKIP_TEST("aka-adapt was not built");
+    NEEDS_PROGRAM("aka-adapt");
     const auto out_of = [&](const std::string& sample, const std::string& convention) {
-        const test::program_result r = test::run_program(
-            test::shell_quote(adapt.string()) + " " +
-            test::shell_quote((test::samples() / sample).string()) + " " + convention);
+        std::vector<std::string> words = {(test::samples() / sample).string()};
+        if (!convention.empty()) words.push_back(convention);
+        const test::program_result r = test::run_named("aka-adapt", words);
         CHECK(r.exit_code == 0);
         return r.out;
     };
@@ -460,3 +442,5 @@ TEST_CASE("adapt: an engine with one spelling reads the others") {
     // GGUF's norms are F32.
     CHECK(out_of("yi", "gguf:qwen2").find("computed: 1 box, from F16") != std::string::npos);
 }
+
+}  // namespace test_identify_cli

@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+namespace test_infer {
+
 namespace {
 
 using tensors = std::vector<test::vocabulary_tensor>;
@@ -516,3 +518,5 @@ TEST_CASE("real names, as if no convention knew them: nothing against the tables
 }
 
 }  // namespace
+
+}  // namespace test_infer

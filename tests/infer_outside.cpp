@@ -16,6 +16,8 @@
 #include "support/outside_vocabularies.hpp"
 #include "support/unseen_vocabularies.hpp"
 
+namespace test_infer_outside {
+
 namespace {
 
 using test::outside_kind;
@@ -463,3 +465,5 @@ TEST_CASE("infer_outside: names that carry meaning, unseen") {
     MESSAGE("the first time: roles 94.6 %, with hyper-parameters 94.8 %; biases 89.9 %; wrong 0");
     group(test::unseen_vocabularies, outside_kind::meaning, "unseen", 0.99);
 }
+
+}  // namespace test_infer_outside

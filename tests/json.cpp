@@ -18,6 +18,8 @@
 #include <string_view>
 #include <vector>
 
+namespace test_json {
+
 namespace {
 
 using aka::detail::json_reader;
@@ -349,3 +351,5 @@ TEST_CASE("json: random damage") {
     }
     CHECK((taken > 10 && refused > 10));
 }
+
+}  // namespace test_json

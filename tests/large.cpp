@@ -19,6 +19,8 @@
 #include <string>
 #include <vector>
 
+namespace test_large {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -296,3 +298,5 @@ TEST_CASE("large: at most 128 bytes of memory for each of 92,000 tensors") {
         }
     }
 }
+
+}  // namespace test_large

@@ -3,6 +3,7 @@
 
 #include "support/files.hpp"
 #include "support/json.hpp"
+#include "support/programs.hpp"
 #include "support/model.hpp"
 #include "support/model_gguf.hpp"
 #include "support/spellings.hpp"
@@ -26,45 +27,17 @@
 #include <unistd.h>
 #endif
 
-#ifndef AKA_BINARY_DIR
-#define AKA_BINARY_DIR "build"
-#endif
-
-// A program that was not built is no passed test.
-#define NEEDS(program)                                                             \
-    do {                                                                           \
-        if (!std::filesystem::exists(program_path(program)))                       \
-            SKIP_TEST(std::string(program) + " was not built in " AKA_BINARY_DIR); \
-    } while (false)
+namespace test_list_cli {
 
 namespace {
 
 using test::json;
 namespace fs = std::filesystem;
 
-std::string program_path(const std::string& name) {
-#if defined(_WIN32)
-    return AKA_BINARY_DIR "/" + name + ".exe";
-#else
-    return AKA_BINARY_DIR "/" + name;
-#endif
-}
-std::string command(const std::vector<std::string>& arguments, const std::string& program,
-                    const std::string& environment) {
-#if defined(_WIN32)
-    std::string line = test::shell_quote(program_path(program));
-    (void)environment;
-#else
-    std::string line = "env -u NO_COLOR -u COLUMNS LC_ALL=C TERM=xterm " + environment + " " +
-                       test::shell_quote(program_path(program));
-#endif
-    for (const std::string& a : arguments) line += " " + test::shell_quote(a);
-    return line;
-}
 test::program_result run(const std::vector<std::string>& arguments,
                          const std::string& environment = {},
                          const std::string& program = "aka-list") {
-    return test::run_program(command(arguments, program, environment));
+    return test::run_named(program, arguments, environment);
 }
 json run_json(std::vector<std::string> arguments, int exit_code = 0) {
     arguments.insert(arguments.begin(), "--json");
@@ -368,7 +341,7 @@ test::model llama_70b() {
 // ---- --json against other readers --------------------------------------------------------------
 
 TEST_CASE("aka-list --json: the samples") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     for (const std::string name : {"yi", "baichuan"}) {
         const fs::path file = test::samples() / name / "model.safetensors";
         for (const fs::path& path : {file, file.parent_path()}) {
@@ -397,7 +370,7 @@ TEST_CASE("aka-list --json: the samples") {
 }
 
 TEST_CASE("aka-list --json: every file of the shared data") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     SKIP_WITHOUT_DATA();
     std::size_t read = 0, refused = 0;
     for (const fs::directory_entry& entry : fs::directory_iterator(test::shared_data() / "files")) {
@@ -429,7 +402,7 @@ TEST_CASE("aka-list --json: every file of the shared data") {
 }
 
 TEST_CASE("aka-list --json: generated files of every type, order and cut") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const test::temp_folder folder;
     SUBCASE("safetensors") {
         std::vector<test::st_tensor> all;
@@ -475,7 +448,7 @@ TEST_CASE("aka-list --json: generated files of every type, order and cut") {
 }
 
 TEST_CASE("aka-list --json: metadata of every kind") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const test::temp_folder folder;
     test::gguf_writer w;
     w.add("u8", std::uint8_t{255}).add("i8", std::int8_t{-128}).add("u16", std::uint16_t{65535});
@@ -524,7 +497,7 @@ TEST_CASE("aka-list --json: metadata of every kind") {
 // ---- for people --------------------------------------------------------------------------------
 
 TEST_CASE("aka-list: rows of a dense model") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const test::program_result r = run({(test::samples() / "llama.gguf").string()});
     CHECK(r.exit_code == 0);
     CHECK(r.err == "");
@@ -544,7 +517,7 @@ TEST_CASE("aka-list: rows of a dense model") {
 }
 
 TEST_CASE("aka-list: experts fold inside their layers, layers that differ do not") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const test::temp_folder folder;
     std::vector<test::st_tensor> all;
     all.push_back(hole("wte.weight", "BF16", {1000, 64}));
@@ -583,7 +556,7 @@ merger.0.{bias,weight}              2     4160   8.12 KiB  0.2 %  BF16          
 }
 
 TEST_CASE("aka-list: many kinds of layers are one row with the mean size") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const test::temp_folder folder;
     test::gguf_writer w;
     for (std::uint32_t l = 0; l < 12; ++l) {
@@ -605,7 +578,7 @@ TEST_CASE("aka-list: many kinds of layers are one row with the mean size") {
 }
 
 TEST_CASE("aka-list: globs, --no-fold, --long") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const std::string path = (test::samples() / "llama-sharded").string();
     const auto names = [&](std::vector<std::string> globs) {
         globs.insert(globs.begin(), path);
@@ -669,7 +642,7 @@ TEST_CASE("aka-list: globs, --no-fold, --long") {
 }
 
 TEST_CASE("aka-list: a long name makes no glob slow") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const test::temp_folder folder;
     test::gguf_writer w;
     w.add_tensor(std::string(65535, 'a'), 0, {1});
@@ -683,7 +656,7 @@ TEST_CASE("aka-list: a long name makes no glob slow") {
 }
 
 TEST_CASE("aka-list: an index alone gives names") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const test::temp_folder folder;
     const std::vector<test::st_tensor> all = test::model_shapes({}).list();
     const auto map = test::write_sharded(folder.path(), all, 4);
@@ -707,7 +680,7 @@ TEST_CASE("aka-list: an index alone gives names") {
 }
 
 TEST_CASE("aka-list: a sparse folder of 141 GB in under 50 ms") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const test::temp_folder folder;
     const test::model m = llama_70b();
     test::write_sharded(folder.path(), m.list(), 30);
@@ -739,7 +712,7 @@ TEST_CASE("aka-list: a sparse folder of 141 GB in under 50 ms") {
 // ---- the convention ----------------------------------------------------------------------------
 
 TEST_CASE("aka-list: which convention the names are written in") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const auto line = [](const std::vector<std::string>& arguments) {
         const std::string out = run(arguments).out;
         const std::size_t at = out.find('\n') + 1, end = out.find('\n', at);
@@ -886,7 +859,7 @@ void check_adapted(const json& listed, const std::vector<test::st_tensor>& expec
 }
 
 TEST_CASE("aka-list --as: names, shapes and bytes are the other spelling's own") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     std::size_t pairs = 0;
     for (const test::named_model& m : test::standard_models("F32")) {
         for (const char* from : {"hf_llama", "yi_v1", "baichuan", "meta_llama", "phi3", "internlm2",
@@ -916,7 +889,7 @@ TEST_CASE("aka-list --as: names, shapes and bytes are the other spelling's own")
 }
 
 TEST_CASE("aka-list --as hf: the samples have the names of the Llama sample") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const auto names = [](const json& listed) {
         std::vector<std::string> out;
         for (const json& t : listed["tensors"].items) out.push_back(t["name"].as_string());
@@ -960,7 +933,7 @@ TEST_CASE("aka-list --as hf: the samples have the names of the Llama sample") {
 }
 
 TEST_CASE("aka-list --as: for people") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const std::string yi = (test::samples() / "yi").string();
     const std::string turned = run({"--as", "gguf", yi}).out;
     CHECK(has(turned, "\nas     gguf:llama, 12 views, 9 made of boxes\n"));
@@ -990,7 +963,7 @@ TEST_CASE("aka-list --as: for people") {
 }
 
 TEST_CASE("aka-list --as: what has no place on the other side") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const test::temp_folder folder;
     const std::string path = folder.path().string();
     test::model_config c;
@@ -1038,7 +1011,7 @@ TEST_CASE("aka-list --as: what has no place on the other side") {
 }
 
 TEST_CASE("aka-list --as: a convention that cannot hold the model says why") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const auto refused = [](const std::string& as, const std::string& path,
                             const std::vector<std::string>& words, int exit_code = 1) {
         CAPTURE(as);
@@ -1073,7 +1046,7 @@ TEST_CASE("aka-list --as: a convention that cannot hold the model says why") {
 }
 
 TEST_CASE("aka-list --as: an index alone is translated where names are all that changes") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const test::temp_folder folder;
     const test::model m = test::model_shapes({});
     const auto map = test::write_sharded(folder.path(), m.list(), 4);
@@ -1105,7 +1078,7 @@ TEST_CASE("aka-list --as: an index alone is translated where names are all that 
 }
 
 TEST_CASE("aka-list --as: 141 GB in another layout in under 50 ms") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const test::temp_folder folder;
     const test::model m = llama_70b();
     test::write_sharded(folder.path(), m.list(), 30);
@@ -1127,7 +1100,7 @@ TEST_CASE("aka-list --as: 141 GB in another layout in under 50 ms") {
 // ---- --rules -----------------------------------------------------------------------------------
 
 TEST_CASE("aka-list --rules: a table of the user's own") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const test::temp_folder folder;
     const fs::path rules = folder / "acme.txt";
     test::write_file(rules,
@@ -1178,7 +1151,7 @@ TEST_CASE("aka-list --rules: a table of the user's own") {
 // ---- --check -----------------------------------------------------------------------------------
 
 TEST_CASE("aka-list --check: no issues") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     for (const std::string name : {"yi", "llama-sharded", "llama.gguf", "baichuan"}) {
         CAPTURE(name);
         const test::program_result r = run({"--check", (test::samples() / name).string()});
@@ -1189,7 +1162,7 @@ TEST_CASE("aka-list --check: no issues") {
 }
 
 TEST_CASE("aka-list --check: each kind of issue") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const test::temp_folder folder;
     std::string path;
     // The only issue is of this kind, and its line has these words.
@@ -1288,7 +1261,7 @@ TEST_CASE("aka-list --check: each kind of issue") {
 }
 
 TEST_CASE("aka-list --check: missing shards are named, all of them") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const test::temp_folder folder;
     test::write_sharded(folder.path(), test::model_shapes({}).list(), 5);
     const std::string path = folder.path().string();
@@ -1312,7 +1285,7 @@ TEST_CASE("aka-list --check: missing shards are named, all of them") {
 // ---- what cannot be read -----------------------------------------------------------------------
 
 TEST_CASE("aka-list: usage") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const std::string yi = (test::samples() / "yi").string();
     const auto fails = [](const std::vector<std::string>& arguments, const std::string& word) {
         CAPTURE(word);
@@ -1348,7 +1321,7 @@ TEST_CASE("aka-list: usage") {
 }
 
 TEST_CASE("aka-list: what cannot be read says why, on one line, with the numbers") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const test::temp_folder folder;
     const auto fails = [](const std::string& path, const std::string& code,
                           const std::vector<std::string>& words) {
@@ -1403,10 +1376,11 @@ TEST_CASE("aka-list: what cannot be read says why, on one line, with the numbers
 
 #if defined(__linux__)
 TEST_CASE("aka-list: a full disk is an error") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const std::string yi = (test::samples() / "yi").string();
     for (const std::string option : {"--json", "--long", "--metadata", "--color=auto", "--as=hf"}) {
-        const auto r = test::run_program(command({option, yi}, "aka-list", "") + " >/dev/full");
+        const auto r =
+            test::run_program(test::program_command("aka-list", {option, yi}) + " >/dev/full");
         CHECK(r.exit_code == 3);
         CHECK(has(r.err, "cannot write"));
     }
@@ -1416,7 +1390,7 @@ TEST_CASE("aka-list: a full disk is an error") {
 // ---- terminals ---------------------------------------------------------------------------------
 
 TEST_CASE("aka-list: names cannot command the terminal") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const test::temp_folder folder;
     const std::string evil =
         "a\x1b]0;owned\x07\r\n\x7f\xc2\x9b"
@@ -1446,7 +1420,7 @@ TEST_CASE("aka-list: names cannot command the terminal") {
 }
 
 TEST_CASE("aka-list: colours") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const std::string yi = (test::samples() / "yi").string();
     const std::string plain = run({yi}).out;
     CHECK(!has(plain, "\x1b"));  // stdout is no terminal
@@ -1479,7 +1453,8 @@ std::string on_terminal(unsigned short columns, const std::vector<std::string>& 
     winsize size{};
     size.ws_col = columns;
     REQUIRE(ioctl(terminal, TIOCSWINSZ, &size) == 0);
-    const auto r = test::run_program(command(arguments, "aka-list", environment) + " >" + other);
+    const auto r =
+        test::run_program(test::program_command("aka-list", arguments, environment) + " >" + other);
     CHECK(r.exit_code == 0);
     REQUIRE(write(kept, "\x04", 1) == 1);  // marks the end
     std::string out;
@@ -1492,7 +1467,7 @@ std::string on_terminal(unsigned short columns, const std::vector<std::string>& 
 }
 
 TEST_CASE("aka-list: a terminal has colours and a width") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     const std::string yi = (test::samples() / "yi").string();
     CHECK(has(on_terminal(200, {yi}), "\x1b[1myi\x1b[0m"));
     const std::string wide = on_terminal(200, {yi}, "NO_COLOR=1");
@@ -1518,7 +1493,7 @@ TEST_CASE("aka-list: a terminal has colours and a width") {
 // ---- --hash ------------------------------------------------------------------------------------
 
 TEST_CASE("aka-list --hash: XXH64 of the bytes in the file") {
-    NEEDS("aka-list");
+    NEEDS_PROGRAM("aka-list");
     // The published values, for the hash of this test.
     CHECK(xxh64("") == "ef46db3751d8e999");
     CHECK(xxh64("a") == "d24ec4f1a98c6e5b");
@@ -1570,7 +1545,7 @@ TEST_CASE("aka-list --hash: XXH64 of the bytes in the file") {
 // ---- the smallest program ----------------------------------------------------------------------
 
 TEST_CASE("aka-minimal prints name, type and shape of each tensor") {
-    NEEDS("aka-minimal");
+    NEEDS_PROGRAM("aka-minimal");
     const fs::path file = test::samples() / "yi" / "model.safetensors";
     std::string expected;
     for (const row& r : rows_of(file)) {
@@ -1583,3 +1558,5 @@ TEST_CASE("aka-minimal prints name, type and shape of each tensor") {
     CHECK(r.exit_code == 3);
     CHECK(has(r.err, "absent"));
 }
+
+}  // namespace test_list_cli

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+namespace test_llama {
+
 namespace {
 
 using aka::role;
@@ -163,3 +165,5 @@ TEST_CASE("quantised rows are moved as whole blocks, byte for byte") {
     MESSAGE(bound, " quantised models bound");
     CHECK(bound > 20);
 }
+
+}  // namespace test_llama

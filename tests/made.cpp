@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+namespace test_made {
+
 namespace {
 
 using aka::adapt;
@@ -395,3 +397,5 @@ TEST_CASE("memory that runs out while tensors are made is an error") {
     }
     CHECK(failed > 10);
 }
+
+}  // namespace test_made

@@ -26,6 +26,8 @@
 #include <unistd.h>
 #endif
 
+namespace test_mapped_file {
+
 namespace {
 
 using way = aka::access;
@@ -348,3 +350,5 @@ TEST_CASE("mapped file: more files than descriptors") {
 }
 
 #endif
+
+}  // namespace test_mapped_file

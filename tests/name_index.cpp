@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_name_index {
+
 namespace {
 
 using aka::detail::hash_name;
@@ -290,3 +292,5 @@ TEST_CASE("name index: a file of colliding names opens as fast as another") {
     bytes = w.bytes();
     CHECK(aka::gguf::parse(aka::as_bytes(bytes)).code() == aka::errc::duplicate_name);
 }
+
+}  // namespace test_name_index

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+namespace test_names {
+
 namespace {
 
 struct refused {
@@ -380,3 +382,5 @@ TEST_CASE("names: the whole catalog compiles in no time") {
     CHECK(fastest < 0.02);  // generous: the machine is shared; the figure is printed
 #endif
 }
+
+}  // namespace test_names

@@ -360,3 +360,5 @@ TEST_CASE("ggml oracle: generated files of every type") {
 TEST_CASE("ggml oracle") { SKIP_TEST("the library of ggml is loaded on POSIX systems only"); }
 
 #endif
+
+namespace test_oracle_ggml {}  // namespace test_oracle_ggml

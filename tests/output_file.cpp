@@ -19,6 +19,8 @@
 #include <unistd.h>
 #endif
 
+namespace test_output_file {
+
 namespace {
 
 using aka::mapped_file;
@@ -359,3 +361,5 @@ TEST_CASE("output file: shared blocks") {
         CHECK(test::read_file(disk / "zeros") == std::string(8192, '\0'));
     }
 }
+
+}  // namespace test_output_file

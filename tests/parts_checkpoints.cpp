@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+namespace test_parts_checkpoints {
+
 namespace {
 
 using aka::part_scheme;
@@ -378,3 +380,5 @@ TEST_CASE("real checkpoints: the form of every matrix is known") {
         MESSAGE(std::string(x.folder) << ": " << quantised << " quantised, " << plain << " plain");
     }
 }
+
+}  // namespace test_parts_checkpoints

@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_parts_errors {
+
 namespace {
 
 using aka::errc;
@@ -347,3 +349,5 @@ TEST_CASE("memory that runs out") {
         CHECK(out == w.values);
     }
 }
+
+}  // namespace test_parts_errors

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+namespace test_parts_golden {
+
 namespace {
 
 using test::st_tensor;
@@ -204,3 +206,5 @@ TEST_CASE("a plain tensor is what it is") {
     CHECK(values({{"w", "F32", {2}, f32({1, 3})}}) == floats{1, 3});
     CHECK(values({{"w.weight", "F8_E4M3", {1}, bytes("38")}}) == floats{1});
 }
+
+}  // namespace test_parts_golden

@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 #endif
 
+namespace test_path {
+
 namespace {
 
 using aka::detail::path;
@@ -271,3 +273,5 @@ TEST_CASE("path: heads and tails of names") {
     CHECK_FALSE(starts_with("mode", "model"));
     CHECK(starts_with("", ""));
 }
+
+}  // namespace test_path

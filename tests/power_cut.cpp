@@ -22,6 +22,8 @@
 #include <unistd.h>
 #endif
 
+namespace test_power_cut {
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -148,3 +150,5 @@ void cut_everywhere(const std::string& kind) {
 
 TEST_CASE("power cut: ext4") { cut_everywhere("ext4"); }
 TEST_CASE("power cut: XFS") { cut_everywhere("xfs"); }
+
+}  // namespace test_power_cut

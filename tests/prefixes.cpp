@@ -18,6 +18,8 @@
 #include <string>
 #include <vector>
 
+namespace test_prefixes {
+
 namespace {
 
 using aka::errc;
@@ -385,3 +387,5 @@ TEST_CASE("out of memory: an error from wherever it happens, and nothing lost") 
             check_out_of_memory(path, o);
     }
 }
+
+}  // namespace test_prefixes

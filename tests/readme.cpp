@@ -7,6 +7,8 @@
 
 #include "support/files.hpp"
 
+namespace test_readme {
+
 namespace {
 
 struct snippet {
@@ -72,3 +74,5 @@ TEST_CASE("the commands of the README are the ones that are meant") {
     CHECK(text.find("cmake --workflow --preset test") != std::string::npos);
     CHECK(text.find("g++ -std=c++17 -Iinclude examples/list.cpp -o aka-list") != std::string::npos);
 }
+
+}  // namespace test_readme

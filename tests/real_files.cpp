@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+namespace test_real_files {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -369,3 +371,5 @@ TEST_CASE("real files: indexes of real models, with shards that fit them") {
         CHECK(wrong == 0);
     }
 }
+
+}  // namespace test_real_files

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+namespace test_rename_cli {
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -438,3 +440,5 @@ TEST_CASE("aka-rename --undo leads back through every time") {
     same("1-back.safetensors", (yi.path / "model.safetensors").string());
     run_rename(1, {yi / "1-back.safetensors", "--undo"});
 }
+
+}  // namespace test_rename_cli

@@ -11,6 +11,8 @@
 #include <string>
 #include <utility>
 
+namespace test_rename_faults {
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -252,3 +254,5 @@ TEST_CASE("rewrites: a file in the way stops all of them") {
           aka::errc::unsupported);
     CHECK_FALSE(fs::exists(p.work / "d.safetensors"));
 }
+
+}  // namespace test_rename_faults

@@ -22,6 +22,8 @@
 #include <sys/resource.h>
 #endif
 
+namespace test_rename_in_place {
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -342,3 +344,5 @@ TEST_CASE("in place: 64 GiB in 60 layers cost a header") {
     }
 }
 #endif
+
+}  // namespace test_rename_in_place

@@ -15,6 +15,8 @@
 #include <string_view>
 #include <vector>
 
+namespace test_rename_llama_cpp {
+
 #if defined(__unix__)
 namespace {
 
@@ -225,3 +227,5 @@ TEST_CASE("names alone are changed in place, and llama.cpp says the same") {
     }
 }
 #endif
+
+}  // namespace test_rename_llama_cpp

@@ -20,6 +20,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_rename_outside {
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -244,3 +246,5 @@ TEST_CASE("a file changed in place, by every reader") {
         check_node(test::read_with_node({path})[0], file, test::read_file(path));
     }
 }
+
+}  // namespace test_rename_outside

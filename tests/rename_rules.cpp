@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+namespace test_rename_rules {
+
 namespace {
 
 std::string renamed(std::string_view rule, std::string_view name) {
@@ -166,3 +168,5 @@ TEST_CASE("provenance is written and read back") {
           aka::errc::bad_table);
     CHECK(aka::provenance::parse("[]").error().offset() == 0);
 }
+
+}  // namespace test_rename_rules

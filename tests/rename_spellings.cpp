@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+namespace test_rename_spellings {
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -262,3 +264,5 @@ TEST_CASE("wrapped names lead back, too") {
     }
     report(o);
 }
+
+}  // namespace test_rename_spellings

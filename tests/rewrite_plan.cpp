@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+namespace test_rewrite_plan {
+
 namespace {
 
 using aka::rewrite_step;
@@ -330,3 +332,5 @@ TEST_CASE("wrapped names are led back by few rules") {
     r->apply("model.layers.1.self_attn.q_proj.weight", [&](std::string_view s) { led += s; });
     CHECK(led == "model.language_model.layers.1.self_attn.q_proj.weight");
 }
+
+}  // namespace test_rewrite_plan

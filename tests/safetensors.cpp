@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+namespace test_safetensors {
+
 namespace {
 
 using test::check_all;
@@ -450,3 +452,5 @@ TEST_CASE("safetensors: the smallest entries there can be") {
         }
     }
 }
+
+}  // namespace test_safetensors

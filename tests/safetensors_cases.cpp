@@ -18,6 +18,8 @@
 #include <string>
 #include <vector>
 
+namespace test_safetensors_cases {
+
 namespace {
 
 using aka::errc;
@@ -306,3 +308,5 @@ TEST_CASE("safetensors cases: a header that asks for much memory gets little") {
     CHECK(largest(small + "}", "") <= 2);
     CHECK(largest(meta + "}}", "") <= 16);
 }
+
+}  // namespace test_safetensors_cases

@@ -13,6 +13,8 @@
 #include <type_traits>
 #include <vector>
 
+namespace test_shape {
+
 namespace {
 
 using aka::shape;
@@ -185,3 +187,5 @@ TEST_CASE("shape: in messages") {
     CHECK(written(make(dims(100000, 1))) ==
           "[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, ... 100000 sizes]");
 }
+
+}  // namespace test_shape

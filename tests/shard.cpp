@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+namespace test_shard {
+
 namespace {
 
 using aka::role;
@@ -178,3 +180,5 @@ TEST_CASE("columns of quantised rows are cut at blocks or refused") {
         if (!l) CHECK(l.code() == aka::errc::bad_block);
     }
 }
+
+}  // namespace test_shard

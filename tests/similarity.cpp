@@ -14,6 +14,8 @@
 #include <random>
 #include <vector>
 
+namespace test_similarity {
+
 namespace {
 
 using aka::dtype;
@@ -248,3 +250,5 @@ TEST_CASE("similarity: the same bits on every path, and no byte too many") {
         }
     }
 }
+
+}  // namespace test_similarity

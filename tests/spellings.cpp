@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+namespace test_spellings {
+
 namespace {
 
 using test::model;
@@ -818,3 +820,5 @@ TEST_CASE("spellings: files, shards, splits and the other container") {
     CHECK_THROWS(test::write_spelling(test::find_spelling("gguf:llama"), blocks.model,
                                       folder.path(), options));
 }
+
+}  // namespace test_spellings

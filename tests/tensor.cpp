@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_tensor {
+
 namespace {
 
 using dims = std::vector<std::uint64_t>;
@@ -366,3 +368,5 @@ TEST_CASE("tensor: big-endian files are read in this machine's order, or refused
         }
     }
 }
+
+}  // namespace test_tensor

@@ -21,6 +21,8 @@
 #include <unistd.h>
 #endif
 
+namespace test_validate_blocks {
+
 namespace {
 
 using aka::dtype;
@@ -152,3 +154,5 @@ TEST_CASE("validate_blocks: tensors, in either byte order, mapped and read") {
         }
     }
 }
+
+}  // namespace test_validate_blocks

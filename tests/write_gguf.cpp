@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_write_gguf {
+
 namespace fs = std::filesystem;
 using aka::dtype;
 using aka::gguf_format;
@@ -642,3 +644,5 @@ TEST_CASE("no memory is an error, wherever it runs out") {
         return aka::render_gguf(entries, keys, {}, {4096, 0, 0, 0}).code();
     });
 }
+
+}  // namespace test_write_gguf

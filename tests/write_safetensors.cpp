@@ -19,6 +19,8 @@
 #include <utility>
 #include <vector>
 
+namespace test_write_safetensors {
+
 namespace fs = std::filesystem;
 using aka::dtype;
 using aka::header_metadata;
@@ -451,3 +453,5 @@ TEST_CASE("no memory is an error, wherever it runs out") {
         return aka::render_safetensors(entries, keys).code();
     });
 }
+
+}  // namespace test_write_safetensors

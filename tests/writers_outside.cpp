@@ -20,6 +20,8 @@
 #include <string_view>
 #include <vector>
 
+namespace test_writers_outside {
+
 namespace fs = std::filesystem;
 using aka::header_metadata;
 using aka::metadata_edits;
@@ -277,3 +279,5 @@ TEST_CASE("ggml loads what was written, all data of it") {
     }
 }
 #endif
+
+}  // namespace test_writers_outside

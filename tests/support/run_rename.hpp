@@ -4,41 +4,19 @@
 
 #include <doctest/doctest.h>
 
-#include "files.hpp"
 #include "json.hpp"
+#include "programs.hpp"
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
-#ifndef AKA_BINARY_DIR
-#define AKA_BINARY_DIR "build"
-#endif
-
-#define NEEDS_RENAME()                                                             \
-    do {                                                                           \
-        if (!std::filesystem::exists(test::rename_program()))                      \
-            SKIP_TEST(std::string("aka-rename was not built in " AKA_BINARY_DIR)); \
-    } while (false)
+#define NEEDS_RENAME() NEEDS_PROGRAM("aka-rename")
 
 namespace test {
 
-inline std::string rename_program() {
-#if defined(_WIN32)
-    return AKA_BINARY_DIR "/aka-rename.exe";
-#else
-    return AKA_BINARY_DIR "/aka-rename";
-#endif
-}
 inline program_result run_rename(const std::vector<std::string>& arguments) {
-#if defined(_WIN32)
-    std::string line = shell_quote(rename_program());
-#else
-    std::string line =
-        "env -u NO_COLOR -u COLUMNS LC_ALL=C TERM=xterm " + shell_quote(rename_program());
-#endif
-    for (const std::string& a : arguments) line += " " + shell_quote(a);
-    return run_program(line);
+    return run_named("aka-rename", arguments);
 }
 // With the exit status that it must have; what it says where it has another one.
 inline program_result run_rename(int status, const std::vector<std::string>& arguments) {
