@@ -1,0 +1,19 @@
+// How often a random test is repeated: AKA_TEST_ROUNDS=10 in the environment is ten times as often.
+// Round n is the same whatever that number is, so a failure seen in a long run comes back.
+#ifndef AKA_TEST_ROUNDS_HPP
+#define AKA_TEST_ROUNDS_HPP
+
+#include <cstdint>
+#include <cstdlib>
+
+namespace test {
+
+inline std::uint64_t rounds(std::uint64_t usual) {
+    const char* times = std::getenv("AKA_TEST_ROUNDS");
+    const std::uint64_t n = times == nullptr ? 1 : std::strtoull(times, nullptr, 10);
+    return n == 0 ? usual : usual * n;
+}
+
+}  // namespace test
+
+#endif  // AKA_TEST_ROUNDS_HPP
