@@ -73,10 +73,8 @@ class range_copier {
             std::int64_t source;
             std::uint64_t at, n, to;
         } r = {from, at, n, to};
-        int done = 0;
-        do done = ::ioctl(to_, _IOW(0x94, 13, decltype(r)), &r);
-        while (done != 0 && errno == EINTR);
-        if (done == 0) return true;
+        if (uninterrupted([&] { return ::ioctl(to_, _IOW(0x94, 13, decltype(r)), &r); }) == 0)
+            return true;
         shares_ = false;  // another file system, or one that cannot: no use asking again
 #else
         (void)from, (void)at, (void)to, (void)n;

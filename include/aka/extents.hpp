@@ -36,18 +36,16 @@ struct extent {
 
 /// Room of `n` bytes at the start of a file, before all that it has.
 inline int insert_front(int fd, std::uint64_t n) noexcept {
-    int r = 0;
-    do r = ::fallocate64(fd, FALLOC_FL_INSERT_RANGE, 0, static_cast<::off64_t>(n));
-    while (r != 0 && errno == EINTR);
+    int r = uninterrupted(
+        [&] { return ::fallocate64(fd, FALLOC_FL_INSERT_RANGE, 0, static_cast<::off64_t>(n)); });
     return r == 0 ? 0 : errno;
 }
 /// Takes [at, at + n) out of the file.
 inline int take_out(int fd, std::uint64_t at, std::uint64_t n) noexcept {
-    int r = 0;
-    do
-        r = ::fallocate64(fd, FALLOC_FL_COLLAPSE_RANGE, static_cast<::off64_t>(at),
-                          static_cast<::off64_t>(n));
-    while (r != 0 && errno == EINTR);
+    int r = uninterrupted([&] {
+        return ::fallocate64(fd, FALLOC_FL_COLLAPSE_RANGE, static_cast<::off64_t>(at),
+                             static_cast<::off64_t>(n));
+    });
     return r == 0 ? 0 : errno;
 }
 

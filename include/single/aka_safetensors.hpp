@@ -2499,12 +2499,20 @@ AKA_BEGIN
 namespace detail {
 
 #if !AKA_WINDOWS
+/// Makes a call again for as long as a signal interrupts it.
+template <class F>
+auto uninterrupted(F call) noexcept {
+    auto r = call();
+    while (r < 0 && errno == EINTR) r = call();
+    return r;
+}
+
 // 64-bit offsets also where off_t has 32 bits: there the large-file names stand beside.
 #if defined(__USE_LARGEFILE64) && defined(__GLIBC__) && !defined(__LP64__)
 using file_stat = struct ::stat64;
 using file_offset = ::off64_t;
 inline int open_file(const char* p, int flags, unsigned mode = 0) noexcept {
-    return ::open64(p, flags | O_CLOEXEC | O_LARGEFILE, mode);
+    return uninterrupted([&] { return ::open64(p, flags | O_CLOEXEC | O_LARGEFILE, mode); });
 }
 inline int stat_file(int fd, file_stat* st) noexcept { return ::fstat64(fd, st); }
 inline int stat_name(const char* p, file_stat* st) noexcept { return ::lstat64(p, st); }
@@ -2521,7 +2529,7 @@ inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) n
 using file_stat = struct ::stat;
 using file_offset = ::off_t;
 inline int open_file(const char* p, int flags, unsigned mode = 0) noexcept {
-    return ::open(p, flags | O_CLOEXEC, mode);
+    return uninterrupted([&] { return ::open(p, flags | O_CLOEXEC, mode); });
 }
 inline int stat_file(int fd, file_stat* st) noexcept { return ::fstat(fd, st); }
 inline int stat_name(const char* p, file_stat* st) noexcept { return ::lstat(p, st); }
@@ -2600,8 +2608,7 @@ inline int raw_file::open(const path& p, way w, unsigned mode) noexcept {
     int flags = O_NONBLOCK | (w == way::read || w == way::follow ? O_RDONLY : O_RDWR);
     if (w == way::create) flags |= O_CREAT | O_EXCL;
     if (w != way::follow) flags |= O_NOFOLLOW;
-    do file_ = open_file(p.c_str(), flags, mode);
-    while (file_ < 0 && errno == EINTR);
+    file_ = open_file(p.c_str(), flags, mode);
     return file_ < 0 ? errno : 0;
 }
 
@@ -2634,20 +2641,14 @@ inline int raw_file::write(std::uint64_t at, const void* from, std::size_t n) co
 }
 
 inline int raw_file::resize(std::uint64_t size) const noexcept {
-    int r = 0;
-    do r = resize_file(file_, size);
-    while (r != 0 && errno == EINTR);
-    return r == 0 ? 0 : errno;
+    return uninterrupted([&] { return resize_file(file_, size); }) == 0 ? 0 : errno;
 }
 
 inline int raw_file::flush() const noexcept {
-    int r = 0;
 #if defined(F_FULLFSYNC)  // macOS: fsync alone leaves the data in the disk's own cache
     if (::fcntl(file_, F_FULLFSYNC) == 0) return 0;
 #endif
-    do r = ::fsync(file_);
-    while (r != 0 && errno == EINTR);
-    return r == 0 ? 0 : errno;
+    return uninterrupted([&] { return ::fsync(file_); }) == 0 ? 0 : errno;
 }
 
 inline int raw_file::look(facts& f) const noexcept {
@@ -2664,10 +2665,7 @@ inline int raw_file::look(facts& f) const noexcept {
 }
 
 inline int raw_file::lock() const noexcept {
-    int r = 0;
-    do r = ::flock(file_, LOCK_EX | LOCK_NB);
-    while (r != 0 && errno == EINTR);
-    return r == 0 ? 0 : errno;
+    return uninterrupted([&] { return ::flock(file_, LOCK_EX | LOCK_NB); }) == 0 ? 0 : errno;
 }
 
 /// Makes names that were added to or taken from a folder last.
@@ -2868,18 +2866,16 @@ struct extent {
 
 /// Room of `n` bytes at the start of a file, before all that it has.
 inline int insert_front(int fd, std::uint64_t n) noexcept {
-    int r = 0;
-    do r = ::fallocate64(fd, FALLOC_FL_INSERT_RANGE, 0, static_cast<::off64_t>(n));
-    while (r != 0 && errno == EINTR);
+    int r = uninterrupted(
+        [&] { return ::fallocate64(fd, FALLOC_FL_INSERT_RANGE, 0, static_cast<::off64_t>(n)); });
     return r == 0 ? 0 : errno;
 }
 /// Takes [at, at + n) out of the file.
 inline int take_out(int fd, std::uint64_t at, std::uint64_t n) noexcept {
-    int r = 0;
-    do
-        r = ::fallocate64(fd, FALLOC_FL_COLLAPSE_RANGE, static_cast<::off64_t>(at),
-                          static_cast<::off64_t>(n));
-    while (r != 0 && errno == EINTR);
+    int r = uninterrupted([&] {
+        return ::fallocate64(fd, FALLOC_FL_COLLAPSE_RANGE, static_cast<::off64_t>(at),
+                             static_cast<::off64_t>(n));
+    });
     return r == 0 ? 0 : errno;
 }
 

@@ -47,29 +47,37 @@ struct traced {
 namespace detail {
 
 #if AKA_TEST_INJECT
-// Those that reach the disk; the others do not fail as disks do.
-inline bool can_fail(std::uint64_t call, bool shorten) {
-    switch (call) {
-        case SYS_pwrite64:
-        case SYS_pread64:
-        case SYS_copy_file_range:
-            return true;
-        case SYS_fsync:
-        case SYS_fallocate:
-        case SYS_ftruncate:
-        case SYS_rename:
-        case SYS_renameat2:
-        case SYS_link:
-        case SYS_linkat:
-        case SYS_unlink:
-        case SYS_symlink:
-        case SYS_openat:
-        case SYS_open:
-        case SYS_ioctl:
-            return !shorten;
-        default:
-            return false;
+// Those that ask for files and their data, and which of them a signal can interrupt or leave half
+// done.
+struct failing_call {
+    long number;
+    bool interrupted, shortened;
+};
+inline constexpr failing_call failing_calls[] = {
+    {SYS_pread64, true, true},         {SYS_pwrite64, true, true},
+    {SYS_copy_file_range, true, true}, {SYS_open, true, false},
+    {SYS_openat, true, false},         {SYS_fsync, true, false},
+    {SYS_ftruncate, true, false},      {SYS_fallocate, true, false},
+    {SYS_flock, true, false},          {SYS_madvise, true, false},
+    {SYS_mmap, false, false},          {SYS_fstat, false, false},
+    {SYS_newfstatat, false, false},    {SYS_stat, false, false},
+    {SYS_lstat, false, false},         {SYS_statx, false, false},
+    {SYS_readlink, false, false},      {SYS_getdents64, false, false},
+    {SYS_rename, false, false},        {SYS_renameat2, false, false},
+    {SYS_link, false, false},          {SYS_linkat, false, false},
+    {SYS_unlink, false, false},        {SYS_symlink, false, false},
+    {SYS_mkdir, false, false},         {SYS_ioctl, false, false},
+};
+inline bool can_fail(const user_regs_struct& regs, fault what, int error) {
+    // Memory of the allocator's is not a file's: see AKA_MALLOC for that.
+    const auto call = static_cast<long>(regs.orig_rax);
+    if (call == SYS_mmap && static_cast<std::int32_t>(regs.r8) < 0) return false;
+    for (const failing_call& c : failing_calls) {
+        if (c.number != call) continue;
+        if (what == fault::cut_short) return c.shortened;
+        return error != EINTR || c.interrupted;
     }
+    return false;
 }
 #endif
 
@@ -127,7 +135,7 @@ traced run_traced(F body, fault what = fault::none, int at = 0, int error = 0) {
         user_regs_struct regs;
         ptrace(PTRACE_GETREGS, child, nullptr, &regs);
         if (inside) {
-            if (!detail::can_fail(regs.orig_rax, what == fault::cut_short)) continue;
+            if (!detail::can_fail(regs, what, error)) continue;
             const int n = r.calls++;
             if (n == at) kind = regs.orig_rax;
             if (what == fault::cut_short) {
