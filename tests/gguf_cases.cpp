@@ -193,6 +193,12 @@ TEST_CASE("gguf cases: headers") {
             check(w, errc::bad_count, "count " + std::to_string(n));
         }
     }
+    // As many as could just be there: they would take four times the file if they were believed.
+    for (const bool keys : {false, true}) {
+        gguf_writer lying;
+        (keys ? lying.n_kv : lying.n_tensors) = 65536 / (keys ? 14 : 24);
+        CHECK(verdict(lying.bytes() + std::string(65536, '\xff')) == errc::bad_string);
+    }
     // One more than there are, with enough behind them for it not to show at once: zeros are an
     // empty key, and a tensor without a name whose data lies on another one's.
     gguf_writer w;
