@@ -191,6 +191,9 @@ TEST_CASE("safetensors cases: an error says at which byte") {
          R"(c":{}})",
          errc::bad_utf8},
         {"{},,,@\xc0\x80", errc::bad_utf8},  // the encoding is looked at before the JSON
+        {R"({"a":{"shape":[]},)"
+         "@\xfd",
+         errc::bad_utf8},
         {R"({"a":{"dtype":"I32","shape":[2,2],"data_offsets":[0,16]},@"a":{)" + fields + "}}",
          errc::duplicate_name},
         {R"({"__metadata__":{"k":"v",@"k":"w"},"a":{)" + fields + "}}", errc::duplicate_key},
