@@ -6,6 +6,7 @@
 
 #include "support/expect_gguf.hpp"
 #include "support/files.hpp"
+#include "support/ggml_comparison.hpp"
 #include "support/ggml_library.hpp"
 #include "support/writer.hpp"
 
@@ -44,150 +45,25 @@ int type_count() {
     return std::atoi(last_message.c_str() + at + 17);
 }
 
-// Everything of a file, ours against ggml's: what differs first, or nothing. Runs in children, so
-// it reports by text.
-class comparison {
-  public:
+// A file, ours against ggml's: what differs first, or nothing. Runs in children, so it reports by
+// text.
+struct comparison {
+    std::string difference;
+    std::uint64_t compared = 1;
+
     comparison(const fs::path& path, bool with_data) {
         const auto opened = aka::gguf::open(path);
         const ggml_file g(path, with_data);
         if (!opened || g.file == nullptr) {
-            same("opening", opened ? "accepted" : test::said(opened),
-                 g.file != nullptr ? "accepted" : last_message);
+            if (opened || g.file != nullptr)
+                difference = "opening: " + test::said(opened) +
+                             ", ggml: " + (g.file != nullptr ? "accepted" : last_message);
             return;
         }
-        ours_ = &*opened;
-        theirs_ = g.file;
-        same("version", ours_->version(), ggml().gguf_get_version(theirs_));
-        same("alignment", ours_->alignment(), ggml().gguf_get_alignment(theirs_));
-        same("data offset", ours_->data_begin(), ggml().gguf_get_data_offset(theirs_));
-        keys();
-        tensors(g.context, with_data);
+        const test::ggml_comparison all(*opened, g.file, g.context, with_data);
+        difference = all.difference();
+        compared = all.compared();
     }
-    const std::string& difference() const { return difference_; }
-    std::uint64_t compared() const { return compared_; }
-
-  private:
-    static std::string text(std::string_view s) { return std::string(s); }
-    static std::string text(const char* s) { return s == nullptr ? "(null)" : s; }
-    template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
-    static std::string text(T v) {
-        return std::to_string(v);
-    }
-    template <class A, class B>
-    void same(const std::string& what, const A& ours, const B& theirs) {
-        ++compared_;
-        if (!difference_.empty() || text(ours) == text(theirs)) return;
-        difference_ = what + ": " + text(ours) + ", ggml: " + text(theirs);
-    }
-    // ggml hands out C strings.
-    static std::string_view to_nul(std::string_view s) { return s.substr(0, s.find('\0')); }
-
-    void keys() {
-        const aka::metadata& m = ours_->metadata();
-        same("keys", m.size(), ggml().gguf_get_n_kv(theirs_));
-        for (std::size_t i = 0; difference_.empty() && i < m.size(); ++i) {
-            const auto id = static_cast<std::int64_t>(i);
-            const aka::metadata_value v = m[i];
-            const std::string key(v.key());
-            same("key", key, ggml().gguf_get_key(theirs_, id));
-            same("position of " + key, id, ggml().gguf_find_key(theirs_, key.c_str()));
-            same("type of " + key, static_cast<int>(v.type()),
-                 ggml().gguf_get_kv_type(theirs_, id));
-            same("found " + key, m.find(key).raw().at == v.raw().at, true);
-            if (!difference_.empty()) return;
-            if (v.is_string())
-                same("value of " + key, to_nul(*v.as_string()),
-                     ggml().gguf_get_val_str(theirs_, id));
-            else if (v.is_array())
-                array(key, *v.as_array(), id);
-            else
-                scalar("value of " + key, v, ggml().gguf_get_val_data(theirs_, id));
-        }
-    }
-    void array(const std::string& key, const aka::metadata_array& a, std::int64_t id) {
-        same("element type of " + key, static_cast<int>(a.element_type()),
-             ggml().gguf_get_arr_type(theirs_, id));
-        same("size of " + key, a.size(), ggml().gguf_get_arr_n(theirs_, id));
-        if (!difference_.empty() || a.empty()) return;
-        const bool strings = a.element_type() == aka::value_type::string;
-        const void* data = strings ? nullptr : ggml().gguf_get_arr_data(theirs_, id);
-        const unsigned width = test::gguf_widths[static_cast<unsigned>(a.element_type())];
-        std::size_t i = 0;
-        for (const aka::metadata_value v : a) {
-            if (strings)
-                same(key, to_nul(*v.as_string()), ggml().gguf_get_arr_str(theirs_, id, i));
-            else
-                scalar(key, v, static_cast<const char*>(data) + i * width);
-            if (!difference_.empty()) return;
-            ++i;
-        }
-        same("elements of " + key, i, a.size());
-    }
-    // `p`: the number in this machine's order.
-    void scalar(const std::string& what, const aka::metadata_value& v, const void* p) {
-        switch (v.type()) {
-            case aka::value_type::u8:
-                return number<std::uint8_t>(what, v, p);
-            case aka::value_type::i8:
-                return number<std::int8_t>(what, v, p);
-            case aka::value_type::u16:
-                return number<std::uint16_t>(what, v, p);
-            case aka::value_type::i16:
-                return number<std::int16_t>(what, v, p);
-            case aka::value_type::u32:
-                return number<std::uint32_t>(what, v, p);
-            case aka::value_type::i32:
-                return number<std::int32_t>(what, v, p);
-            case aka::value_type::u64:
-                return number<std::uint64_t>(what, v, p);
-            case aka::value_type::i64:
-                return number<std::int64_t>(what, v, p);
-            case aka::value_type::f32:
-                return number<float>(what, v, p);
-            case aka::value_type::f64:
-                return number<double>(what, v, p);
-            default:
-                return same(what, *v.as<bool>(), *static_cast<const std::uint8_t*>(p) != 0);
-        }
-    }
-    template <class T>
-    void number(const std::string& what, const aka::metadata_value& v, const void* p) {
-        const T ours = *v.as<T>();
-        same(what, test::hex_encode({reinterpret_cast<const char*>(&ours), sizeof ours}),
-             test::hex_encode({static_cast<const char*>(p), sizeof ours}));
-    }
-
-    void tensors(ggml_context* context, bool with_data) {
-        same("tensors", ours_->size(), ggml().gguf_get_n_tensors(theirs_));
-        for (std::size_t i = 0; difference_.empty() && i < ours_->size(); ++i) {
-            const auto id = static_cast<std::int64_t>(i);
-            const aka::tensor t = (*ours_)[i];
-            const std::string name(t.name());
-            same("name", name, ggml().gguf_get_tensor_name(theirs_, id));
-            same("position of " + name, id, ggml().gguf_find_tensor(theirs_, name.c_str()));
-            same("type of " + name, t.ggml_type(), ggml().gguf_get_tensor_type(theirs_, id));
-            same("bytes of " + name, t.size_bytes(), ggml().gguf_get_tensor_size(theirs_, id));
-            same("offset of " + name, t.offset() - ours_->data_begin(),
-                 ggml().gguf_get_tensor_offset(theirs_, id));
-            const std::int64_t* ne = ggml().gguf_get_tensor_ne(theirs_, id);
-            for (std::size_t k = 0; k < 4; ++k) same("ne of " + name, t.shape().ne()[k], ne[k]);
-            const ggml_tensor* g = ggml().ggml_get_tensor(context, name.c_str());
-            same(name + " is there", g != nullptr, true);
-            if (!difference_.empty()) return;
-            same("elements of " + name, t.elements(), ggml().ggml_nelements(g));
-            same("bytes of " + name, t.size_bytes(), ggml().ggml_nbytes(g));
-            if (!with_data || !difference_.empty() || t.size_bytes() == 0) continue;
-            const auto bytes = t.bytes();
-            const int order = std::memcmp(bytes->data(), ggml().ggml_get_data(g), bytes->size());
-            same("content of " + name, order == 0, true);
-        }
-    }
-
-    const aka::gguf* ours_ = nullptr;
-    const gguf_context* theirs_ = nullptr;
-    std::string difference_;
-    std::uint64_t compared_ = 0;
 };
 
 // The same in a child process: its answer, or how it ended.
@@ -199,7 +75,7 @@ std::string in_child(const fs::path& path) {
     REQUIRE(child >= 0);
     if (child == 0) {
         close(ends[0]);
-        const std::string answer = "done" + comparison(path, true).difference();
+        const std::string answer = "done" + comparison(path, true).difference;
         const ssize_t written = write(ends[1], answer.data(), answer.size());
         _exit(written == static_cast<ssize_t>(answer.size()) ? 0 : 1);
     }
@@ -218,8 +94,8 @@ std::string in_child(const fs::path& path) {
 void check_file(const fs::path& path, std::uint64_t& compared) {
     CAPTURE(path.string());
     const comparison here(path, false);
-    CHECK(here.difference() == "");
-    compared += here.compared();
+    CHECK(here.difference == "");
+    compared += here.compared;
     CHECK(in_child(path) == "");
 }
 

@@ -5224,10 +5224,11 @@ class safetensors_reader {
 
   private:
     AKA_COLD status json_error(std::string_view header) noexcept {
-        if (failed_.code() != errc::none) return failed_;
+        if (failed_.code() == errc::out_of_memory) return failed_;
         // The reference looks at the whole header's encoding before it looks at the JSON.
         std::size_t bad = find_bad_utf8(header);
         if (bad != header.size()) return fail(errc::bad_utf8, 8 + bad, "the header is not UTF-8");
+        if (failed_.code() != errc::none) return failed_;
         return fail(errc::bad_json, 8 + header_->pos(), "the header is not as it should be: ",
                     header_->what() == nullptr ? "malformed" : header_->what());
     }

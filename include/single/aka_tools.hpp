@@ -5209,9 +5209,17 @@ class gguf_reader {
         return {};
     }
 
+    // Room for the records that the header claims, but for no more bytes than the file has left:
+    // beyond that, records have to be there first.
+    template <class T>
+    static bool make_room(growing<T>& all, std::uint64_t claimed, std::uint64_t left) noexcept {
+        std::uint64_t most = left / sizeof(T);
+        if (most > claimed) most = claimed;
+        return all.reserve(all.size() + static_cast<std::size_t>(most));
+    }
     status keys(cursor& c) noexcept {
         growing<metadata::entry>& all = store_.meta.entries();
-        if (!all.reserve(first_key_ + static_cast<std::size_t>(keys_))) return no_memory();
+        if (!make_room(all, keys_, left(c))) return no_memory();
         for (std::uint64_t i = 0; i < keys_; ++i) {
             metadata::entry e;
             e.offset = c.pos();
@@ -5228,7 +5236,7 @@ class gguf_reader {
                 return s;
             if (e.key == "general.alignment")
                 if (status s = set_alignment(e, at); !s) return s;
-            all.push(e);
+            if (!all.push(e)) return no_memory();
         }
         return {};
     }
@@ -5336,11 +5344,12 @@ class gguf_reader {
 
     status infos(cursor& c) noexcept {
         growing<tensor_record>& all = store_.tensors;
-        if (!all.reserve(first_tensor_ + static_cast<std::size_t>(tensors_))) return no_memory();
+        if (!make_room(all, tensors_, left(c))) return no_memory();
         for (std::uint64_t i = 0; i < tensors_; ++i) {
-            tensor_record& r = *all.push();
-            if (AKA_LIKELY(info_as_usual(c, r))) continue;
-            if (status s = info_at(c, r); !s) return s;
+            tensor_record* r = all.push();
+            if (r == nullptr) return no_memory();
+            if (AKA_LIKELY(info_as_usual(c, *r))) continue;
+            if (status s = info_at(c, *r); !s) return s;
         }
         return {};
     }
@@ -6186,10 +6195,11 @@ class safetensors_reader {
 
   private:
     AKA_COLD status json_error(std::string_view header) noexcept {
-        if (failed_.code() != errc::none) return failed_;
+        if (failed_.code() == errc::out_of_memory) return failed_;
         // The reference looks at the whole header's encoding before it looks at the JSON.
         std::size_t bad = find_bad_utf8(header);
         if (bad != header.size()) return fail(errc::bad_utf8, 8 + bad, "the header is not UTF-8");
+        if (failed_.code() != errc::none) return failed_;
         return fail(errc::bad_json, 8 + header_->pos(), "the header is not as it should be: ",
                     header_->what() == nullptr ? "malformed" : header_->what());
     }

@@ -25,38 +25,40 @@ struct gguf_init_params {
 }
 
 // X(return type, name, parameters)
-#define GGML_FUNCTIONS(X)                                                              \
-    X(void, ggml_log_set, (void (*)(int, const char*, void*), void*))                  \
-    X(const char*, ggml_type_name, (int))                                              \
-    X(std::int64_t, ggml_blck_size, (int))                                             \
-    X(std::size_t, ggml_type_size, (int))                                              \
-    X(ggml_tensor*, ggml_get_tensor, (ggml_context*, const char*))                     \
-    X(void*, ggml_get_data, (const ggml_tensor*))                                      \
-    X(std::size_t, ggml_nbytes, (const ggml_tensor*))                                  \
-    X(std::int64_t, ggml_nelements, (const ggml_tensor*))                              \
-    X(void, ggml_free, (ggml_context*))                                                \
-    X(gguf_context*, gguf_init_from_file, (const char*, gguf_init_params))             \
-    X(void, gguf_free, (gguf_context*))                                                \
-    X(std::uint32_t, gguf_get_version, (const gguf_context*))                          \
-    X(std::size_t, gguf_get_alignment, (const gguf_context*))                          \
-    X(std::size_t, gguf_get_data_offset, (const gguf_context*))                        \
-    X(std::int64_t, gguf_get_n_kv, (const gguf_context*))                              \
-    X(std::int64_t, gguf_find_key, (const gguf_context*, const char*))                 \
-    X(const char*, gguf_get_key, (const gguf_context*, std::int64_t))                  \
-    X(int, gguf_get_kv_type, (const gguf_context*, std::int64_t))                      \
-    X(int, gguf_get_arr_type, (const gguf_context*, std::int64_t))                     \
-    X(const void*, gguf_get_val_data, (const gguf_context*, std::int64_t))             \
-    X(bool, gguf_get_val_bool, (const gguf_context*, std::int64_t))                    \
-    X(const char*, gguf_get_val_str, (const gguf_context*, std::int64_t))              \
-    X(std::size_t, gguf_get_arr_n, (const gguf_context*, std::int64_t))                \
-    X(const void*, gguf_get_arr_data, (const gguf_context*, std::int64_t))             \
-    X(const char*, gguf_get_arr_str, (const gguf_context*, std::int64_t, std::size_t)) \
-    X(std::int64_t, gguf_get_n_tensors, (const gguf_context*))                         \
-    X(std::int64_t, gguf_find_tensor, (const gguf_context*, const char*))              \
-    X(const char*, gguf_get_tensor_name, (const gguf_context*, std::int64_t))          \
-    X(int, gguf_get_tensor_type, (const gguf_context*, std::int64_t))                  \
-    X(const std::int64_t*, gguf_get_tensor_ne, (const gguf_context*, std::int64_t))    \
-    X(std::size_t, gguf_get_tensor_size, (const gguf_context*, std::int64_t))          \
+#define GGML_FUNCTIONS(X)                                                                 \
+    X(void, ggml_log_set, (void (*)(int, const char*, void*), void*))                     \
+    X(const char*, ggml_type_name, (int))                                                 \
+    X(std::int64_t, ggml_blck_size, (int))                                                \
+    X(std::size_t, ggml_type_size, (int))                                                 \
+    X(ggml_tensor*, ggml_get_tensor, (ggml_context*, const char*))                        \
+    X(void*, ggml_get_data, (const ggml_tensor*))                                         \
+    X(std::size_t, ggml_nbytes, (const ggml_tensor*))                                     \
+    X(std::int64_t, ggml_nelements, (const ggml_tensor*))                                 \
+    X(void, ggml_free, (ggml_context*))                                                   \
+    X(gguf_context*, gguf_init_from_file, (const char*, gguf_init_params))                \
+    X(gguf_context*, gguf_init_from_buffer, (const void*, std::size_t, gguf_init_params)) \
+    X(void, ggml_set_abort_callback, (void (*)(const char*)))                             \
+    X(void, gguf_free, (gguf_context*))                                                   \
+    X(std::uint32_t, gguf_get_version, (const gguf_context*))                             \
+    X(std::size_t, gguf_get_alignment, (const gguf_context*))                             \
+    X(std::size_t, gguf_get_data_offset, (const gguf_context*))                           \
+    X(std::int64_t, gguf_get_n_kv, (const gguf_context*))                                 \
+    X(std::int64_t, gguf_find_key, (const gguf_context*, const char*))                    \
+    X(const char*, gguf_get_key, (const gguf_context*, std::int64_t))                     \
+    X(int, gguf_get_kv_type, (const gguf_context*, std::int64_t))                         \
+    X(int, gguf_get_arr_type, (const gguf_context*, std::int64_t))                        \
+    X(const void*, gguf_get_val_data, (const gguf_context*, std::int64_t))                \
+    X(bool, gguf_get_val_bool, (const gguf_context*, std::int64_t))                       \
+    X(const char*, gguf_get_val_str, (const gguf_context*, std::int64_t))                 \
+    X(std::size_t, gguf_get_arr_n, (const gguf_context*, std::int64_t))                   \
+    X(const void*, gguf_get_arr_data, (const gguf_context*, std::int64_t))                \
+    X(const char*, gguf_get_arr_str, (const gguf_context*, std::int64_t, std::size_t))    \
+    X(std::int64_t, gguf_get_n_tensors, (const gguf_context*))                            \
+    X(std::int64_t, gguf_find_tensor, (const gguf_context*, const char*))                 \
+    X(const char*, gguf_get_tensor_name, (const gguf_context*, std::int64_t))             \
+    X(int, gguf_get_tensor_type, (const gguf_context*, std::int64_t))                     \
+    X(const std::int64_t*, gguf_get_tensor_ne, (const gguf_context*, std::int64_t))       \
+    X(std::size_t, gguf_get_tensor_size, (const gguf_context*, std::int64_t))             \
     X(std::size_t, gguf_get_tensor_offset, (const gguf_context*, std::int64_t))
 
 namespace test {
