@@ -86,6 +86,8 @@ class checkpoint_reader {
                                     "there is no such file or folder")
                     .os(os)
                     .in(p.view());
+            case detail::path_kind::unknown:
+                return detail::unknown_error(p, os);
             case detail::path_kind::folder:
                 return open_folder(p);
             default:
@@ -256,7 +258,8 @@ class checkpoint_reader {
             path there = beside(p, shard);
             if (!there.ok()) return detail::no_memory();
             readable += detail::ends_with(shard, ".safetensors");
-            present += detail::kind_of(there, os) == detail::path_kind::file;
+            const detail::path_kind kind = detail::kind_of(there, os);
+            present += kind == detail::path_kind::file || kind == detail::path_kind::unknown;
         }
         some_shards_ = present != 0;
         if (readable != index.shards().size() || present == 0) {

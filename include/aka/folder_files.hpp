@@ -29,6 +29,7 @@ inline status make_folder(const path& p) noexcept {
     int os = 0;
     path_kind kind = kind_of(p, os);
     if (kind == path_kind::folder) return {};
+    if (kind == path_kind::unknown) return unknown_error(p, os);
     if (kind != path_kind::missing)
         return fail(errc::already_exists, error::nowhere, "there is a file of this name")
             .in(p.view());
@@ -130,7 +131,9 @@ inline status carry_files(std::string_view from, const path& to, std::string_vie
         target /= name;
         int os = 0;
         if (!source.ok() || !target.ok()) return no_memory();
-        if (kind_of(source, os) != path_kind::file) continue;
+        const path_kind kind = kind_of(source, os);
+        if (kind == path_kind::unknown) return unknown_error(source, os);
+        if (kind != path_kind::file) continue;
         if (name == "config.json" && !config.empty()) {
             if (status s = add_text(std::move(target), config, replace, set); !s) return s;
             continue;

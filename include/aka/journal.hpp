@@ -341,7 +341,7 @@ class job {
     bool touched_ = false;
 };
 
-/// Whether there is a journal beside a file: one question to the system.
+/// Whether there is a journal beside a file, or may be: one question to the system.
 inline bool has_journal(const path& file) noexcept {
     // On the stack: this is asked of every file that is opened.
     char name[512];
@@ -351,7 +351,8 @@ inline bool has_journal(const path& file) noexcept {
         std::memcpy(name + v.size(), journal_suffix.data(), journal_suffix.size());
         name[v.size() + journal_suffix.size()] = 0;
 #if !AKA_WINDOWS
-        return ::access(name, F_OK) == 0;
+        if (::access(name, F_OK) == 0) return true;
+        if (is_missing(errno)) return false;
 #endif
     }
     path p(v);
@@ -408,7 +409,7 @@ inline status lock_for(const path& file, raw_file& lock) noexcept {
 /// See aka::recover; `file` is real, without links.
 inline status recover_real(const path& file, recovery& what) noexcept {
     what = recovery::nothing;
-    while (has_journal(file)) {
+    for (int tries = 0; tries < 100 && has_journal(file); ++tries) {
         journal j;
         j.folder = path(file.folder());
         if (int os = journal_name(file, j.name); os != 0)

@@ -136,7 +136,11 @@ struct mapped_file::descriptor {
         if (f.file_ || f.path_.view().empty()) return;
         detail::raw_file::facts now;
         os = ours.open(f.path_, detail::raw_file::way::follow);
-        same = os != 0 || (ours.look(now) == 0 && now.device == f.device_ && now.inode == f.inode_);
+        if (os == 0) os = ours.look(now);
+        if (os == 0)
+            same = now.device == f.device_ && now.inode == f.inode_;
+        else
+            ours.close();
     }
     bool open() const noexcept { return static_cast<bool>(*file); }
     bool size(std::uint64_t& n) const noexcept {

@@ -285,6 +285,7 @@ inline result<output_file> output_file::create(detail::path target,
     }
     int os = 0;
     detail::path_kind kind = detail::kind_of(f.place_, os);
+    if (kind == detail::path_kind::unknown) return detail::unknown_error(f.place_, os);
     if (kind == detail::path_kind::folder)
         return detail::fail(errc::already_exists, error::nowhere, "there is a folder of this name")
             .in(f.path());

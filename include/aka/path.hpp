@@ -121,9 +121,20 @@ inline bool starts_with(std::string_view s, std::string_view head) noexcept {
     return s.substr(0, head.size()) == head;
 }
 
-enum class path_kind : std::uint8_t { missing, file, folder, other };
+/// `unknown`: the system does not tell, whatever may be there.
+enum class path_kind : std::uint8_t { missing, file, folder, other, unknown };
+
+/// The error for what is `unknown`.
+AKA_COLD inline error unknown_error(const path& p, int os) noexcept {
+    if (os == ENOMEM) return no_memory();
+    return fail(errc::cannot_open, error::nowhere, "the system does not tell what this is")
+        .os(os)
+        .in(p.view());
+}
 
 #if !AKA_WINDOWS
+
+inline bool is_missing(int os) noexcept { return os == ENOENT; }
 
 inline path_kind kind_of(const path& p, int& os_error) noexcept {
     struct stat st;
@@ -131,7 +142,9 @@ inline path_kind kind_of(const path& p, int& os_error) noexcept {
     if (::stat(p.c_str(), &st) != 0) {
         // A file over 2 GiB on a 32-bit system without large-file stat is there all the same.
         if (errno == EOVERFLOW) return path_kind::file;
-        return os_error = errno, path_kind::missing;
+        os_error = errno;
+        const bool missing = is_missing(errno) || errno == ENOTDIR || errno == ENAMETOOLONG;
+        return missing ? path_kind::missing : path_kind::unknown;
     }
     if (S_ISDIR(st.st_mode)) return path_kind::folder;
     return S_ISREG(st.st_mode) ? path_kind::file : path_kind::other;
@@ -140,7 +153,9 @@ inline path_kind kind_of(const path& p, int& os_error) noexcept {
 /// Calls `f(name) -> bool` for each entry of a folder; stops when it returns false.
 template <class F>
 status for_each_entry(const path& folder, F f) noexcept {
-    DIR* d = ::opendir(folder.c_str());
+    DIR* d = nullptr;
+    do d = ::opendir(folder.c_str());
+    while (d == nullptr && errno == EINTR);
     if (d == nullptr)
         return fail(errc::cannot_open, error::nowhere, "cannot list this folder")
             .os(errno)
@@ -184,13 +199,17 @@ inline bool to_wide(std::string_view s, growing<wchar_t>& out) noexcept {
     return out.push(L'\0');
 }
 
+inline bool is_missing(int os) noexcept { return os == 2 || os == 3; }
+
 inline path_kind kind_of(const path& p, int& os_error) noexcept {
     growing<wchar_t> wide;
     os_error = 0;
-    if (!to_wide(p.view(), wide)) return path_kind::missing;
+    if (!to_wide(p.view(), wide)) return os_error = ENOMEM, path_kind::unknown;
     unsigned long a = win::GetFileAttributesW(wide.data());
-    if (a == win::invalid_attributes)
-        return os_error = static_cast<int>(win::GetLastError()), path_kind::missing;
+    if (a == win::invalid_attributes) {
+        os_error = static_cast<int>(win::GetLastError());
+        return is_missing(os_error) ? path_kind::missing : path_kind::unknown;
+    }
     return (a & win::attribute_directory) != 0 ? path_kind::folder : path_kind::file;
 }
 

@@ -201,7 +201,6 @@ inline int flush_folder(const char* folder) noexcept {
     return os == EINVAL || os == ENOTSUP ? 0 : os;  // a file system without such a thing
 }
 inline int remove_name(const path& p) noexcept { return ::unlink(p.c_str()) == 0 ? 0 : errno; }
-inline bool is_missing(int os) noexcept { return os == ENOENT; }
 inline bool is_there(int os) noexcept { return os == EEXIST; }
 inline bool is_link(int os) noexcept {
     // O_NOFOLLOW: ELOOP by POSIX, EMLINK on FreeBSD.
@@ -330,7 +329,6 @@ inline int remove_name(const path& p) noexcept {
     if (!to_wide(p.view(), wide)) return ENOMEM;
     return win::DeleteFileW(wide.data()) != 0 ? 0 : last_error();
 }
-inline bool is_missing(int os) noexcept { return os == 2 || os == 3; }
 inline bool is_there(int os) noexcept { return os == 80 || os == 183; }
 inline bool is_link(int) noexcept { return false; }
 inline bool is_full(int os) noexcept { return os == 112 || os == 39; }

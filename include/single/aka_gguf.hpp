@@ -1762,9 +1762,20 @@ inline bool starts_with(std::string_view s, std::string_view head) noexcept {
     return s.substr(0, head.size()) == head;
 }
 
-enum class path_kind : std::uint8_t { missing, file, folder, other };
+/// `unknown`: the system does not tell, whatever may be there.
+enum class path_kind : std::uint8_t { missing, file, folder, other, unknown };
+
+/// The error for what is `unknown`.
+AKA_COLD inline error unknown_error(const path& p, int os) noexcept {
+    if (os == ENOMEM) return no_memory();
+    return fail(errc::cannot_open, error::nowhere, "the system does not tell what this is")
+        .os(os)
+        .in(p.view());
+}
 
 #if !AKA_WINDOWS
+
+inline bool is_missing(int os) noexcept { return os == ENOENT; }
 
 inline path_kind kind_of(const path& p, int& os_error) noexcept {
     struct stat st;
@@ -1772,7 +1783,9 @@ inline path_kind kind_of(const path& p, int& os_error) noexcept {
     if (::stat(p.c_str(), &st) != 0) {
         // A file over 2 GiB on a 32-bit system without large-file stat is there all the same.
         if (errno == EOVERFLOW) return path_kind::file;
-        return os_error = errno, path_kind::missing;
+        os_error = errno;
+        const bool missing = is_missing(errno) || errno == ENOTDIR || errno == ENAMETOOLONG;
+        return missing ? path_kind::missing : path_kind::unknown;
     }
     if (S_ISDIR(st.st_mode)) return path_kind::folder;
     return S_ISREG(st.st_mode) ? path_kind::file : path_kind::other;
@@ -1781,7 +1794,9 @@ inline path_kind kind_of(const path& p, int& os_error) noexcept {
 /// Calls `f(name) -> bool` for each entry of a folder; stops when it returns false.
 template <class F>
 status for_each_entry(const path& folder, F f) noexcept {
-    DIR* d = ::opendir(folder.c_str());
+    DIR* d = nullptr;
+    do d = ::opendir(folder.c_str());
+    while (d == nullptr && errno == EINTR);
     if (d == nullptr)
         return fail(errc::cannot_open, error::nowhere, "cannot list this folder")
             .os(errno)
@@ -1825,13 +1840,17 @@ inline bool to_wide(std::string_view s, growing<wchar_t>& out) noexcept {
     return out.push(L'\0');
 }
 
+inline bool is_missing(int os) noexcept { return os == 2 || os == 3; }
+
 inline path_kind kind_of(const path& p, int& os_error) noexcept {
     growing<wchar_t> wide;
     os_error = 0;
-    if (!to_wide(p.view(), wide)) return path_kind::missing;
+    if (!to_wide(p.view(), wide)) return os_error = ENOMEM, path_kind::unknown;
     unsigned long a = win::GetFileAttributesW(wide.data());
-    if (a == win::invalid_attributes)
-        return os_error = static_cast<int>(win::GetLastError()), path_kind::missing;
+    if (a == win::invalid_attributes) {
+        os_error = static_cast<int>(win::GetLastError());
+        return is_missing(os_error) ? path_kind::missing : path_kind::unknown;
+    }
     return (a & win::attribute_directory) != 0 ? path_kind::folder : path_kind::file;
 }
 
@@ -2062,7 +2081,6 @@ inline int flush_folder(const char* folder) noexcept {
     return os == EINVAL || os == ENOTSUP ? 0 : os;  // a file system without such a thing
 }
 inline int remove_name(const path& p) noexcept { return ::unlink(p.c_str()) == 0 ? 0 : errno; }
-inline bool is_missing(int os) noexcept { return os == ENOENT; }
 inline bool is_there(int os) noexcept { return os == EEXIST; }
 inline bool is_link(int os) noexcept {
     // O_NOFOLLOW: ELOOP by POSIX, EMLINK on FreeBSD.
@@ -2191,7 +2209,6 @@ inline int remove_name(const path& p) noexcept {
     if (!to_wide(p.view(), wide)) return ENOMEM;
     return win::DeleteFileW(wide.data()) != 0 ? 0 : last_error();
 }
-inline bool is_missing(int os) noexcept { return os == 2 || os == 3; }
 inline bool is_there(int os) noexcept { return os == 80 || os == 183; }
 inline bool is_link(int) noexcept { return false; }
 inline bool is_full(int os) noexcept { return os == 112 || os == 39; }
@@ -2723,7 +2740,7 @@ class job {
     bool touched_ = false;
 };
 
-/// Whether there is a journal beside a file: one question to the system.
+/// Whether there is a journal beside a file, or may be: one question to the system.
 inline bool has_journal(const path& file) noexcept {
     // On the stack: this is asked of every file that is opened.
     char name[512];
@@ -2733,7 +2750,8 @@ inline bool has_journal(const path& file) noexcept {
         std::memcpy(name + v.size(), journal_suffix.data(), journal_suffix.size());
         name[v.size() + journal_suffix.size()] = 0;
 #if !AKA_WINDOWS
-        return ::access(name, F_OK) == 0;
+        if (::access(name, F_OK) == 0) return true;
+        if (is_missing(errno)) return false;
 #endif
     }
     path p(v);
@@ -2790,7 +2808,7 @@ inline status lock_for(const path& file, raw_file& lock) noexcept {
 /// See aka::recover; `file` is real, without links.
 inline status recover_real(const path& file, recovery& what) noexcept {
     what = recovery::nothing;
-    while (has_journal(file)) {
+    for (int tries = 0; tries < 100 && has_journal(file); ++tries) {
         journal j;
         j.folder = path(file.folder());
         if (int os = journal_name(file, j.name); os != 0)
@@ -3013,7 +3031,11 @@ struct mapped_file::descriptor {
         if (f.file_ || f.path_.view().empty()) return;
         detail::raw_file::facts now;
         os = ours.open(f.path_, detail::raw_file::way::follow);
-        same = os != 0 || (ours.look(now) == 0 && now.device == f.device_ && now.inode == f.inode_);
+        if (os == 0) os = ours.look(now);
+        if (os == 0)
+            same = now.device == f.device_ && now.inode == f.inode_;
+        else
+            ours.close();
     }
     bool open() const noexcept { return static_cast<bool>(*file); }
     bool size(std::uint64_t& n) const noexcept {
