@@ -5,6 +5,7 @@
 * the version is written in include/aka/version.hpp and nowhere else
 * CMake and Meson name the same files, and these are the files on disk
 * no path of somebody's machine
+* no name in a header that <windows.h> makes a macro of
 * a header includes only headers of lower floors, or earlier ones of its own
 * a header is one idea: a warning past 600 lines
 * include/single/ is fresh
@@ -50,6 +51,8 @@ FLOORS = [
 TEXT = {'.hpp', '.cpp', '.in', '.py', '.txt', '.build', '.json', '.md', '.yml', '.sh', '.mjs', ''}
 PROSE = {'.md'}  # may hold more than ASCII
 MACHINE = re.compile(r'(?<![\w.}>)])/(?:work|root|home|tmp)/[\w.]')
+WINDOWS = re.compile(r'\b(?:near|far|small|hyper|interface)\b')
+PROSE_OF_CODE = re.compile(r'//.*|"(?:[^"\\]|\\.)*"')
 LONGEST = 600
 
 bad = []
@@ -159,6 +162,9 @@ def check_floors():
                 say(path, n, '%s does not stand below %s' % (found.group(1), name))
             if re.match(r'#\s*include\s*[<"]aka/', line):
                 say(path, n, 'headers include each other as "name.hpp"')
+            found = WINDOWS.search(PROSE_OF_CODE.sub('', line))
+            if found:
+                say(path, n, '%s is a macro of <windows.h>' % found.group())
         lines = text.count('\n')
         if lines > LONGEST:
             warnings.append('warning: %s has %d lines, one idea fits in %d'

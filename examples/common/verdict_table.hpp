@@ -84,8 +84,8 @@ class verdict_table {
     // What is nearly 1 is said by how far it is from it.
     static std::string cosine(double c) {
         char text[32];
-        const bool near = c != 1 && 1 - c < 5e-7;
-        std::snprintf(text, sizeof text, near ? "1 - %.1g" : "%.6f", near ? 1 - c : c);
+        const bool almost = c != 1 && 1 - c < 5e-7;
+        std::snprintf(text, sizeof text, almost ? "1 - %.1g" : "%.6f", almost ? 1 - c : c);
         return text;
     }
     void row(const verdict_line& l, const std::string& layers, const std::string& experts,

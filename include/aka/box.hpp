@@ -49,10 +49,10 @@ inline bool measure(const box& b, box_extent& e) noexcept {
     if (!checked_add(b.src, b.run, e.src_end) || !checked_add(b.dst, b.run, e.dst_end))
         return false;
     for (unsigned i = 0; i < b.depth; ++i) {
-        std::uint64_t far = 0;
+        std::uint64_t last = 0;
         const loop& l = b.loops[i];
-        if (!checked_mul(l.n - 1, l.src, far) || !checked_add(e.src_end, far, e.src_end) ||
-            !checked_mul(l.n - 1, l.dst, far) || !checked_add(e.dst_end, far, e.dst_end))
+        if (!checked_mul(l.n - 1, l.src, last) || !checked_add(e.src_end, last, e.src_end) ||
+            !checked_mul(l.n - 1, l.dst, last) || !checked_add(e.dst_end, last, e.dst_end))
             return false;
     }
     return true;

@@ -94,9 +94,9 @@ AKA_VECTOR_FN inline void f8_e5m2fnuz(const std::byte* b, float* y, std::size_t 
     for (; n >= 8; n -= 8, b += 8, y += 8) {
         // The binary16 with an exponent less by one; where there is none, a subnormal one.
         const uints8 code = widen_u8(b), c = code & 127;
-        const uints8 small = reinterpret_cast<uints8>(c < 8);
+        const uints8 tiny = reinterpret_cast<uints8>(c < 8);
         const words8 halves =
-            __builtin_convertvector(choose(small, c << 7, (c << 8) - 0x400), words8);
+            __builtin_convertvector(choose(tiny, c << 7, (c << 8) - 0x400), words8);
         const uints8 value = reinterpret_cast<uints8>(widen_half(&halves)) | (code & 128) << 24;
         store(y, choose(reinterpret_cast<uints8>(code == 128), splat(quiet_nan), value));
     }
@@ -159,8 +159,8 @@ AKA_VECTOR_FN inline void to_bf16(const float* x, std::byte* out, std::size_t n)
     for (; n >= 8; n -= 8, x += 8, out += 16) {
         const uints8 v = load<uints8>(x);
         const uints8 nan = reinterpret_cast<uints8>((v & 0x7fffffffu) > 0x7f800000u);
-        const uints8 near = (v + 0x7fffu + (v >> 16 & 1)) >> 16, quiet = v >> 16 | 0x40u;
-        const uints8 r = (near & ~nan) | (quiet & nan);
+        const uints8 rounded = (v + 0x7fffu + (v >> 16 & 1)) >> 16, quiet = v >> 16 | 0x40u;
+        const uints8 r = (rounded & ~nan) | (quiet & nan);
         store(out, __builtin_convertvector(r, words8));
     }
     halves_from_f32<f32_to_bf16>(x, out, n);

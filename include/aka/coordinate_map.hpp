@@ -53,7 +53,7 @@ class coordinate_map {
         std::size_t mask = slots_.size() - 1;
         // Eight experts in a row share 128 bytes: they are asked for one after the other.
         std::uint64_t last = k >> 40 & 7, group = k ^ (last << 40);
-        std::size_t at = (hash_end(hash_step(hash_start, group), 8) ^ last) & mask;
+        auto at = static_cast<std::size_t>(hash_end(hash_step(hash_start, group), 8) ^ last) & mask;
         while (slots_[at].position != 0 && slots_[at].key != k) at = (at + 1) & mask;
         return &slots_[at];
     }

@@ -88,14 +88,14 @@ class range_copier {
 #if defined(SEEK_DATA) && defined(SEEK_HOLE) && !AKA_WINDOWS
         // Small ranges have small holes.
         while (n >= buffer_size) {
-            auto data = ::lseek(from, static_cast<file_offset>(at), SEEK_DATA);
+            auto data = seek_file(from, at, SEEK_DATA);
             if (data < 0 && errno != ENXIO) break;  // the file system does not tell
             std::uint64_t begin = data < 0 ? at + n : static_cast<std::uint64_t>(data);
             if (begin < at) break;
             std::uint64_t hole = begin - at < n ? begin - at : n;
             at += hole, to += hole, n -= hole, counts.skipped += hole;
             if (n == 0) return 0;
-            auto stop = ::lseek(from, static_cast<file_offset>(at), SEEK_HOLE);
+            auto stop = seek_file(from, at, SEEK_HOLE);
             std::uint64_t end = stop < 0 ? at + n : static_cast<std::uint64_t>(stop);
             std::uint64_t k = end > at && end - at < n ? end - at : n;
             if (int os = data_range(from, at, to, k, reading); os != 0) return os;

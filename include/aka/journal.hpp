@@ -375,10 +375,10 @@ inline int journal_name(const path& file, path& out) noexcept {
     out = path(file.file_name());
     out += journal_suffix;
 #if !AKA_WINDOWS
-    path near(file.view());
-    near += journal_suffix;
+    path beside(file.view());
+    beside += journal_suffix;
     char to[512];
-    long n = static_cast<long>(::readlink(near.c_str(), to, sizeof to));
+    long n = static_cast<long>(::readlink(beside.c_str(), to, sizeof to));
     if (n > 0 && n < static_cast<long>(sizeof to)) {
         std::string_view v(to, static_cast<std::size_t>(n));
         if (v.find('/') != std::string_view::npos || !ends_with(v, journal_suffix)) return EINVAL;

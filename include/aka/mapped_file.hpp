@@ -250,8 +250,7 @@ inline status mapped_file::prefetch(std::uint64_t offset, std::uint64_t size) co
         if (known && now < size_) return shrunk(now);
 #if defined(POSIX_FADV_WILLNEED)
         if (!view_ && known) {
-            (void)::posix_fadvise(d.file->get(), static_cast<off_t>(offset),
-                                  static_cast<off_t>(size), POSIX_FADV_WILLNEED);
+            (void)detail::advise_file(d.file->get(), offset, size, POSIX_FADV_WILLNEED);
         }
 #endif
     }
@@ -296,8 +295,7 @@ inline status mapped_file::drop_cache(std::uint64_t offset, std::uint64_t size) 
     descriptor d(*this);
     if (!d.open()) return fail(errc::cannot_open, d.os, "cannot open the file again");
     if (!d.same) return fail(errc::file_changed, 0, "another file has this name now");
-    int e = ::posix_fadvise(d.file->get(), static_cast<off_t>(offset), static_cast<off_t>(size),
-                            POSIX_FADV_DONTNEED);
+    int e = detail::advise_file(d.file->get(), offset, size, POSIX_FADV_DONTNEED);
     if (e != 0) return fail(errc::cannot_read, e, "the system will not drop cached pages");
 #endif
     return {};

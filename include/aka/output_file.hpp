@@ -262,15 +262,15 @@ inline result<output_file> output_file::create(detail::path target,
     f.size_ = o.size;
     f.replace_ = o.replace;
     if (!f.target_.ok()) return detail::no_memory();
-    detail::path near(f.target_.folder());
-    if (!near.ok()) return detail::no_memory();
-    int found = detail::real_path(near, f.folder_);
+    detail::path given(f.target_.folder());
+    if (!given.ok()) return detail::no_memory();
+    int found = detail::real_path(given, f.folder_);
     if (found == ENOMEM) return detail::no_memory();
     if (int os = found; os != 0)
         return detail::fail(detail::is_missing(os) ? errc::missing_file : errc::cannot_open,
                             error::nowhere, "there is no such folder to write to")
             .os(os)
-            .in(near.view());
+            .in(given.view());
     f.place_ = detail::path(f.folder_.view());
     f.place_ /= f.target_.file_name();
     if (!f.place_.ok()) return detail::no_memory();

@@ -49,6 +49,12 @@ inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept
 inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) noexcept {
     return ::pwrite64(fd, p, n, static_cast<file_offset>(at));
 }
+inline file_offset seek_file(int fd, std::uint64_t at, int whence) noexcept {
+    return ::lseek64(fd, static_cast<file_offset>(at), whence);
+}
+inline int advise_file(int fd, std::uint64_t at, std::uint64_t n, int advice) noexcept {
+    return ::posix_fadvise64(fd, static_cast<file_offset>(at), static_cast<file_offset>(n), advice);
+}
 #else
 using file_stat = struct ::stat;
 using file_offset = ::off_t;
@@ -66,6 +72,14 @@ inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept
 inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) noexcept {
     return static_cast<long>(::pwrite(fd, p, n, static_cast<file_offset>(at)));
 }
+inline file_offset seek_file(int fd, std::uint64_t at, int whence) noexcept {
+    return ::lseek(fd, static_cast<file_offset>(at), whence);
+}
+#if defined(POSIX_FADV_NORMAL)
+inline int advise_file(int fd, std::uint64_t at, std::uint64_t n, int advice) noexcept {
+    return ::posix_fadvise(fd, static_cast<file_offset>(at), static_cast<file_offset>(n), advice);
+}
+#endif
 #endif
 #endif
 
