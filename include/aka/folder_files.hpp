@@ -5,6 +5,8 @@
 #ifndef AKA_FOLDER_FILES_HPP
 #define AKA_FOLDER_FILES_HPP
 
+#include "config.hpp"
+
 #include <cerrno>
 #include <cstdint>
 #include <string_view>

@@ -4,6 +4,8 @@
 #ifndef AKA_OUTPUT_FILE_HPP
 #define AKA_OUTPUT_FILE_HPP
 
+#include "config.hpp"
+
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
