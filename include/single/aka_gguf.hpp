@@ -438,10 +438,10 @@ inline bool measure(const box& b, box_extent& e) noexcept {
     if (!checked_add(b.src, b.run, e.src_end) || !checked_add(b.dst, b.run, e.dst_end))
         return false;
     for (unsigned i = 0; i < b.depth; ++i) {
-        std::uint64_t far = 0;
+        std::uint64_t last = 0;
         const loop& l = b.loops[i];
-        if (!checked_mul(l.n - 1, l.src, far) || !checked_add(e.src_end, far, e.src_end) ||
-            !checked_mul(l.n - 1, l.dst, far) || !checked_add(e.dst_end, far, e.dst_end))
+        if (!checked_mul(l.n - 1, l.src, last) || !checked_add(e.src_end, last, e.src_end) ||
+            !checked_mul(l.n - 1, l.dst, last) || !checked_add(e.dst_end, last, e.dst_end))
             return false;
     }
     return true;
@@ -1929,6 +1929,12 @@ inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept
 inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) noexcept {
     return ::pwrite64(fd, p, n, static_cast<file_offset>(at));
 }
+inline file_offset seek_file(int fd, std::uint64_t at, int whence) noexcept {
+    return ::lseek64(fd, static_cast<file_offset>(at), whence);
+}
+inline int advise_file(int fd, std::uint64_t at, std::uint64_t n, int advice) noexcept {
+    return ::posix_fadvise64(fd, static_cast<file_offset>(at), static_cast<file_offset>(n), advice);
+}
 #else
 using file_stat = struct ::stat;
 using file_offset = ::off_t;
@@ -1946,6 +1952,14 @@ inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept
 inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) noexcept {
     return static_cast<long>(::pwrite(fd, p, n, static_cast<file_offset>(at)));
 }
+inline file_offset seek_file(int fd, std::uint64_t at, int whence) noexcept {
+    return ::lseek(fd, static_cast<file_offset>(at), whence);
+}
+#if defined(POSIX_FADV_NORMAL)
+inline int advise_file(int fd, std::uint64_t at, std::uint64_t n, int advice) noexcept {
+    return ::posix_fadvise(fd, static_cast<file_offset>(at), static_cast<file_offset>(n), advice);
+}
+#endif
 #endif
 #endif
 
@@ -2774,10 +2788,10 @@ inline int journal_name(const path& file, path& out) noexcept {
     out = path(file.file_name());
     out += journal_suffix;
 #if !AKA_WINDOWS
-    path near(file.view());
-    near += journal_suffix;
+    path beside(file.view());
+    beside += journal_suffix;
     char to[512];
-    long n = static_cast<long>(::readlink(near.c_str(), to, sizeof to));
+    long n = static_cast<long>(::readlink(beside.c_str(), to, sizeof to));
     if (n > 0 && n < static_cast<long>(sizeof to)) {
         std::string_view v(to, static_cast<std::size_t>(n));
         if (v.find('/') != std::string_view::npos || !ends_with(v, journal_suffix)) return EINVAL;
@@ -3145,8 +3159,7 @@ inline status mapped_file::prefetch(std::uint64_t offset, std::uint64_t size) co
         if (known && now < size_) return shrunk(now);
 #if defined(POSIX_FADV_WILLNEED)
         if (!view_ && known) {
-            (void)::posix_fadvise(d.file->get(), static_cast<off_t>(offset),
-                                  static_cast<off_t>(size), POSIX_FADV_WILLNEED);
+            (void)detail::advise_file(d.file->get(), offset, size, POSIX_FADV_WILLNEED);
         }
 #endif
     }
@@ -3191,8 +3204,7 @@ inline status mapped_file::drop_cache(std::uint64_t offset, std::uint64_t size) 
     descriptor d(*this);
     if (!d.open()) return fail(errc::cannot_open, d.os, "cannot open the file again");
     if (!d.same) return fail(errc::file_changed, 0, "another file has this name now");
-    int e = ::posix_fadvise(d.file->get(), static_cast<off_t>(offset), static_cast<off_t>(size),
-                            POSIX_FADV_DONTNEED);
+    int e = detail::advise_file(d.file->get(), offset, size, POSIX_FADV_DONTNEED);
     if (e != 0) return fail(errc::cannot_read, e, "the system will not drop cached pages");
 #endif
     return {};

@@ -1103,7 +1103,7 @@ class coordinate_map {
         std::size_t mask = slots_.size() - 1;
         // Eight experts in a row share 128 bytes: they are asked for one after the other.
         std::uint64_t last = k >> 40 & 7, group = k ^ (last << 40);
-        std::size_t at = (hash_end(hash_step(hash_start, group), 8) ^ last) & mask;
+        auto at = static_cast<std::size_t>(hash_end(hash_step(hash_start, group), 8) ^ last) & mask;
         while (slots_[at].position != 0 && slots_[at].key != k) at = (at + 1) & mask;
         return &slots_[at];
     }
@@ -1165,10 +1165,10 @@ inline bool measure(const box& b, box_extent& e) noexcept {
     if (!checked_add(b.src, b.run, e.src_end) || !checked_add(b.dst, b.run, e.dst_end))
         return false;
     for (unsigned i = 0; i < b.depth; ++i) {
-        std::uint64_t far = 0;
+        std::uint64_t last = 0;
         const loop& l = b.loops[i];
-        if (!checked_mul(l.n - 1, l.src, far) || !checked_add(e.src_end, far, e.src_end) ||
-            !checked_mul(l.n - 1, l.dst, far) || !checked_add(e.dst_end, far, e.dst_end))
+        if (!checked_mul(l.n - 1, l.src, last) || !checked_add(e.src_end, last, e.src_end) ||
+            !checked_mul(l.n - 1, l.dst, last) || !checked_add(e.dst_end, last, e.dst_end))
             return false;
     }
     return true;
@@ -2457,6 +2457,12 @@ inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept
 inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) noexcept {
     return ::pwrite64(fd, p, n, static_cast<file_offset>(at));
 }
+inline file_offset seek_file(int fd, std::uint64_t at, int whence) noexcept {
+    return ::lseek64(fd, static_cast<file_offset>(at), whence);
+}
+inline int advise_file(int fd, std::uint64_t at, std::uint64_t n, int advice) noexcept {
+    return ::posix_fadvise64(fd, static_cast<file_offset>(at), static_cast<file_offset>(n), advice);
+}
 #else
 using file_stat = struct ::stat;
 using file_offset = ::off_t;
@@ -2474,6 +2480,14 @@ inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept
 inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) noexcept {
     return static_cast<long>(::pwrite(fd, p, n, static_cast<file_offset>(at)));
 }
+inline file_offset seek_file(int fd, std::uint64_t at, int whence) noexcept {
+    return ::lseek(fd, static_cast<file_offset>(at), whence);
+}
+#if defined(POSIX_FADV_NORMAL)
+inline int advise_file(int fd, std::uint64_t at, std::uint64_t n, int advice) noexcept {
+    return ::posix_fadvise(fd, static_cast<file_offset>(at), static_cast<file_offset>(n), advice);
+}
+#endif
 #endif
 #endif
 
@@ -3302,10 +3316,10 @@ inline int journal_name(const path& file, path& out) noexcept {
     out = path(file.file_name());
     out += journal_suffix;
 #if !AKA_WINDOWS
-    path near(file.view());
-    near += journal_suffix;
+    path beside(file.view());
+    beside += journal_suffix;
     char to[512];
-    long n = static_cast<long>(::readlink(near.c_str(), to, sizeof to));
+    long n = static_cast<long>(::readlink(beside.c_str(), to, sizeof to));
     if (n > 0 && n < static_cast<long>(sizeof to)) {
         std::string_view v(to, static_cast<std::size_t>(n));
         if (v.find('/') != std::string_view::npos || !ends_with(v, journal_suffix)) return EINVAL;
@@ -3673,8 +3687,7 @@ inline status mapped_file::prefetch(std::uint64_t offset, std::uint64_t size) co
         if (known && now < size_) return shrunk(now);
 #if defined(POSIX_FADV_WILLNEED)
         if (!view_ && known) {
-            (void)::posix_fadvise(d.file->get(), static_cast<off_t>(offset),
-                                  static_cast<off_t>(size), POSIX_FADV_WILLNEED);
+            (void)detail::advise_file(d.file->get(), offset, size, POSIX_FADV_WILLNEED);
         }
 #endif
     }
@@ -3719,8 +3732,7 @@ inline status mapped_file::drop_cache(std::uint64_t offset, std::uint64_t size) 
     descriptor d(*this);
     if (!d.open()) return fail(errc::cannot_open, d.os, "cannot open the file again");
     if (!d.same) return fail(errc::file_changed, 0, "another file has this name now");
-    int e = ::posix_fadvise(d.file->get(), static_cast<off_t>(offset), static_cast<off_t>(size),
-                            POSIX_FADV_DONTNEED);
+    int e = detail::advise_file(d.file->get(), offset, size, POSIX_FADV_DONTNEED);
     if (e != 0) return fail(errc::cannot_read, e, "the system will not drop cached pages");
 #endif
     return {};
@@ -15287,9 +15299,9 @@ AKA_VECTOR_FN inline void f8_e5m2fnuz(const std::byte* b, float* y, std::size_t 
     for (; n >= 8; n -= 8, b += 8, y += 8) {
         // The binary16 with an exponent less by one; where there is none, a subnormal one.
         const uints8 code = widen_u8(b), c = code & 127;
-        const uints8 small = reinterpret_cast<uints8>(c < 8);
+        const uints8 tiny = reinterpret_cast<uints8>(c < 8);
         const words8 halves =
-            __builtin_convertvector(choose(small, c << 7, (c << 8) - 0x400), words8);
+            __builtin_convertvector(choose(tiny, c << 7, (c << 8) - 0x400), words8);
         const uints8 value = reinterpret_cast<uints8>(widen_half(&halves)) | (code & 128) << 24;
         store(y, choose(reinterpret_cast<uints8>(code == 128), splat(quiet_nan), value));
     }
@@ -15352,8 +15364,8 @@ AKA_VECTOR_FN inline void to_bf16(const float* x, std::byte* out, std::size_t n)
     for (; n >= 8; n -= 8, x += 8, out += 16) {
         const uints8 v = load<uints8>(x);
         const uints8 nan = reinterpret_cast<uints8>((v & 0x7fffffffu) > 0x7f800000u);
-        const uints8 near = (v + 0x7fffu + (v >> 16 & 1)) >> 16, quiet = v >> 16 | 0x40u;
-        const uints8 r = (near & ~nan) | (quiet & nan);
+        const uints8 rounded = (v + 0x7fffu + (v >> 16 & 1)) >> 16, quiet = v >> 16 | 0x40u;
+        const uints8 r = (rounded & ~nan) | (quiet & nan);
         store(out, __builtin_convertvector(r, words8));
     }
     halves_from_f32<f32_to_bf16>(x, out, n);
@@ -22799,14 +22811,14 @@ class range_copier {
 #if defined(SEEK_DATA) && defined(SEEK_HOLE) && !AKA_WINDOWS
         // Small ranges have small holes.
         while (n >= buffer_size) {
-            auto data = ::lseek(from, static_cast<file_offset>(at), SEEK_DATA);
+            auto data = seek_file(from, at, SEEK_DATA);
             if (data < 0 && errno != ENXIO) break;  // the file system does not tell
             std::uint64_t begin = data < 0 ? at + n : static_cast<std::uint64_t>(data);
             if (begin < at) break;
             std::uint64_t hole = begin - at < n ? begin - at : n;
             at += hole, to += hole, n -= hole, counts.skipped += hole;
             if (n == 0) return 0;
-            auto stop = ::lseek(from, static_cast<file_offset>(at), SEEK_HOLE);
+            auto stop = seek_file(from, at, SEEK_HOLE);
             std::uint64_t end = stop < 0 ? at + n : static_cast<std::uint64_t>(stop);
             std::uint64_t k = end > at && end - at < n ? end - at : n;
             if (int os = data_range(from, at, to, k, reading); os != 0) return os;
@@ -23126,15 +23138,15 @@ inline result<output_file> output_file::create(detail::path target,
     f.size_ = o.size;
     f.replace_ = o.replace;
     if (!f.target_.ok()) return detail::no_memory();
-    detail::path near(f.target_.folder());
-    if (!near.ok()) return detail::no_memory();
-    int found = detail::real_path(near, f.folder_);
+    detail::path given(f.target_.folder());
+    if (!given.ok()) return detail::no_memory();
+    int found = detail::real_path(given, f.folder_);
     if (found == ENOMEM) return detail::no_memory();
     if (int os = found; os != 0)
         return detail::fail(detail::is_missing(os) ? errc::missing_file : errc::cannot_open,
                             error::nowhere, "there is no such folder to write to")
             .os(os)
-            .in(near.view());
+            .in(given.view());
     f.place_ = detail::path(f.folder_.view());
     f.place_ /= f.target_.file_name();
     if (!f.place_.ok()) return detail::no_memory();
