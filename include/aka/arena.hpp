@@ -127,25 +127,25 @@ class growing {
     const T* end() const noexcept { return data_ + size_; }
 
     /// A place for one more, not yet written.
-    T* push() noexcept {
+    [[nodiscard]] T* push() noexcept {
         if (!AKA_LIKELY(size_ < capacity_) && !reserve(capacity_ < 4 ? 4 : capacity_ * 2))
             return nullptr;
         return data_ + size_++;
     }
     /// Places for n more, not yet written, with room for no further ones.
-    T* extend(std::size_t n) noexcept {
+    [[nodiscard]] T* extend(std::size_t n) noexcept {
         if (n > SIZE_MAX / 2 - size_ || !reserve(size_ + n)) return nullptr;
         size_ += n;
         return data_ + (size_ - n);
     }
-    bool push(const T& v) noexcept {
+    [[nodiscard]] bool push(const T& v) noexcept {
         T copy = v;  // v may lie in this array
         T* p = push();
         if (p == nullptr) return false;
         std::memcpy(static_cast<void*>(p), &copy, sizeof(T));
         return true;
     }
-    bool append(const T* p, std::size_t n) noexcept {
+    [[nodiscard]] bool append(const T* p, std::size_t n) noexcept {
         if (n > SIZE_MAX / 2 - size_) return false;
         if (size_ + n > capacity_) {
             std::size_t want = capacity_ * 2;
@@ -155,7 +155,7 @@ class growing {
         size_ += n;
         return true;
     }
-    bool reserve(std::size_t n) noexcept {
+    [[nodiscard]] bool reserve(std::size_t n) noexcept {
         if (n <= capacity_) return true;
         if (n > SIZE_MAX / 2 / sizeof(T)) return false;
         return reallocate(n);

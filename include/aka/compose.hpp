@@ -419,9 +419,9 @@ class composer {
         r.hash = hash_name(*text.get_if());
         auto position = static_cast<std::uint32_t>(store_->tensors.size());
         if (!store_->tensors.push(r) || !store_->plans.push(plan)) return no_memory();
-        if (row.roles.size() == 1)
-            entries_.push({coordinate_map::key(row.roles[0], layer, index, *part.info), position});
-        return {};
+        if (row.roles.size() != 1) return {};
+        const entry e{coordinate_map::key(row.roles[0], layer, index, *part.info), position};
+        return entries_.push(e) ? status() : status(no_memory());
     }
     static bool wants_f32(std::string_view name, const name_row& row, const seen_part& part,
                           const tensor_record& r) noexcept {

@@ -252,7 +252,7 @@ class job {
             bool known = e.whole() ? f.size <= e.old_size || f.size <= e.new_size
                                    : f.size == e.old_size || f.size == e.new_size;
             if (!known) return not_its_file(e, "its size has changed since");
-            files_.push(file.get());
+            if (!files_.push(file.get())) return no_memory();
             file.release();
         }
         return {};

@@ -65,7 +65,7 @@ inline status llama3_factors(const hparams& h, std::uint64_t rotary, made_factor
         const double f = fits > high  ? 1
                          : fits < low ? factor
                                       : 1 / ((1 - smooth) / factor + smooth);
-        out.values.push(static_cast<float>(f));
+        if (!out.values.push(static_cast<float>(f))) return no_memory();
     }
     out.why = "computed from the scaling in the hyper-parameters (llama3)";
     return out.known = true, status();

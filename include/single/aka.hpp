@@ -279,25 +279,25 @@ class growing {
     const T* end() const noexcept { return data_ + size_; }
 
     /// A place for one more, not yet written.
-    T* push() noexcept {
+    [[nodiscard]] T* push() noexcept {
         if (!AKA_LIKELY(size_ < capacity_) && !reserve(capacity_ < 4 ? 4 : capacity_ * 2))
             return nullptr;
         return data_ + size_++;
     }
     /// Places for n more, not yet written, with room for no further ones.
-    T* extend(std::size_t n) noexcept {
+    [[nodiscard]] T* extend(std::size_t n) noexcept {
         if (n > SIZE_MAX / 2 - size_ || !reserve(size_ + n)) return nullptr;
         size_ += n;
         return data_ + (size_ - n);
     }
-    bool push(const T& v) noexcept {
+    [[nodiscard]] bool push(const T& v) noexcept {
         T copy = v;  // v may lie in this array
         T* p = push();
         if (p == nullptr) return false;
         std::memcpy(static_cast<void*>(p), &copy, sizeof(T));
         return true;
     }
-    bool append(const T* p, std::size_t n) noexcept {
+    [[nodiscard]] bool append(const T* p, std::size_t n) noexcept {
         if (n > SIZE_MAX / 2 - size_) return false;
         if (size_ + n > capacity_) {
             std::size_t want = capacity_ * 2;
@@ -307,7 +307,7 @@ class growing {
         size_ += n;
         return true;
     }
-    bool reserve(std::size_t n) noexcept {
+    [[nodiscard]] bool reserve(std::size_t n) noexcept {
         if (n <= capacity_) return true;
         if (n > SIZE_MAX / 2 / sizeof(T)) return false;
         return reallocate(n);
@@ -3193,7 +3193,7 @@ class job {
             bool known = e.whole() ? f.size <= e.old_size || f.size <= e.new_size
                                    : f.size == e.old_size || f.size == e.new_size;
             if (!known) return not_its_file(e, "its size has changed since");
-            files_.push(file.get());
+            if (!files_.push(file.get())) return no_memory();
             file.release();
         }
         return {};
@@ -14099,9 +14099,9 @@ class composer {
         r.hash = hash_name(*text.get_if());
         auto position = static_cast<std::uint32_t>(store_->tensors.size());
         if (!store_->tensors.push(r) || !store_->plans.push(plan)) return no_memory();
-        if (row.roles.size() == 1)
-            entries_.push({coordinate_map::key(row.roles[0], layer, index, *part.info), position});
-        return {};
+        if (row.roles.size() != 1) return {};
+        const entry e{coordinate_map::key(row.roles[0], layer, index, *part.info), position};
+        return entries_.push(e) ? status() : status(no_memory());
     }
     static bool wants_f32(std::string_view name, const name_row& row, const seen_part& part,
                           const tensor_record& r) noexcept {
@@ -14258,7 +14258,7 @@ inline status llama3_factors(const hparams& h, std::uint64_t rotary, made_factor
         const double f = fits > high  ? 1
                          : fits < low ? factor
                                       : 1 / ((1 - smooth) / factor + smooth);
-        out.values.push(static_cast<float>(f));
+        if (!out.values.push(static_cast<float>(f))) return no_memory();
     }
     out.why = "computed from the scaling in the hyper-parameters (llama3)";
     return out.known = true, status();
