@@ -228,6 +228,51 @@ TEST_CASE("box: simplifying changes the loops, not the copy") {
     CHECK(b.depth == 2);
 }
 
+TEST_CASE("box: a new one is one range that touches nothing") {
+    const box b;
+    CHECK(said(b) == "0->0 run 0");
+    CHECK(b.file == 0);
+    const aka::box_extent e;
+    CHECK((e.bytes == 0 && e.src_end == 0 && e.dst_end == 0));
+    CHECK(box::max_depth == 5);
+}
+
+TEST_CASE("box: runs inside the range are one strip, a run that it cuts is one of its own") {
+    box b;
+    b.depth = 1;
+    b.src = 3;
+    b.dst = 5;
+    b.run = 4;
+    b.loops[0] = {10, 4, 6};
+    const std::uint64_t end = 5 + 9 * 6 + 4;
+    for (std::uint64_t first = 0; first <= end + 2; ++first) {
+        for (std::uint64_t last = first; last <= end + 2; ++last) {
+            std::vector<strip> want;
+            for (std::uint64_t k = 0; k < 10; ++k) {
+                const std::uint64_t dst = 5 + 6 * k, from = std::max(first, dst);
+                const std::uint64_t to = std::min(last, dst + 4);
+                if (from >= to) continue;
+                const bool whole = to - from == 4;
+                if (whole && !want.empty() && want.back().run == 4)
+                    ++want.back().n;
+                else
+                    want.push_back({3 + 4 * k + (from - dst), from, 1, 0, 0, to - from});
+            }
+            std::size_t i = 0;
+            CAPTURE(first);
+            CAPTURE(last);
+            aka::for_each_strip(b, first, last, [&](const strip& s) {
+                REQUIRE(i < want.size());
+                const strip& w = want[i++];
+                CHECK((s.src == w.src && s.dst == w.dst && s.n == w.n && s.run == w.run));
+                if (s.n > 1) CHECK((s.src_step == 4 && s.dst_step == 6));
+                return true;
+            });
+            CHECK(i == want.size());
+        }
+    }
+}
+
 TEST_CASE("box: the inverse copies back") {
     test::rng random(5);
     for (std::uint64_t i = 0; i < 2000; ++i) {

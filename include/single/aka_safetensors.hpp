@@ -1317,8 +1317,9 @@ class box_walk {
     box_walk(const box& b, std::uint64_t first, std::uint64_t last, F& f) noexcept
         : b_(b), first_(first), last_(last), f_(f) {
         reach_[b.depth] = b.run;
-        for (unsigned i = b.depth; i-- > 0;)
-            reach_[i] = reach_[i + 1] + (b.loops[i].n == 0 ? 0 : b.loops[i].n - 1) * b.loops[i].dst;
+        // A loop of no steps wraps around here; nothing is walked then.
+        for (unsigned i = b.depth; i-- > 1;)
+            reach_[i] = reach_[i + 1] + (b.loops[i].n - 1) * b.loops[i].dst;
     }
     bool operator()() noexcept {
         if (b_.run == 0) return true;
