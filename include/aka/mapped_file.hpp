@@ -29,8 +29,9 @@ AKA_BEGIN
 class output_file;
 
 /// How a file's data is reached. `map` falls back to `read` where the system will not map
-/// (`mapped()` tells); `read` keeps the file open and reads when asked, for network disks and for
-/// address spaces smaller than the file; `header` reads the header and closes the file.
+/// (`mapped()` tells), and trusts that nobody truncates the file; `read` keeps the file open and
+/// reads when asked, for network disks and for address spaces smaller than the file; `header` reads
+/// the header and closes the file.
 enum class access : std::uint8_t { map, read, header };
 
 /// Advice on the order in which mapped bytes will be touched. Nothing is advised by default.

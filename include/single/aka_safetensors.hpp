@@ -3554,8 +3554,9 @@ AKA_BEGIN
 class output_file;
 
 /// How a file's data is reached. `map` falls back to `read` where the system will not map
-/// (`mapped()` tells); `read` keeps the file open and reads when asked, for network disks and for
-/// address spaces smaller than the file; `header` reads the header and closes the file.
+/// (`mapped()` tells), and trusts that nobody truncates the file; `read` keeps the file open and
+/// reads when asked, for network disks and for address spaces smaller than the file; `header` reads
+/// the header and closes the file.
 enum class access : std::uint8_t { map, read, header };
 
 /// Advice on the order in which mapped bytes will be touched. Nothing is advised by default.
@@ -4676,8 +4677,10 @@ class tensor {
     /// Whether the tensor is one packed range of one file, mapped or not.
     bool is_packed() const noexcept { return files_ != nullptr && plan_ == nullptr && cuts_ == 0; }
 
-    /// The stored bytes, in the file's byte order. Errors: needs_copy (not one packed range in
-    /// memory: use copy_to), no_data.
+    /// The stored bytes, in the file's byte order. Where somebody truncated the file since,
+    /// touching what is lost raises SIGBUS, here as in all that reads a mapping; `prefetch` first
+    /// tells, `access::read` never maps. Errors: needs_copy (not one packed range in memory: use
+    /// copy_to), no_data.
     result<byte_span> bytes() const noexcept {
         if (is_view()) return byte_span(place(), static_cast<std::size_t>(bytes_));
         return no_view();
@@ -4750,7 +4753,8 @@ class tensor {
             span<std::byte>(reinterpret_cast<std::byte*>(out.data()), out.size_bytes()));
     }
 
-    /// Brings the tensor's file range into memory; says what cannot be read.
+    /// Brings the tensor's file range into memory. Errors: file_changed (the file is shorter than
+    /// when it was opened), cannot_read, needs_copy (not one range of one file), no_data.
     status prefetch() const noexcept {
         if (!is_packed()) return say(errc::needs_copy, "it is not one range of one file");
         if (file_ >= files_->size()) return say(errc::no_data, "its file is not here");
