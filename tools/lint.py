@@ -21,7 +21,7 @@ from version import ROOT, version
 # other.
 FLOORS = [
     'version', 'config', 'windows',
-    'error', 'span', 'bytes', 'arena', 'path',
+    'error', 'span', 'bytes', 'arena', 'atomic', 'path',
     'dtype', 'shape', 'box', 'box_list',
     'name_index', 'roles', 'role_set', 'layout', 'parts', 'fold', 'convention',
     'conventions_hf', 'conventions_own', 'conventions_gguf', 'conventions_foreign', 'conventions',
@@ -41,6 +41,7 @@ FLOORS = [
     'copy_range', 'output_file', 'edit_in_place',
     'cpu', 'vec8', 'convert', 'convert_vec8', 'dequantize_grids', 'dequantize_blocks', 'dequantize_vec8',
     'dequantize', 'convert_tensor', 'validate_blocks',
+    'load_parts', 'load_block', 'load', 'load_memory', 'load_threads',
     'quant_settings', 'part_window', 'parts_rows', 'parts_columns', 'parts_bnb', 'part_form',
     'part_sizes', 'part_binder', 'dequantize_parts',
     'renamed', 'rename_rules', 'provenance', 'rewrite_steps', 'rewrite_plan', 'rewrite_files',

@@ -13,6 +13,8 @@
 #include "hparams.hpp"
 #include "identify.hpp"
 #include "llama.hpp"
+#include "load.hpp"
+#include "load_memory.hpp"
 #include "names.hpp"
 #include "safetensors.hpp"
 

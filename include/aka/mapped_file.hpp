@@ -87,6 +87,11 @@ class mapped_file {
     /// again, and makes sure that it is the same file.
     void close_descriptor() noexcept;
 
+    /// A descriptor to read with while the file is open: its own, or one that is opened into `own`,
+    /// as always for direct reading, which becomes false where the system has none of that here.
+    /// Null: the bytes are memory of the caller's. Errors: cannot_open, file_changed, no_data.
+    status lend(bool& direct, detail::raw_file& own, const detail::raw_file*& file) const noexcept;
+
   private:
     // A process has about 1,024 descriptors and a checkpoint may have more files than that: past
     // this number a mapped file gives its descriptor back, and opens the path again if need be.
@@ -237,6 +242,22 @@ inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const
     std::uint64_t now = offset;
     (void)d.size(now);
     return shrunk(now);
+}
+
+inline status mapped_file::lend(bool& direct, detail::raw_file& own,
+                                const detail::raw_file*& file) const noexcept {
+    using raw = detail::raw_file;
+    file = nullptr;
+    if (data_ != nullptr && !view_) return direct = false, status();
+    if (direct && own.open(path_, raw::way::direct) != 0) direct = false;
+    if (!direct && file_) return file = &file_, status();
+    if (path_.view().empty()) return fail(errc::no_data, 0, "there is no file");
+    if (int os = direct ? 0 : own.open(path_, raw::way::follow); os != 0)
+        return fail(errc::cannot_open, os, "cannot open the file again");
+    raw::facts now;
+    if (own.look(now) != 0 || now.device != device_ || now.inode != inode_)
+        return fail(errc::file_changed, 0, "another file has this name now");
+    return file = &own, status();
 }
 
 #if !AKA_WINDOWS

@@ -13,10 +13,14 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#if defined(__linux__)
+#include <sys/uio.h>
+#endif
 #include <unistd.h>
 #endif
 
 #include "path.hpp"
+#include "span.hpp"
 #include "windows.hpp"
 
 AKA_BEGIN
@@ -46,6 +50,9 @@ inline int resize_file(int fd, std::uint64_t n) noexcept {
 inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept {
     return ::pread64(fd, p, n, static_cast<file_offset>(at));
 }
+inline long read_file(int fd, const struct ::iovec* v, int n, std::uint64_t at) noexcept {
+    return static_cast<long>(::preadv64(fd, v, n, static_cast<file_offset>(at)));
+}
 inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) noexcept {
     return ::pwrite64(fd, p, n, static_cast<file_offset>(at));
 }
@@ -69,6 +76,11 @@ inline int resize_file(int fd, std::uint64_t n) noexcept {
 inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept {
     return static_cast<long>(::pread(fd, p, n, static_cast<file_offset>(at)));
 }
+#if defined(__linux__)
+inline long read_file(int fd, const struct ::iovec* v, int n, std::uint64_t at) noexcept {
+    return static_cast<long>(::preadv(fd, v, n, static_cast<file_offset>(at)));
+}
+#endif
 inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) noexcept {
     return static_cast<long>(::pwrite(fd, p, n, static_cast<file_offset>(at)));
 }
@@ -87,7 +99,7 @@ inline int advise_file(int fd, std::uint64_t at, std::uint64_t n, int advice) no
 /// `ended` where the file is shorter than what was asked for.
 class raw_file {
   public:
-    enum class way : std::uint8_t { read, follow, change, create };
+    enum class way : std::uint8_t { read, follow, direct, change, create };
     static constexpr int ended = -1;
     struct facts {
         std::uint64_t device = 0, inode = 0, size = 0, links = 0;
@@ -116,11 +128,14 @@ class raw_file {
     void adopt(native f) noexcept { close(), file_ = f; }
     void release() noexcept { file_ = none(); }
 
-    /// A name that is a symbolic link is refused, but by `follow`, which reads; `create` wants a
-    /// name that nobody has.
+    /// A name that is a symbolic link is refused, but by `follow` and `direct`, which read;
+    /// `direct` goes past the page cache, where the system has such a way; `create` wants a name
+    /// that nobody has.
     int open(const path& p, way w, unsigned mode = 0666) noexcept;
     void close() noexcept;
     int read(std::uint64_t at, void* to, std::size_t n) const noexcept;
+    /// One range of the file into one place after the other.
+    int read(std::uint64_t at, span<const span<std::byte>> to) const noexcept;
     int write(std::uint64_t at, const void* from, std::size_t n) const noexcept;
     int resize(std::uint64_t size) const noexcept;
     /// Returns when the data is where a power cut does not reach it.
@@ -143,9 +158,16 @@ inline bool is_busy(int os) noexcept { return os == EWOULDBLOCK || os == EAGAIN;
 inline int raw_file::open(const path& p, way w, unsigned mode) noexcept {
     close();
     // O_NONBLOCK: opening a pipe by mistake must not hang; it means nothing to a regular file.
-    int flags = O_NONBLOCK | (w == way::read || w == way::follow ? O_RDONLY : O_RDWR);
+    int flags = O_NONBLOCK | (w == way::change || w == way::create ? O_RDWR : O_RDONLY);
     if (w == way::create) flags |= O_CREAT | O_EXCL;
-    if (w != way::follow) flags |= O_NOFOLLOW;
+    if (w != way::follow && w != way::direct) flags |= O_NOFOLLOW;
+    if (w == way::direct) {
+#if defined(O_DIRECT)
+        flags |= O_DIRECT;
+#else
+        return EINVAL;
+#endif
+    }
     file_ = open_file(p.c_str(), flags, mode);
     return file_ < 0 ? errno : 0;
 }
@@ -165,6 +187,40 @@ inline int raw_file::read(std::uint64_t at, void* to, std::size_t n) const noexc
         if (k <= 0) return k < 0 ? errno : ended;
         p += k, at += static_cast<std::uint64_t>(k), n -= static_cast<std::size_t>(k);
     }
+    return 0;
+}
+
+inline int raw_file::read(std::uint64_t at, span<const span<std::byte>> to) const noexcept {
+#if defined(__linux__)
+    constexpr std::size_t most = 256;  // of 1,024 that the system takes
+    iovec v[most];
+    for (std::size_t i = 0; i < to.size();) {
+        std::size_t n = 0, bytes = 0;
+        for (; n < most && i + n < to.size() && bytes < most_at_once; ++n) {
+            v[n].iov_base = to[i + n].data();
+            v[n].iov_len = to[i + n].size();
+            bytes += to[i + n].size();
+        }
+        long k = read_file(file_, v, static_cast<int>(n), at);
+        if (k < 0 && errno == EINTR) continue;
+        if (k < 0) return errno;
+        auto left = static_cast<std::size_t>(k);
+        for (const std::size_t stop = i + n; i < stop; ++i) {
+            const std::size_t size = to[i].size(), have = left < size ? left : size;
+            at += have, left -= have;
+            if (have == size) continue;
+            // Cut short: what this piece lacks is read by itself, the others again together.
+            if (int os = read(at, to[i].data() + have, size - have); os != 0) return os;
+            at += size - have, ++i;
+            break;
+        }
+    }
+#else
+    for (const span<std::byte>& s : to) {
+        if (int os = read(at, s.data(), s.size()); os != 0) return os;
+        at += s.size();
+    }
+#endif
     return 0;
 }
 
@@ -249,11 +305,12 @@ inline int last_error() noexcept { return static_cast<int>(win::GetLastError());
 inline int raw_file::open(const path& p, way w, unsigned) noexcept {
     close();
     growing<wchar_t> wide;
+    if (w == way::direct) return EINVAL;
     if (!to_wide(p.view(), wide)) return ENOMEM;
     file_ = win::CreateFileW(
         wide.data(),
-        w == way::read || w == way::follow ? win::generic_read
-                                           : win::generic_read | win::generic_write,
+        w == way::change || w == way::create ? win::generic_read | win::generic_write
+                                             : win::generic_read,
         win::share_all, nullptr, w == way::create ? win::create_new : win::open_existing,
         win::attribute_normal, nullptr);
     return file_ == none() ? last_error() : 0;
@@ -279,6 +336,14 @@ inline int raw_file::read(std::uint64_t at, void* to, std::size_t n) const noexc
         }
         if (k == 0) return ended;
         p += k, at += k, n -= k;
+    }
+    return 0;
+}
+
+inline int raw_file::read(std::uint64_t at, span<const span<std::byte>> to) const noexcept {
+    for (const span<std::byte>& s : to) {
+        if (int os = read(at, s.data(), s.size()); os != 0) return os;
+        at += s.size();
     }
     return 0;
 }

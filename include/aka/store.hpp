@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "arena.hpp"
+#include "atomic.hpp"
 #include "dtype.hpp"
 #include "mapped_file.hpp"
 #include "metadata.hpp"
@@ -200,15 +201,8 @@ class store_ref {
     bool alone() const noexcept { return count(0) == 1; }
 
   private:
-    // <atomic> costs more than the readers do; one counter does not need it.
     std::uint32_t count(int change) const noexcept {
-#if defined(__GNUC__) || defined(__clang__)
-        return __atomic_add_fetch(&store_->references, static_cast<std::uint32_t>(change),
-                                  __ATOMIC_ACQ_REL);
-#else
-        auto* n = reinterpret_cast<volatile long*>(&store_->references);
-        return static_cast<std::uint32_t>(_InterlockedExchangeAdd(n, change) + change);
-#endif
+        return atomic_add(store_->references, static_cast<std::uint32_t>(change));
     }
     store* store_ = nullptr;
 };

@@ -235,6 +235,15 @@ class tensor {
     /// files to places in `stored()`. Empty for a packed one. Walked from the front.
     box_list boxes() const noexcept { return plan_ == nullptr ? box_list() : plan_->boxes; }
 
+    /// What `stored()` is copied from, in this order until it returns false: f(file, box) -> bool,
+    /// the box measured, its destination counted from the start of the packed tensor. One box for
+    /// a packed tensor and for a slice of one, else those that an adapter made. Errors: no_data;
+    /// unsupported (a slice of what an adapter puts together).
+    template <class F>
+    status for_each_box(F&& f) const noexcept;
+    /// Whether its numbers lie in the other byte order than this machine's.
+    bool is_swapped() const noexcept { return files_ != nullptr && other_byte_order(); }
+
     // For the readers and the adapter.
     tensor(const detail::file_list& files, const detail::tensor_record& r,
            const detail::tensor_plan* plan = nullptr) noexcept
@@ -415,6 +424,46 @@ inline result<tensor> tensor::select(std::uint64_t i) const noexcept {
     }
     for (unsigned k = 0; k < t.cuts_; ++k) --t.cut_[k].dim;
     return t;
+}
+
+template <class F>
+status tensor::for_each_box(F&& f) const noexcept {
+    if (files_ == nullptr) return no_view();
+    if (is_pending()) return stored().for_each_box(f);
+    if (plan_ != nullptr && cuts_ != 0)
+        return say(errc::unsupported, "it is cut out of a tensor that is put together from pieces");
+    auto one = [&](const box& b) -> status {
+        if (b.file >= files_->size()) return say(errc::no_data, "its file is not here");
+        const detail::file_entry& e = (*files_)[b.file];
+        if (!e.data) return say(errc::no_data, "only its header was read");
+        return f(e.file, b) ? status() : status(error(errc::cancelled));
+    };
+    if (plan_ == nullptr) {
+        box b;
+        b.run = bytes_;
+        if (cuts_ != 0) b = region();
+        b.file = file_;
+        b.src += offset_;
+        return one(b);
+    }
+    status done;
+    for (const box& b : plan_->boxes) {
+        box_extent e;
+        measure(b, e);
+        if (offset_ == 0 && e.dst_end <= bytes_) {
+            done = one(b);
+        } else {
+            // Some of its rows: what falls on them.
+            for_each_strip(b, offset_, offset_ + bytes_, [&](const strip& s) {
+                box part{b.file, 1, s.src, s.dst - offset_, s.run, {}};
+                part.loops[0] = {s.n, s.src_step, s.dst_step};
+                simplify(part);
+                return static_cast<bool>(done = one(part));
+            });
+        }
+        if (!done) return done;
+    }
+    return done;
 }
 
 /// A part of a planned tensor that turns out to be one range of one file is a plain tensor.

@@ -914,6 +914,50 @@ AKA_END
 
 #endif  // AKA_ARENA_HPP
 
+// ---- aka/atomic.hpp ----------------------------------------------------------------------------
+// aka: the three things that threads do to one number. <atomic> costs more lines than a reader.
+#ifndef AKA_ATOMIC_HPP
+#define AKA_ATOMIC_HPP
+
+#include <cstdint>
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+#endif
+
+AKA_BEGIN
+namespace detail {
+
+/// Adds, and returns the sum. Nothing that the program says before it happens after it, nor the
+/// other way round.
+inline std::uint32_t atomic_add(std::uint32_t& n, std::uint32_t change) noexcept {
+#if defined(__GNUC__) || defined(__clang__)
+    return __atomic_add_fetch(&n, change, __ATOMIC_ACQ_REL);
+#else
+    auto* p = reinterpret_cast<volatile long*>(&n);
+    return static_cast<std::uint32_t>(_InterlockedExchangeAdd(p, static_cast<long>(change))) +
+           change;
+#endif
+}
+inline std::uint64_t atomic_add(std::uint64_t& n, std::uint64_t change) noexcept {
+#if defined(__GNUC__) || defined(__clang__)
+    return __atomic_add_fetch(&n, change, __ATOMIC_ACQ_REL);
+#else
+    auto* p = reinterpret_cast<volatile long long*>(&n);
+    return static_cast<std::uint64_t>(
+               _InterlockedExchangeAdd64(p, static_cast<long long>(change))) +
+           change;
+#endif
+}
+inline std::uint32_t atomic_get(const std::uint32_t& n) noexcept {
+    return atomic_add(const_cast<std::uint32_t&>(n), 0);
+}
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_ATOMIC_HPP
+
 // ---- aka/dtype.hpp -----------------------------------------------------------------------------
 // aka: the element types of both formats, in one table.
 #ifndef AKA_DTYPE_HPP
@@ -1897,6 +1941,9 @@ AKA_END
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#if defined(__linux__)
+#include <sys/uio.h>
+#endif
 #include <unistd.h>
 #endif
 
@@ -1927,6 +1974,9 @@ inline int resize_file(int fd, std::uint64_t n) noexcept {
 inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept {
     return ::pread64(fd, p, n, static_cast<file_offset>(at));
 }
+inline long read_file(int fd, const struct ::iovec* v, int n, std::uint64_t at) noexcept {
+    return static_cast<long>(::preadv64(fd, v, n, static_cast<file_offset>(at)));
+}
 inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) noexcept {
     return ::pwrite64(fd, p, n, static_cast<file_offset>(at));
 }
@@ -1950,6 +2000,11 @@ inline int resize_file(int fd, std::uint64_t n) noexcept {
 inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept {
     return static_cast<long>(::pread(fd, p, n, static_cast<file_offset>(at)));
 }
+#if defined(__linux__)
+inline long read_file(int fd, const struct ::iovec* v, int n, std::uint64_t at) noexcept {
+    return static_cast<long>(::preadv(fd, v, n, static_cast<file_offset>(at)));
+}
+#endif
 inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) noexcept {
     return static_cast<long>(::pwrite(fd, p, n, static_cast<file_offset>(at)));
 }
@@ -1968,7 +2023,7 @@ inline int advise_file(int fd, std::uint64_t at, std::uint64_t n, int advice) no
 /// `ended` where the file is shorter than what was asked for.
 class raw_file {
   public:
-    enum class way : std::uint8_t { read, follow, change, create };
+    enum class way : std::uint8_t { read, follow, direct, change, create };
     static constexpr int ended = -1;
     struct facts {
         std::uint64_t device = 0, inode = 0, size = 0, links = 0;
@@ -1997,11 +2052,14 @@ class raw_file {
     void adopt(native f) noexcept { close(), file_ = f; }
     void release() noexcept { file_ = none(); }
 
-    /// A name that is a symbolic link is refused, but by `follow`, which reads; `create` wants a
-    /// name that nobody has.
+    /// A name that is a symbolic link is refused, but by `follow` and `direct`, which read;
+    /// `direct` goes past the page cache, where the system has such a way; `create` wants a name
+    /// that nobody has.
     int open(const path& p, way w, unsigned mode = 0666) noexcept;
     void close() noexcept;
     int read(std::uint64_t at, void* to, std::size_t n) const noexcept;
+    /// One range of the file into one place after the other.
+    int read(std::uint64_t at, span<const span<std::byte>> to) const noexcept;
     int write(std::uint64_t at, const void* from, std::size_t n) const noexcept;
     int resize(std::uint64_t size) const noexcept;
     /// Returns when the data is where a power cut does not reach it.
@@ -2024,9 +2082,16 @@ inline bool is_busy(int os) noexcept { return os == EWOULDBLOCK || os == EAGAIN;
 inline int raw_file::open(const path& p, way w, unsigned mode) noexcept {
     close();
     // O_NONBLOCK: opening a pipe by mistake must not hang; it means nothing to a regular file.
-    int flags = O_NONBLOCK | (w == way::read || w == way::follow ? O_RDONLY : O_RDWR);
+    int flags = O_NONBLOCK | (w == way::change || w == way::create ? O_RDWR : O_RDONLY);
     if (w == way::create) flags |= O_CREAT | O_EXCL;
-    if (w != way::follow) flags |= O_NOFOLLOW;
+    if (w != way::follow && w != way::direct) flags |= O_NOFOLLOW;
+    if (w == way::direct) {
+#if defined(O_DIRECT)
+        flags |= O_DIRECT;
+#else
+        return EINVAL;
+#endif
+    }
     file_ = open_file(p.c_str(), flags, mode);
     return file_ < 0 ? errno : 0;
 }
@@ -2046,6 +2111,40 @@ inline int raw_file::read(std::uint64_t at, void* to, std::size_t n) const noexc
         if (k <= 0) return k < 0 ? errno : ended;
         p += k, at += static_cast<std::uint64_t>(k), n -= static_cast<std::size_t>(k);
     }
+    return 0;
+}
+
+inline int raw_file::read(std::uint64_t at, span<const span<std::byte>> to) const noexcept {
+#if defined(__linux__)
+    constexpr std::size_t most = 256;  // of 1,024 that the system takes
+    iovec v[most];
+    for (std::size_t i = 0; i < to.size();) {
+        std::size_t n = 0, bytes = 0;
+        for (; n < most && i + n < to.size() && bytes < most_at_once; ++n) {
+            v[n].iov_base = to[i + n].data();
+            v[n].iov_len = to[i + n].size();
+            bytes += to[i + n].size();
+        }
+        long k = read_file(file_, v, static_cast<int>(n), at);
+        if (k < 0 && errno == EINTR) continue;
+        if (k < 0) return errno;
+        auto left = static_cast<std::size_t>(k);
+        for (const std::size_t stop = i + n; i < stop; ++i) {
+            const std::size_t size = to[i].size(), have = left < size ? left : size;
+            at += have, left -= have;
+            if (have == size) continue;
+            // Cut short: what this piece lacks is read by itself, the others again together.
+            if (int os = read(at, to[i].data() + have, size - have); os != 0) return os;
+            at += size - have, ++i;
+            break;
+        }
+    }
+#else
+    for (const span<std::byte>& s : to) {
+        if (int os = read(at, s.data(), s.size()); os != 0) return os;
+        at += s.size();
+    }
+#endif
     return 0;
 }
 
@@ -2130,11 +2229,12 @@ inline int last_error() noexcept { return static_cast<int>(win::GetLastError());
 inline int raw_file::open(const path& p, way w, unsigned) noexcept {
     close();
     growing<wchar_t> wide;
+    if (w == way::direct) return EINVAL;
     if (!to_wide(p.view(), wide)) return ENOMEM;
     file_ = win::CreateFileW(
         wide.data(),
-        w == way::read || w == way::follow ? win::generic_read
-                                           : win::generic_read | win::generic_write,
+        w == way::change || w == way::create ? win::generic_read | win::generic_write
+                                             : win::generic_read,
         win::share_all, nullptr, w == way::create ? win::create_new : win::open_existing,
         win::attribute_normal, nullptr);
     return file_ == none() ? last_error() : 0;
@@ -2160,6 +2260,14 @@ inline int raw_file::read(std::uint64_t at, void* to, std::size_t n) const noexc
         }
         if (k == 0) return ended;
         p += k, at += k, n -= k;
+    }
+    return 0;
+}
+
+inline int raw_file::read(std::uint64_t at, span<const span<std::byte>> to) const noexcept {
+    for (const span<std::byte>& s : to) {
+        if (int os = read(at, s.data(), s.size()); os != 0) return os;
+        at += s.size();
     }
     return 0;
 }
@@ -2997,6 +3105,11 @@ class mapped_file {
     /// again, and makes sure that it is the same file.
     void close_descriptor() noexcept;
 
+    /// A descriptor to read with while the file is open: its own, or one that is opened into `own`,
+    /// as always for direct reading, which becomes false where the system has none of that here.
+    /// Null: the bytes are memory of the caller's. Errors: cannot_open, file_changed, no_data.
+    status lend(bool& direct, detail::raw_file& own, const detail::raw_file*& file) const noexcept;
+
   private:
     // A process has about 1,024 descriptors and a checkpoint may have more files than that: past
     // this number a mapped file gives its descriptor back, and opens the path again if need be.
@@ -3147,6 +3260,22 @@ inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const
     std::uint64_t now = offset;
     (void)d.size(now);
     return shrunk(now);
+}
+
+inline status mapped_file::lend(bool& direct, detail::raw_file& own,
+                                const detail::raw_file*& file) const noexcept {
+    using raw = detail::raw_file;
+    file = nullptr;
+    if (data_ != nullptr && !view_) return direct = false, status();
+    if (direct && own.open(path_, raw::way::direct) != 0) direct = false;
+    if (!direct && file_) return file = &file_, status();
+    if (path_.view().empty()) return fail(errc::no_data, 0, "there is no file");
+    if (int os = direct ? 0 : own.open(path_, raw::way::follow); os != 0)
+        return fail(errc::cannot_open, os, "cannot open the file again");
+    raw::facts now;
+    if (own.look(now) != 0 || now.device != device_ || now.inode != inode_)
+        return fail(errc::file_changed, 0, "another file has this name now");
+    return file = &own, status();
 }
 
 #if !AKA_WINDOWS
@@ -4089,15 +4218,8 @@ class store_ref {
     bool alone() const noexcept { return count(0) == 1; }
 
   private:
-    // <atomic> costs more than the readers do; one counter does not need it.
     std::uint32_t count(int change) const noexcept {
-#if defined(__GNUC__) || defined(__clang__)
-        return __atomic_add_fetch(&store_->references, static_cast<std::uint32_t>(change),
-                                  __ATOMIC_ACQ_REL);
-#else
-        auto* n = reinterpret_cast<volatile long*>(&store_->references);
-        return static_cast<std::uint32_t>(_InterlockedExchangeAdd(n, change) + change);
-#endif
+        return atomic_add(store_->references, static_cast<std::uint32_t>(change));
     }
     store* store_ = nullptr;
 };
@@ -4344,6 +4466,15 @@ class tensor {
     /// files to places in `stored()`. Empty for a packed one. Walked from the front.
     box_list boxes() const noexcept { return plan_ == nullptr ? box_list() : plan_->boxes; }
 
+    /// What `stored()` is copied from, in this order until it returns false: f(file, box) -> bool,
+    /// the box measured, its destination counted from the start of the packed tensor. One box for
+    /// a packed tensor and for a slice of one, else those that an adapter made. Errors: no_data;
+    /// unsupported (a slice of what an adapter puts together).
+    template <class F>
+    status for_each_box(F&& f) const noexcept;
+    /// Whether its numbers lie in the other byte order than this machine's.
+    bool is_swapped() const noexcept { return files_ != nullptr && other_byte_order(); }
+
     // For the readers and the adapter.
     tensor(const detail::file_list& files, const detail::tensor_record& r,
            const detail::tensor_plan* plan = nullptr) noexcept
@@ -4524,6 +4655,46 @@ inline result<tensor> tensor::select(std::uint64_t i) const noexcept {
     }
     for (unsigned k = 0; k < t.cuts_; ++k) --t.cut_[k].dim;
     return t;
+}
+
+template <class F>
+status tensor::for_each_box(F&& f) const noexcept {
+    if (files_ == nullptr) return no_view();
+    if (is_pending()) return stored().for_each_box(f);
+    if (plan_ != nullptr && cuts_ != 0)
+        return say(errc::unsupported, "it is cut out of a tensor that is put together from pieces");
+    auto one = [&](const box& b) -> status {
+        if (b.file >= files_->size()) return say(errc::no_data, "its file is not here");
+        const detail::file_entry& e = (*files_)[b.file];
+        if (!e.data) return say(errc::no_data, "only its header was read");
+        return f(e.file, b) ? status() : status(error(errc::cancelled));
+    };
+    if (plan_ == nullptr) {
+        box b;
+        b.run = bytes_;
+        if (cuts_ != 0) b = region();
+        b.file = file_;
+        b.src += offset_;
+        return one(b);
+    }
+    status done;
+    for (const box& b : plan_->boxes) {
+        box_extent e;
+        measure(b, e);
+        if (offset_ == 0 && e.dst_end <= bytes_) {
+            done = one(b);
+        } else {
+            // Some of its rows: what falls on them.
+            for_each_strip(b, offset_, offset_ + bytes_, [&](const strip& s) {
+                box part{b.file, 1, s.src, s.dst - offset_, s.run, {}};
+                part.loops[0] = {s.n, s.src_step, s.dst_step};
+                simplify(part);
+                return static_cast<bool>(done = one(part));
+            });
+        }
+        if (!done) return done;
+    }
+    return done;
 }
 
 /// A part of a planned tensor that turns out to be one range of one file is a plain tensor.

@@ -1442,6 +1442,50 @@ AKA_END
 
 #endif  // AKA_BOX_LIST_HPP
 
+// ---- aka/atomic.hpp ----------------------------------------------------------------------------
+// aka: the three things that threads do to one number. <atomic> costs more lines than a reader.
+#ifndef AKA_ATOMIC_HPP
+#define AKA_ATOMIC_HPP
+
+#include <cstdint>
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+#endif
+
+AKA_BEGIN
+namespace detail {
+
+/// Adds, and returns the sum. Nothing that the program says before it happens after it, nor the
+/// other way round.
+inline std::uint32_t atomic_add(std::uint32_t& n, std::uint32_t change) noexcept {
+#if defined(__GNUC__) || defined(__clang__)
+    return __atomic_add_fetch(&n, change, __ATOMIC_ACQ_REL);
+#else
+    auto* p = reinterpret_cast<volatile long*>(&n);
+    return static_cast<std::uint32_t>(_InterlockedExchangeAdd(p, static_cast<long>(change))) +
+           change;
+#endif
+}
+inline std::uint64_t atomic_add(std::uint64_t& n, std::uint64_t change) noexcept {
+#if defined(__GNUC__) || defined(__clang__)
+    return __atomic_add_fetch(&n, change, __ATOMIC_ACQ_REL);
+#else
+    auto* p = reinterpret_cast<volatile long long*>(&n);
+    return static_cast<std::uint64_t>(
+               _InterlockedExchangeAdd64(p, static_cast<long long>(change))) +
+           change;
+#endif
+}
+inline std::uint32_t atomic_get(const std::uint32_t& n) noexcept {
+    return atomic_add(const_cast<std::uint32_t&>(n), 0);
+}
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_ATOMIC_HPP
+
 // ---- aka/dtype.hpp -----------------------------------------------------------------------------
 // aka: the element types of both formats, in one table.
 #ifndef AKA_DTYPE_HPP
@@ -2425,6 +2469,9 @@ AKA_END
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#if defined(__linux__)
+#include <sys/uio.h>
+#endif
 #include <unistd.h>
 #endif
 
@@ -2455,6 +2502,9 @@ inline int resize_file(int fd, std::uint64_t n) noexcept {
 inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept {
     return ::pread64(fd, p, n, static_cast<file_offset>(at));
 }
+inline long read_file(int fd, const struct ::iovec* v, int n, std::uint64_t at) noexcept {
+    return static_cast<long>(::preadv64(fd, v, n, static_cast<file_offset>(at)));
+}
 inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) noexcept {
     return ::pwrite64(fd, p, n, static_cast<file_offset>(at));
 }
@@ -2478,6 +2528,11 @@ inline int resize_file(int fd, std::uint64_t n) noexcept {
 inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept {
     return static_cast<long>(::pread(fd, p, n, static_cast<file_offset>(at)));
 }
+#if defined(__linux__)
+inline long read_file(int fd, const struct ::iovec* v, int n, std::uint64_t at) noexcept {
+    return static_cast<long>(::preadv(fd, v, n, static_cast<file_offset>(at)));
+}
+#endif
 inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) noexcept {
     return static_cast<long>(::pwrite(fd, p, n, static_cast<file_offset>(at)));
 }
@@ -2496,7 +2551,7 @@ inline int advise_file(int fd, std::uint64_t at, std::uint64_t n, int advice) no
 /// `ended` where the file is shorter than what was asked for.
 class raw_file {
   public:
-    enum class way : std::uint8_t { read, follow, change, create };
+    enum class way : std::uint8_t { read, follow, direct, change, create };
     static constexpr int ended = -1;
     struct facts {
         std::uint64_t device = 0, inode = 0, size = 0, links = 0;
@@ -2525,11 +2580,14 @@ class raw_file {
     void adopt(native f) noexcept { close(), file_ = f; }
     void release() noexcept { file_ = none(); }
 
-    /// A name that is a symbolic link is refused, but by `follow`, which reads; `create` wants a
-    /// name that nobody has.
+    /// A name that is a symbolic link is refused, but by `follow` and `direct`, which read;
+    /// `direct` goes past the page cache, where the system has such a way; `create` wants a name
+    /// that nobody has.
     int open(const path& p, way w, unsigned mode = 0666) noexcept;
     void close() noexcept;
     int read(std::uint64_t at, void* to, std::size_t n) const noexcept;
+    /// One range of the file into one place after the other.
+    int read(std::uint64_t at, span<const span<std::byte>> to) const noexcept;
     int write(std::uint64_t at, const void* from, std::size_t n) const noexcept;
     int resize(std::uint64_t size) const noexcept;
     /// Returns when the data is where a power cut does not reach it.
@@ -2552,9 +2610,16 @@ inline bool is_busy(int os) noexcept { return os == EWOULDBLOCK || os == EAGAIN;
 inline int raw_file::open(const path& p, way w, unsigned mode) noexcept {
     close();
     // O_NONBLOCK: opening a pipe by mistake must not hang; it means nothing to a regular file.
-    int flags = O_NONBLOCK | (w == way::read || w == way::follow ? O_RDONLY : O_RDWR);
+    int flags = O_NONBLOCK | (w == way::change || w == way::create ? O_RDWR : O_RDONLY);
     if (w == way::create) flags |= O_CREAT | O_EXCL;
-    if (w != way::follow) flags |= O_NOFOLLOW;
+    if (w != way::follow && w != way::direct) flags |= O_NOFOLLOW;
+    if (w == way::direct) {
+#if defined(O_DIRECT)
+        flags |= O_DIRECT;
+#else
+        return EINVAL;
+#endif
+    }
     file_ = open_file(p.c_str(), flags, mode);
     return file_ < 0 ? errno : 0;
 }
@@ -2574,6 +2639,40 @@ inline int raw_file::read(std::uint64_t at, void* to, std::size_t n) const noexc
         if (k <= 0) return k < 0 ? errno : ended;
         p += k, at += static_cast<std::uint64_t>(k), n -= static_cast<std::size_t>(k);
     }
+    return 0;
+}
+
+inline int raw_file::read(std::uint64_t at, span<const span<std::byte>> to) const noexcept {
+#if defined(__linux__)
+    constexpr std::size_t most = 256;  // of 1,024 that the system takes
+    iovec v[most];
+    for (std::size_t i = 0; i < to.size();) {
+        std::size_t n = 0, bytes = 0;
+        for (; n < most && i + n < to.size() && bytes < most_at_once; ++n) {
+            v[n].iov_base = to[i + n].data();
+            v[n].iov_len = to[i + n].size();
+            bytes += to[i + n].size();
+        }
+        long k = read_file(file_, v, static_cast<int>(n), at);
+        if (k < 0 && errno == EINTR) continue;
+        if (k < 0) return errno;
+        auto left = static_cast<std::size_t>(k);
+        for (const std::size_t stop = i + n; i < stop; ++i) {
+            const std::size_t size = to[i].size(), have = left < size ? left : size;
+            at += have, left -= have;
+            if (have == size) continue;
+            // Cut short: what this piece lacks is read by itself, the others again together.
+            if (int os = read(at, to[i].data() + have, size - have); os != 0) return os;
+            at += size - have, ++i;
+            break;
+        }
+    }
+#else
+    for (const span<std::byte>& s : to) {
+        if (int os = read(at, s.data(), s.size()); os != 0) return os;
+        at += s.size();
+    }
+#endif
     return 0;
 }
 
@@ -2658,11 +2757,12 @@ inline int last_error() noexcept { return static_cast<int>(win::GetLastError());
 inline int raw_file::open(const path& p, way w, unsigned) noexcept {
     close();
     growing<wchar_t> wide;
+    if (w == way::direct) return EINVAL;
     if (!to_wide(p.view(), wide)) return ENOMEM;
     file_ = win::CreateFileW(
         wide.data(),
-        w == way::read || w == way::follow ? win::generic_read
-                                           : win::generic_read | win::generic_write,
+        w == way::change || w == way::create ? win::generic_read | win::generic_write
+                                             : win::generic_read,
         win::share_all, nullptr, w == way::create ? win::create_new : win::open_existing,
         win::attribute_normal, nullptr);
     return file_ == none() ? last_error() : 0;
@@ -2688,6 +2788,14 @@ inline int raw_file::read(std::uint64_t at, void* to, std::size_t n) const noexc
         }
         if (k == 0) return ended;
         p += k, at += k, n -= k;
+    }
+    return 0;
+}
+
+inline int raw_file::read(std::uint64_t at, span<const span<std::byte>> to) const noexcept {
+    for (const span<std::byte>& s : to) {
+        if (int os = read(at, s.data(), s.size()); os != 0) return os;
+        at += s.size();
     }
     return 0;
 }
@@ -3525,6 +3633,11 @@ class mapped_file {
     /// again, and makes sure that it is the same file.
     void close_descriptor() noexcept;
 
+    /// A descriptor to read with while the file is open: its own, or one that is opened into `own`,
+    /// as always for direct reading, which becomes false where the system has none of that here.
+    /// Null: the bytes are memory of the caller's. Errors: cannot_open, file_changed, no_data.
+    status lend(bool& direct, detail::raw_file& own, const detail::raw_file*& file) const noexcept;
+
   private:
     // A process has about 1,024 descriptors and a checkpoint may have more files than that: past
     // this number a mapped file gives its descriptor back, and opens the path again if need be.
@@ -3675,6 +3788,22 @@ inline status mapped_file::read(std::uint64_t offset, span<std::byte> out) const
     std::uint64_t now = offset;
     (void)d.size(now);
     return shrunk(now);
+}
+
+inline status mapped_file::lend(bool& direct, detail::raw_file& own,
+                                const detail::raw_file*& file) const noexcept {
+    using raw = detail::raw_file;
+    file = nullptr;
+    if (data_ != nullptr && !view_) return direct = false, status();
+    if (direct && own.open(path_, raw::way::direct) != 0) direct = false;
+    if (!direct && file_) return file = &file_, status();
+    if (path_.view().empty()) return fail(errc::no_data, 0, "there is no file");
+    if (int os = direct ? 0 : own.open(path_, raw::way::follow); os != 0)
+        return fail(errc::cannot_open, os, "cannot open the file again");
+    raw::facts now;
+    if (own.look(now) != 0 || now.device != device_ || now.inode != inode_)
+        return fail(errc::file_changed, 0, "another file has this name now");
+    return file = &own, status();
 }
 
 #if !AKA_WINDOWS
@@ -4442,15 +4571,8 @@ class store_ref {
     bool alone() const noexcept { return count(0) == 1; }
 
   private:
-    // <atomic> costs more than the readers do; one counter does not need it.
     std::uint32_t count(int change) const noexcept {
-#if defined(__GNUC__) || defined(__clang__)
-        return __atomic_add_fetch(&store_->references, static_cast<std::uint32_t>(change),
-                                  __ATOMIC_ACQ_REL);
-#else
-        auto* n = reinterpret_cast<volatile long*>(&store_->references);
-        return static_cast<std::uint32_t>(_InterlockedExchangeAdd(n, change) + change);
-#endif
+        return atomic_add(store_->references, static_cast<std::uint32_t>(change));
     }
     store* store_ = nullptr;
 };
@@ -4697,6 +4819,15 @@ class tensor {
     /// files to places in `stored()`. Empty for a packed one. Walked from the front.
     box_list boxes() const noexcept { return plan_ == nullptr ? box_list() : plan_->boxes; }
 
+    /// What `stored()` is copied from, in this order until it returns false: f(file, box) -> bool,
+    /// the box measured, its destination counted from the start of the packed tensor. One box for
+    /// a packed tensor and for a slice of one, else those that an adapter made. Errors: no_data;
+    /// unsupported (a slice of what an adapter puts together).
+    template <class F>
+    status for_each_box(F&& f) const noexcept;
+    /// Whether its numbers lie in the other byte order than this machine's.
+    bool is_swapped() const noexcept { return files_ != nullptr && other_byte_order(); }
+
     // For the readers and the adapter.
     tensor(const detail::file_list& files, const detail::tensor_record& r,
            const detail::tensor_plan* plan = nullptr) noexcept
@@ -4877,6 +5008,46 @@ inline result<tensor> tensor::select(std::uint64_t i) const noexcept {
     }
     for (unsigned k = 0; k < t.cuts_; ++k) --t.cut_[k].dim;
     return t;
+}
+
+template <class F>
+status tensor::for_each_box(F&& f) const noexcept {
+    if (files_ == nullptr) return no_view();
+    if (is_pending()) return stored().for_each_box(f);
+    if (plan_ != nullptr && cuts_ != 0)
+        return say(errc::unsupported, "it is cut out of a tensor that is put together from pieces");
+    auto one = [&](const box& b) -> status {
+        if (b.file >= files_->size()) return say(errc::no_data, "its file is not here");
+        const detail::file_entry& e = (*files_)[b.file];
+        if (!e.data) return say(errc::no_data, "only its header was read");
+        return f(e.file, b) ? status() : status(error(errc::cancelled));
+    };
+    if (plan_ == nullptr) {
+        box b;
+        b.run = bytes_;
+        if (cuts_ != 0) b = region();
+        b.file = file_;
+        b.src += offset_;
+        return one(b);
+    }
+    status done;
+    for (const box& b : plan_->boxes) {
+        box_extent e;
+        measure(b, e);
+        if (offset_ == 0 && e.dst_end <= bytes_) {
+            done = one(b);
+        } else {
+            // Some of its rows: what falls on them.
+            for_each_strip(b, offset_, offset_ + bytes_, [&](const strip& s) {
+                box part{b.file, 1, s.src, s.dst - offset_, s.run, {}};
+                part.loops[0] = {s.n, s.src_step, s.dst_step};
+                simplify(part);
+                return static_cast<bool>(done = one(part));
+            });
+        }
+        if (!done) return done;
+    }
+    return done;
 }
 
 /// A part of a planned tensor that turns out to be one range of one file is a plain tensor.
@@ -17353,6 +17524,664 @@ class llama {
 AKA_END
 
 #endif  // AKA_LLAMA_HPP
+
+// ---- aka/load_parts.hpp ------------------------------------------------------------------------
+// aka: what a load has to read: which bytes of which files, in the order in which they lie there,
+// cut into blocks that threads take one by one.
+#ifndef AKA_LOAD_PARTS_HPP
+#define AKA_LOAD_PARTS_HPP
+
+#include <cstdint>
+
+AKA_BEGIN
+
+/// A tensor and where it is to go: `to.size()` is `what.size_bytes()`.
+struct load_item {
+    tensor what;
+    span<std::byte> to;
+};
+
+namespace detail {
+
+/// Where an item's stored bytes go: to its place, or, where they are to be converted into something
+/// longer, to the end of it.
+inline std::byte* place_of(const load_item& i) noexcept {
+    const std::uint64_t n = i.what.is_pending() ? i.what.stored().size_bytes() : i.to.size();
+    return i.to.data() + (i.to.size() - static_cast<std::size_t>(n));
+}
+
+/// One box of one item, seen from the file: `what.dst` counts in the file, `what.src` in the item,
+/// and its loops are ordered so that a walk goes through the file from the front.
+struct load_part {
+    box what;
+    std::uint64_t end;  // of what it touches in the file
+    const mapped_file* file;
+    std::uint32_t item;
+
+    std::uint64_t begin() const noexcept { return what.dst; }
+};
+
+/// A range of one file, and the parts that may touch it: [first, last).
+struct load_block {
+    std::uint64_t begin, end;
+    std::size_t first, last;
+};
+
+class load_plan {
+  public:
+    growing<load_part> parts;
+    growing<load_block> blocks;
+    std::uint64_t wanted = 0;  // bytes of all parts
+
+    /// Adds what item number `i` is copied from.
+    status add(const tensor& t, std::uint32_t i) noexcept {
+        status memory;
+        status s = t.for_each_box([&](const mapped_file& f, const box& b) {
+            box_extent e;
+            if (!measure(b, e)) return false;  // never: readers and adapters have measured it
+            if (e.bytes == 0) return true;
+            load_part p{inverted(b), e.src_end, &f, i};
+            sort(p.what.loops, p.what.depth,
+                 [](const loop& x, const loop& y) { return x.dst > y.dst; });
+            wanted += e.bytes;
+            if (!parts.push(p)) memory = no_memory();
+            return static_cast<bool>(memory);
+        });
+        return memory ? s : memory;
+    }
+
+    /// Cuts into blocks of about `size` bytes; where parts lie further apart than `gap` a new one
+    /// begins. Each part is put on its own where `apart` is set.
+    bool cut(std::uint64_t size, std::uint64_t gap, bool apart) noexcept {
+        sort(parts.data(), parts.size(), [](const load_part& a, const load_part& b) {
+            return a.file != b.file ? a.file < b.file : a.begin() < b.begin();
+        });
+        for (std::size_t i = 0; i < parts.size();) {
+            std::size_t stop = i + 1;
+            while (!apart && stop < parts.size() && parts[stop].file == parts[i].file) ++stop;
+            if (!cut_file(i, stop, size, gap)) return false;
+            i = stop;
+        }
+        return true;
+    }
+
+  private:
+    // Blocks end at multiples of their size, so that neighbours do not share pages of the file.
+    bool cut_file(std::size_t low, std::size_t stop, std::uint64_t size,
+                  std::uint64_t gap) noexcept {
+        std::uint64_t at = 0;
+        for (;;) {
+            while (low < stop && parts[low].end <= at) ++low;
+            if (low == stop) return true;
+            if (at < parts[low].begin()) at = parts[low].begin();
+            const std::uint64_t most = (at / size + 1) * size;
+            std::uint64_t end = at;
+            std::size_t last = low;
+            for (; last < stop && parts[last].begin() < most &&
+                   (last == low || parts[last].begin() <= end + gap);
+                 ++last)
+                if (parts[last].end > end) end = parts[last].end;
+            if (end > most) end = most;
+            if (!blocks.push(load_block{at, end, low, last})) return false;
+            at = end;
+        }
+    }
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_LOAD_PARTS_HPP
+
+// ---- aka/load_block.hpp ------------------------------------------------------------------------
+// aka: one thread of a load: reads blocks of files into the places where their bytes belong.
+#ifndef AKA_LOAD_BLOCK_HPP
+#define AKA_LOAD_BLOCK_HPP
+
+#include <cstdint>
+#include <cstring>
+
+AKA_BEGIN
+
+/// What a load did, in bytes and calls.
+struct load_report {
+    std::uint64_t wanted = 0;   ///< of the tensors, as they are stored
+    std::uint64_t read = 0;     ///< asked of the system
+    std::uint64_t between = 0;  ///< of those, read to save a call and thrown away
+    std::uint64_t calls = 0;
+    std::uint32_t refused = 0;  ///< threads that were refused to read directly
+};
+
+namespace detail {
+
+class block_reader {
+  public:
+    struct settings {
+        std::size_t block;
+        bool vectored, direct, drop;
+    };
+    /// `items`: where the parts' tensors go, by number. They may be written by many threads; each
+    /// byte is by one.
+    block_reader(const load_plan& plan, span<const load_item> items, const settings& s) noexcept
+        : plan_(plan), items_(items), settings_(s) {}
+
+    load_report report;
+
+    /// Whether a file could not be read directly though that was asked for.
+    bool refused() const noexcept { return refused_; }
+    /// Reads a block; then done(item, bytes) for what came of each item.
+    template <class Done>
+    status operator()(const load_block& b, Done&& done) noexcept {
+        if (status s = open(*plan_.parts[b.first].file); !s) return s;
+        if (status s = read_block(b); !s) return s;
+        if (settings_.drop && !from_memory()) drop(b);
+        for (std::size_t i = b.first; i < b.last; ++i) {
+            std::uint64_t bytes = 0;
+            each_strip(b, i, [&](const strip& s) { return bytes += s.n * s.run, true; });
+            if (bytes != 0) done(plan_.parts[i].item, bytes);
+        }
+        return {};
+    }
+
+  private:
+    struct segment {
+        std::uint64_t at;  // in the file
+        std::byte* to;
+        std::size_t n;
+        std::uint32_t item;
+    };
+    // More pieces than this in one block are short: the block is read whole, and copied out.
+    static constexpr std::size_t most_segments = 4096;
+    // A gap costs as much as a call where it has so many bytes; and where the pieces at its sides
+    // are shorter than a page, the disk reads it anyway.
+    static constexpr std::uint64_t small_gap = 512, page = 4096, page_gap = 65536;
+
+    template <class F>
+    void each_strip(const load_block& b, std::size_t i, F&& f) const noexcept {
+        for_each_strip(plan_.parts[i].what, b.begin, b.end, f);
+    }
+
+    status open(const mapped_file& f) noexcept {
+        if (from_ == &f) return {};
+        from_ = &f;
+        direct_ = settings_.direct && !refused_;
+        status s = f.lend(direct_, own_, file_);
+        if (settings_.direct && file_ != nullptr && !direct_) refused_ = true;
+        return s;
+    }
+
+    status read_block(const load_block& b) noexcept {
+        segments_.clear();
+        std::uint64_t low = b.end, high = b.begin;
+        std::size_t n = 0;
+        for (std::size_t i = b.first; i < b.last; ++i)
+            each_strip(b, i, [&](const strip& s) {
+                n += static_cast<std::size_t>(s.n);
+                const std::uint64_t end = s.dst + (s.n - 1) * s.dst_step + s.run;
+                if (s.dst < low) low = s.dst;
+                if (end > high) high = end;
+                return true;
+            });
+        if (n == 0) return {};
+        if (n > most_segments) return through_buffer(b, low, high);
+        if (!segments_.reserve(n)) return no_memory();
+        bool sorted = true;
+        for (std::size_t i = b.first; i < b.last; ++i) {
+            const load_part& p = plan_.parts[i];
+            std::byte* to = place_of(items_[p.item]);
+            each_strip(b, i, [&](const strip& s) {
+                for (std::uint64_t k = 0; k < s.n; ++k) {
+                    const segment g{s.dst + k * s.dst_step, to + s.src + k * s.src_step,
+                                    static_cast<std::size_t>(s.run), p.item};
+                    sorted = sorted && (segments_.empty() || segments_.back().at <= g.at);
+                    segments_.push(g);
+                }
+                return true;
+            });
+        }
+        if (!sorted)
+            sort(segments_.data(), n,
+                 [](const segment& x, const segment& y) { return x.at < y.at; });
+        for (std::size_t i = 0; i < n;) {
+            std::size_t stop = i + 1;
+            std::uint64_t end = segments_[i].at + segments_[i].n;
+            while (stop < n && joins(segments_[stop - 1], segments_[stop], end)) {
+                end = segments_[stop].at + segments_[stop].n;
+                ++stop;
+            }
+            if (status s = read_group(i, stop, end); !s) return s;
+            i = stop;
+        }
+        return {};
+    }
+    bool joins(const segment& a, const segment& b, std::uint64_t end) const noexcept {
+        if (!settings_.vectored || b.at < end) return false;
+        const std::uint64_t gap = b.at - end;
+        return gap <= small_gap || (gap <= page_gap && (a.n < page || b.n < page));
+    }
+
+    // Segments [first, last), which end at byte `end` of the file, with what lies between them.
+    status read_group(std::size_t first, std::size_t last, std::uint64_t end) noexcept {
+        const std::uint64_t at = segments_[first].at;
+        std::uint64_t useful = 0;
+        for (std::size_t i = first; i < last; ++i) useful += segments_[i].n;
+        report.between += end - at - useful;
+        if (from_memory()) {
+            for (std::size_t i = first; i < last; ++i)
+                std::memcpy(segments_[i].to, from_->data() + segments_[i].at, segments_[i].n);
+            return {};
+        }
+        if (direct()) {
+            const std::byte* data = nullptr;
+            if (status s = into_buffer(at, end, segments_[first].item, data); !s) return s;
+            for (std::size_t i = first; i < last; ++i)
+                std::memcpy(segments_[i].to, data + (segments_[i].at - at), segments_[i].n);
+            return {};
+        }
+        places_.clear();
+        std::uint64_t reached = at;
+        for (std::size_t i = first; i < last; ++i) {
+            const auto gap = static_cast<std::size_t>(segments_[i].at - reached);
+            if (gap != 0 && (!have_waste() || !places_.push({waste_.data(), gap})))
+                return no_memory();
+            if (!places_.push({segments_[i].to, segments_[i].n})) return no_memory();
+            reached = segments_[i].at + segments_[i].n;
+        }
+        report.read += end - at, ++report.calls;
+        const int os = file_->read(at, {places_.data(), places_.size()});
+        return os == 0 ? status() : status(failed(os, at, segments_[first].item));
+    }
+
+    // All of [low, high), copied out strip by strip.
+    status through_buffer(const load_block& b, std::uint64_t low, std::uint64_t high) noexcept {
+        const std::byte* data = from_->data();
+        if (!from_memory()) {
+            if (status s = into_buffer(low, high, plan_.parts[b.first].item, data); !s) return s;
+        } else {
+            data += low;
+        }
+        std::uint64_t useful = 0;
+        for (std::size_t i = b.first; i < b.last; ++i) {
+            std::byte* to = place_of(items_[plan_.parts[i].item]);
+            each_strip(b, i, [&](const strip& s) {
+                copy_strip(to, data, {s.dst - low, s.src, s.n, s.dst_step, s.src_step, s.run});
+                return useful += s.n * s.run, true;
+            });
+        }
+        if (high - low > useful) report.between += high - low - useful;
+        return {};
+    }
+
+    // Bytes [at, end) in a buffer of this reader; aligned as direct reading wants it.
+    status into_buffer(std::uint64_t at, std::uint64_t end, std::uint32_t item,
+                       const std::byte*& data) noexcept {
+        if (buffer_.empty() && buffer_.extend(settings_.block + 3 * page) == nullptr)
+            return no_memory();
+        std::byte* p = buffer_.data();
+        p += (page - reinterpret_cast<std::uintptr_t>(p) % page) % page;
+        const std::uint64_t begin = direct() ? at / page * page : at;
+        data = p + (at - begin);
+        for (;;) {
+            std::uint64_t n = end - begin;
+            if (direct()) n = (n + page - 1) / page * page;
+            report.read += n, ++report.calls;
+            int os = file_->read(begin, p, static_cast<std::size_t>(n));
+            // The last page of a file is not whole.
+            if (os == raw_file::ended && direct() && end <= from_->size() &&
+                begin + n > from_->size()) {
+                raw_file::facts f;
+                if (file_->look(f) == 0 && f.size >= from_->size()) os = 0;
+            }
+            if (os == 0) return {};
+            if (!direct() || os == raw_file::ended) return failed(os, at, item);
+            refused_ = true;  // not here after all: through the cache
+            const mapped_file& f = *from_;
+            from_ = nullptr;
+            if (status s = open(f); !s) return s;
+        }
+    }
+
+    // Memory of the caller's, or of an adapter's.
+    bool from_memory() const noexcept { return file_ == nullptr; }
+    bool direct() const noexcept { return direct_; }
+    bool have_waste() noexcept {
+        return !waste_.empty() || waste_.extend(static_cast<std::size_t>(page_gap)) != nullptr;
+    }
+    void drop(const load_block& b) const noexcept {
+#if defined(POSIX_FADV_DONTNEED)
+        (void)::posix_fadvise(file_->get(), static_cast<file_offset>(b.begin),
+                              static_cast<file_offset>(b.end - b.begin), POSIX_FADV_DONTNEED);
+#else
+        (void)b;
+#endif
+    }
+
+    AKA_COLD error failed(int os, std::uint64_t at, std::uint32_t item) const noexcept {
+        raw_file::facts f;
+        const bool known = os == raw_file::ended && file_->look(f) == 0;
+        for (const segment& s : segments_) {
+            // Which of those that were read together is not there.
+            if (!known || s.at < at || s.at + s.n <= f.size) continue;
+            item = s.item, at = s.at;
+            break;
+        }
+        const std::string_view name = items_[item].what.name();
+        if (known)
+            return fail(errc::file_changed, at, "tensor ", quoted{name}, ": the file has ", f.size,
+                        " bytes now, it had ", from_->size(), " when it was opened")
+                .in(from_->path());
+        return fail(errc::cannot_read, at, "tensor ", quoted{name}, ": cannot read the file")
+            .os(os == raw_file::ended ? 0 : os)
+            .in(from_->path());
+    }
+
+    const load_plan& plan_;
+    span<const load_item> items_;
+    settings settings_;
+    const mapped_file* from_ = nullptr;
+    const raw_file* file_ = nullptr;  // null: its bytes are in memory
+    raw_file own_;
+    bool direct_ = false, refused_ = false;
+    growing<segment> segments_;
+    growing<span<std::byte>> places_;
+    growing<std::byte> buffer_, waste_;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_LOAD_BLOCK_HPP
+
+// ---- aka/load.hpp ------------------------------------------------------------------------------
+// aka: the weights where the engine wants them: chosen tensors of a checkpoint, an adapter or a
+// bound model, in the target's layout, read into the caller's memory in the order of the files.
+
+#ifndef AKA_LOAD_HPP
+#define AKA_LOAD_HPP
+
+#include <cstdint>
+
+AKA_BEGIN
+
+/// Threads of the caller's. `run` calls work(context) up to `n` times, at least once, as many at
+/// once as it can, and returns when all have returned. Null: the calling thread does everything.
+/// See load_threads.hpp for one made of std::thread.
+struct executor {
+    void* self = nullptr;
+    void (*run)(void* self, unsigned n, void (*work)(void* context), void* context) = nullptr;
+};
+
+/// How to load. The defaults are those that were never far from the best where it was measured;
+/// each can be changed by itself, to see what it does on another disk.
+struct load_options {
+    aka::executor executor;
+    /// Reads under way at once.
+    unsigned threads = 4;
+    /// Bytes of a read, a page to 64 MiB, in whole pages; they begin and end at multiples of this.
+    std::size_t block = std::size_t{8} << 20;
+    /// Reads go across tensors, and past gaps that cost less than another call.
+    bool coalesce = true;
+    /// One call fills many places. Without it each piece is a call of its own.
+    bool vectored = true;
+    /// Past the page cache: for more memory than the machine has, and disks faster than copying.
+    /// Where the system refuses it, through the cache after all, and the report says so.
+    bool direct = false;
+    /// Has the system forget what was read, so that other things stay cached.
+    bool drop_cache = false;
+
+    void* self = nullptr;  ///< for the functions that follow, which any of the threads may call
+    /// Tensor number `item` is there, whole and final.
+    void (*ready)(void* self, std::size_t item) = nullptr;
+    /// So many bytes of so many are there.
+    void (*progress)(void* self, std::uint64_t done, std::uint64_t all) = nullptr;
+    /// Whether to stop: asked before each block.
+    bool (*cancelled)(void* self) = nullptr;
+};
+
+namespace detail {
+
+/// Numbers of a type no wider than F32 as F32, in the room that they share: `from` is at its end.
+inline void widen(aka::dtype type, const std::byte* from, span<std::byte> to,
+                  float offset) noexcept {
+    const conversion c(type, dtype::f32, offset);
+    constexpr std::size_t piece = 1024;
+    std::byte some[piece * 4];
+    for (std::size_t n = to.size() / 4, i = 0; i < n; i += piece) {
+        const std::size_t count = n - i < piece ? n - i : piece;
+        std::memcpy(some, from + c.bytes_in(i), c.bytes_in(count));
+        c(some, to.data() + i * 4, count);
+    }
+}
+
+class loading {
+  public:
+    loading(span<const load_item> items, const load_options& o) noexcept : items_(items), o_(o) {}
+
+    status prepare() noexcept {
+        if (!left_.resize(items_.size())) return no_memory();
+        for (std::size_t i = 0; i < items_.size(); ++i) {
+            const tensor& t = items_[i].what;
+            if (status s = accept(t, items_[i].to.size()); !s) return s;
+            left_[i] = t.stored().size_bytes();
+            if (status s = plan_.add(t, static_cast<std::uint32_t>(i)); !s) return s;
+        }
+        const std::size_t least = 4096, most = std::size_t{64} << 20;
+        block_ = o_.block < least ? least : o_.block > most ? most : o_.block / 4096 * 4096;
+        const std::uint64_t gap = o_.coalesce ? 65536 : 0;
+        if (!plan_.cut(block_, gap, !o_.coalesce)) return no_memory();
+        // What a thread holds besides the tensors: all together at most 64 MiB.
+        threads_ = o_.executor.run == nullptr || o_.threads == 0 ? 1 : o_.threads;
+        const std::size_t room = (std::size_t{60} << 20) / (block_ + (std::size_t{1} << 18));
+        if (threads_ > room) threads_ = static_cast<unsigned>(room == 0 ? 1 : room);
+        return {};
+    }
+
+    result<load_report> run() noexcept {
+        for (std::size_t i = 0; i < items_.size(); ++i)
+            if (left_[i] == 0) finish(i);
+        if (threads_ > plan_.blocks.size())
+            threads_ = plan_.blocks.empty() ? 1 : static_cast<unsigned>(plan_.blocks.size());
+        if (threads_ == 1)
+            work(this);
+        else
+            o_.executor.run(o_.executor.self, threads_, work, this);
+        if (!first_) return first_.error();
+        report_.wanted = plan_.wanted;
+        return report_;
+    }
+
+  private:
+    static status accept(const tensor& t, std::size_t room) noexcept {
+        if (!t) return error(errc::not_found).say("there is no such tensor");
+        auto refuse = [&](errc code, const auto&... why) -> status {
+            return fail(code, error::nowhere, "tensor ", quoted{t.name()}, ": ", why...)
+                .in(t.file());
+        };
+        if (room != t.size_bytes())
+            return refuse(errc::wrong_size, "room for ", room, " bytes, ", t.size_bytes(),
+                          " are to be written");
+        if (t.is_swapped() && !can_swap(t.stored_dtype()))
+            return refuse(errc::unsupported, "the byte order of this type is not settled");
+        if (!t.is_pending()) return {};
+        // What is stored is read into the end of the tensor's own room, and converted forwards.
+        if (t.dtype() != dtype::f32 || t.stored().size_bytes() > t.size_bytes() ||
+            info(t.stored_dtype()).block_elements != 1)
+            return refuse(errc::unsupported, "arithmetic is pending that is not done in place: ",
+                          "load stored(), or use convert_to");
+        return {};
+    }
+
+    // One of these runs in each thread.
+    static void work(void* self) noexcept { static_cast<loading*>(self)->work(); }
+    void work() noexcept {
+        block_reader reader(plan_, items_, {block_, o_.vectored, o_.direct, o_.drop_cache});
+        for (;;) {
+            const std::uint64_t i = atomic_add(next_, 1) - 1;
+            if (i >= plan_.blocks.size() || atomic_get(stop_) != 0) break;
+            if (o_.cancelled != nullptr && o_.cancelled(o_.self)) {
+                stop(error(errc::cancelled).say("loading was cancelled"));
+                break;
+            }
+            status s = reader(plan_.blocks[static_cast<std::size_t>(i)],
+                              [&](std::uint32_t item, std::uint64_t bytes) {
+                                  const std::uint64_t left = atomic_add(left_[item], 0 - bytes);
+                                  if (left == 0) finish(item);
+                                  const std::uint64_t all = atomic_add(done_, bytes);
+                                  if (o_.progress != nullptr)
+                                      o_.progress(o_.self, all, plan_.wanted);
+                              });
+            if (!s) stop(s.error());
+        }
+        atomic_add(report_.read, reader.report.read);
+        atomic_add(report_.between, reader.report.between);
+        atomic_add(report_.calls, reader.report.calls);
+        if (reader.refused()) atomic_add(report_.refused, 1);
+    }
+    void stop(const error& why) noexcept {
+        if (atomic_add(stop_, 1) == 1) first_ = why;  // the first; read when all threads are done
+    }
+
+    // All bytes of a tensor are there.
+    void finish(std::size_t i) noexcept {
+        const tensor& t = items_[i].what;
+        const span<std::byte> to = items_[i].to;
+        const tensor stored = t.stored();
+        std::byte* from = place_of(items_[i]);
+        if (t.is_swapped()) swap_in_place(stored.dtype(), from, stored.size_bytes());
+        if (t.is_pending()) widen(stored.dtype(), from, to, t.norm_offset());
+        if (o_.ready != nullptr) o_.ready(o_.self, i);
+    }
+
+    span<const load_item> items_;
+    const load_options& o_;
+    load_plan plan_;
+    growing<std::uint64_t> left_;  // bytes of each tensor that are not there yet
+    std::size_t block_ = 0;
+    unsigned threads_ = 1;
+    std::uint64_t next_ = 0, done_ = 0;
+    std::uint32_t stop_ = 0;
+    status first_;
+    load_report report_;
+};
+
+}  // namespace detail
+
+/// Loads the items, each into its own place; in what order is not said. Every tensor comes packed,
+/// row-major in its shape, in this machine's byte order, and with pending conversions to F32 done.
+/// The files are read, never touched through a mapping: one that is truncated meanwhile is an
+/// error, and no signal. After an error the places hold anything. Holds at most 64 MiB besides.
+///
+/// Errors: wrong_size, not_found, unsupported (see tensor::for_each_box, and conversions that are
+/// not done in place), no_data, cannot_open, cannot_read, file_changed, cancelled, out_of_memory.
+inline result<load_report> load(span<const load_item> items, const load_options& o = {}) noexcept {
+    detail::loading l(items, o);
+    if (status s = l.prepare(); !s) return s.error();
+    return l.run();
+}
+
+AKA_END
+
+#endif  // AKA_LOAD_HPP
+
+// ---- aka/load_memory.hpp -----------------------------------------------------------------------
+// aka: one piece of memory for many tensors: aligned, each in its place, in huge pages where the
+// system has them. A fresh page of 4 KiB costs more than copying into it.
+
+#ifndef AKA_LOAD_MEMORY_HPP
+#define AKA_LOAD_MEMORY_HPP
+
+#include <cstdint>
+#include <utility>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+AKA_BEGIN
+
+struct load_memory_options {
+    /// Of every tensor; a power of two.
+    std::size_t align = 64;
+    /// Asks the system for huge pages.
+    bool huge_pages = true;
+};
+
+/// Owns the memory. Move-only.
+class load_memory {
+  public:
+    load_memory() noexcept = default;
+    load_memory(load_memory&& o) noexcept
+        : items_(std::move(o.items_)),
+          memory_(std::exchange(o.memory_, nullptr)),
+          size_(std::exchange(o.size_, 0)) {}
+    load_memory& operator=(load_memory&& o) noexcept {
+        load_memory t(std::move(o));
+        std::swap(items_, t.items_);
+        std::swap(memory_, t.memory_);
+        std::swap(size_, t.size_);
+        return *this;
+    }
+    ~load_memory() { AKA_FREE(memory_); }
+
+    /// Room for every tensor of a list (a checkpoint, an adapter, a span of tensors), in its order.
+    /// Nothing is read yet: see `load`. Errors: bad_alignment, size_overflow, out_of_memory.
+    template <class List>
+    static result<load_memory> lay_out(const List& tensors,
+                                       const load_memory_options& o = {}) noexcept {
+        load_memory m;
+        if (o.align == 0 || (o.align & (o.align - 1)) != 0 || o.align > huge_page)
+            return detail::fail(errc::bad_alignment, error::nowhere, "an alignment of ", o.align,
+                                " bytes: a power of two up to 2 MiB was expected");
+        std::uint64_t size = 0;
+        std::size_t n = 0;
+        for (const tensor& t : tensors) {
+            ++n;
+            if (!detail::checked_add(size, t.size_bytes(), size) ||
+                !detail::checked_add(size, o.align - 1, size))
+                return error(errc::size_overflow).say("the tensors are too large for one memory");
+            size &= ~std::uint64_t{o.align - 1};
+        }
+        if (!detail::fits_memory(size + huge_page) || !m.items_.reserve(n))
+            return detail::no_memory();
+        m.size_ = static_cast<std::size_t>(size);
+        m.memory_ = AKA_MALLOC(m.size_ + huge_page);
+        if (m.memory_ == nullptr) return detail::no_memory();
+        const auto base = reinterpret_cast<std::uintptr_t>(m.memory_);
+        std::byte* at =
+            static_cast<std::byte*>(m.memory_) + (huge_page - base % huge_page) % huge_page;
+#if defined(MADV_HUGEPAGE)
+        if (o.huge_pages && m.size_ >= huge_page)
+            (void)::madvise(at, m.size_ / huge_page * huge_page, MADV_HUGEPAGE);
+#endif
+        for (const tensor& t : tensors) {
+            const auto bytes = static_cast<std::size_t>(t.size_bytes());
+            m.items_.push(load_item{t, {at, bytes}});
+            at += (bytes + o.align - 1) & ~(o.align - 1);
+        }
+        return m;
+    }
+
+    /// Every tensor and its place.
+    span<const load_item> items() const noexcept AKA_LIFETIMEBOUND {
+        return {items_.data(), items_.size()};
+    }
+    const load_item& operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND {
+        return items_[i];
+    }
+    /// Of all tensors, alignment included.
+    std::size_t size_bytes() const noexcept { return size_; }
+
+  private:
+    static constexpr std::size_t huge_page = std::size_t{2} << 20;
+
+    detail::growing<load_item> items_;
+    void* memory_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+AKA_END
+
+#endif  // AKA_LOAD_MEMORY_HPP
 
 // ---- aka/aka.hpp -------------------------------------------------------------------------------
 // aka ("also known as"): reads safetensors and GGUF, and gives every Llama-family tensor one name

@@ -1,0 +1,260 @@
+// aka: one thread of a load: reads blocks of files into the places where their bytes belong.
+#ifndef AKA_LOAD_BLOCK_HPP
+#define AKA_LOAD_BLOCK_HPP
+
+#include <cstdint>
+#include <cstring>
+
+#include "load_parts.hpp"
+#include "raw_file.hpp"
+
+AKA_BEGIN
+
+/// What a load did, in bytes and calls.
+struct load_report {
+    std::uint64_t wanted = 0;   ///< of the tensors, as they are stored
+    std::uint64_t read = 0;     ///< asked of the system
+    std::uint64_t between = 0;  ///< of those, read to save a call and thrown away
+    std::uint64_t calls = 0;
+    std::uint32_t refused = 0;  ///< threads that were refused to read directly
+};
+
+namespace detail {
+
+class block_reader {
+  public:
+    struct settings {
+        std::size_t block;
+        bool vectored, direct, drop;
+    };
+    /// `items`: where the parts' tensors go, by number. They may be written by many threads; each
+    /// byte is by one.
+    block_reader(const load_plan& plan, span<const load_item> items, const settings& s) noexcept
+        : plan_(plan), items_(items), settings_(s) {}
+
+    load_report report;
+
+    /// Whether a file could not be read directly though that was asked for.
+    bool refused() const noexcept { return refused_; }
+    /// Reads a block; then done(item, bytes) for what came of each item.
+    template <class Done>
+    status operator()(const load_block& b, Done&& done) noexcept {
+        if (status s = open(*plan_.parts[b.first].file); !s) return s;
+        if (status s = read_block(b); !s) return s;
+        if (settings_.drop && !from_memory()) drop(b);
+        for (std::size_t i = b.first; i < b.last; ++i) {
+            std::uint64_t bytes = 0;
+            each_strip(b, i, [&](const strip& s) { return bytes += s.n * s.run, true; });
+            if (bytes != 0) done(plan_.parts[i].item, bytes);
+        }
+        return {};
+    }
+
+  private:
+    struct segment {
+        std::uint64_t at;  // in the file
+        std::byte* to;
+        std::size_t n;
+        std::uint32_t item;
+    };
+    // More pieces than this in one block are short: the block is read whole, and copied out.
+    static constexpr std::size_t most_segments = 4096;
+    // A gap costs as much as a call where it has so many bytes; and where the pieces at its sides
+    // are shorter than a page, the disk reads it anyway.
+    static constexpr std::uint64_t small_gap = 512, page = 4096, page_gap = 65536;
+
+    template <class F>
+    void each_strip(const load_block& b, std::size_t i, F&& f) const noexcept {
+        for_each_strip(plan_.parts[i].what, b.begin, b.end, f);
+    }
+
+    status open(const mapped_file& f) noexcept {
+        if (from_ == &f) return {};
+        from_ = &f;
+        direct_ = settings_.direct && !refused_;
+        status s = f.lend(direct_, own_, file_);
+        if (settings_.direct && file_ != nullptr && !direct_) refused_ = true;
+        return s;
+    }
+
+    status read_block(const load_block& b) noexcept {
+        segments_.clear();
+        std::uint64_t low = b.end, high = b.begin;
+        std::size_t n = 0;
+        for (std::size_t i = b.first; i < b.last; ++i)
+            each_strip(b, i, [&](const strip& s) {
+                n += static_cast<std::size_t>(s.n);
+                const std::uint64_t end = s.dst + (s.n - 1) * s.dst_step + s.run;
+                if (s.dst < low) low = s.dst;
+                if (end > high) high = end;
+                return true;
+            });
+        if (n == 0) return {};
+        if (n > most_segments) return through_buffer(b, low, high);
+        if (!segments_.reserve(n)) return no_memory();
+        bool sorted = true;
+        for (std::size_t i = b.first; i < b.last; ++i) {
+            const load_part& p = plan_.parts[i];
+            std::byte* to = place_of(items_[p.item]);
+            each_strip(b, i, [&](const strip& s) {
+                for (std::uint64_t k = 0; k < s.n; ++k) {
+                    const segment g{s.dst + k * s.dst_step, to + s.src + k * s.src_step,
+                                    static_cast<std::size_t>(s.run), p.item};
+                    sorted = sorted && (segments_.empty() || segments_.back().at <= g.at);
+                    segments_.push(g);
+                }
+                return true;
+            });
+        }
+        if (!sorted)
+            sort(segments_.data(), n,
+                 [](const segment& x, const segment& y) { return x.at < y.at; });
+        for (std::size_t i = 0; i < n;) {
+            std::size_t stop = i + 1;
+            std::uint64_t end = segments_[i].at + segments_[i].n;
+            while (stop < n && joins(segments_[stop - 1], segments_[stop], end)) {
+                end = segments_[stop].at + segments_[stop].n;
+                ++stop;
+            }
+            if (status s = read_group(i, stop, end); !s) return s;
+            i = stop;
+        }
+        return {};
+    }
+    bool joins(const segment& a, const segment& b, std::uint64_t end) const noexcept {
+        if (!settings_.vectored || b.at < end) return false;
+        const std::uint64_t gap = b.at - end;
+        return gap <= small_gap || (gap <= page_gap && (a.n < page || b.n < page));
+    }
+
+    // Segments [first, last), which end at byte `end` of the file, with what lies between them.
+    status read_group(std::size_t first, std::size_t last, std::uint64_t end) noexcept {
+        const std::uint64_t at = segments_[first].at;
+        std::uint64_t useful = 0;
+        for (std::size_t i = first; i < last; ++i) useful += segments_[i].n;
+        report.between += end - at - useful;
+        if (from_memory()) {
+            for (std::size_t i = first; i < last; ++i)
+                std::memcpy(segments_[i].to, from_->data() + segments_[i].at, segments_[i].n);
+            return {};
+        }
+        if (direct()) {
+            const std::byte* data = nullptr;
+            if (status s = into_buffer(at, end, segments_[first].item, data); !s) return s;
+            for (std::size_t i = first; i < last; ++i)
+                std::memcpy(segments_[i].to, data + (segments_[i].at - at), segments_[i].n);
+            return {};
+        }
+        places_.clear();
+        std::uint64_t reached = at;
+        for (std::size_t i = first; i < last; ++i) {
+            const auto gap = static_cast<std::size_t>(segments_[i].at - reached);
+            if (gap != 0 && (!have_waste() || !places_.push({waste_.data(), gap})))
+                return no_memory();
+            if (!places_.push({segments_[i].to, segments_[i].n})) return no_memory();
+            reached = segments_[i].at + segments_[i].n;
+        }
+        report.read += end - at, ++report.calls;
+        const int os = file_->read(at, {places_.data(), places_.size()});
+        return os == 0 ? status() : status(failed(os, at, segments_[first].item));
+    }
+
+    // All of [low, high), copied out strip by strip.
+    status through_buffer(const load_block& b, std::uint64_t low, std::uint64_t high) noexcept {
+        const std::byte* data = from_->data();
+        if (!from_memory()) {
+            if (status s = into_buffer(low, high, plan_.parts[b.first].item, data); !s) return s;
+        } else {
+            data += low;
+        }
+        std::uint64_t useful = 0;
+        for (std::size_t i = b.first; i < b.last; ++i) {
+            std::byte* to = place_of(items_[plan_.parts[i].item]);
+            each_strip(b, i, [&](const strip& s) {
+                copy_strip(to, data, {s.dst - low, s.src, s.n, s.dst_step, s.src_step, s.run});
+                return useful += s.n * s.run, true;
+            });
+        }
+        if (high - low > useful) report.between += high - low - useful;
+        return {};
+    }
+
+    // Bytes [at, end) in a buffer of this reader; aligned as direct reading wants it.
+    status into_buffer(std::uint64_t at, std::uint64_t end, std::uint32_t item,
+                       const std::byte*& data) noexcept {
+        if (buffer_.empty() && buffer_.extend(settings_.block + 3 * page) == nullptr)
+            return no_memory();
+        std::byte* p = buffer_.data();
+        p += (page - reinterpret_cast<std::uintptr_t>(p) % page) % page;
+        const std::uint64_t begin = direct() ? at / page * page : at;
+        data = p + (at - begin);
+        for (;;) {
+            std::uint64_t n = end - begin;
+            if (direct()) n = (n + page - 1) / page * page;
+            report.read += n, ++report.calls;
+            int os = file_->read(begin, p, static_cast<std::size_t>(n));
+            // The last page of a file is not whole.
+            if (os == raw_file::ended && direct() && end <= from_->size() &&
+                begin + n > from_->size()) {
+                raw_file::facts f;
+                if (file_->look(f) == 0 && f.size >= from_->size()) os = 0;
+            }
+            if (os == 0) return {};
+            if (!direct() || os == raw_file::ended) return failed(os, at, item);
+            refused_ = true;  // not here after all: through the cache
+            const mapped_file& f = *from_;
+            from_ = nullptr;
+            if (status s = open(f); !s) return s;
+        }
+    }
+
+    // Memory of the caller's, or of an adapter's.
+    bool from_memory() const noexcept { return file_ == nullptr; }
+    bool direct() const noexcept { return direct_; }
+    bool have_waste() noexcept {
+        return !waste_.empty() || waste_.extend(static_cast<std::size_t>(page_gap)) != nullptr;
+    }
+    void drop(const load_block& b) const noexcept {
+#if defined(POSIX_FADV_DONTNEED)
+        (void)::posix_fadvise(file_->get(), static_cast<file_offset>(b.begin),
+                              static_cast<file_offset>(b.end - b.begin), POSIX_FADV_DONTNEED);
+#else
+        (void)b;
+#endif
+    }
+
+    AKA_COLD error failed(int os, std::uint64_t at, std::uint32_t item) const noexcept {
+        raw_file::facts f;
+        const bool known = os == raw_file::ended && file_->look(f) == 0;
+        for (const segment& s : segments_) {
+            // Which of those that were read together is not there.
+            if (!known || s.at < at || s.at + s.n <= f.size) continue;
+            item = s.item, at = s.at;
+            break;
+        }
+        const std::string_view name = items_[item].what.name();
+        if (known)
+            return fail(errc::file_changed, at, "tensor ", quoted{name}, ": the file has ", f.size,
+                        " bytes now, it had ", from_->size(), " when it was opened")
+                .in(from_->path());
+        return fail(errc::cannot_read, at, "tensor ", quoted{name}, ": cannot read the file")
+            .os(os == raw_file::ended ? 0 : os)
+            .in(from_->path());
+    }
+
+    const load_plan& plan_;
+    span<const load_item> items_;
+    settings settings_;
+    const mapped_file* from_ = nullptr;
+    const raw_file* file_ = nullptr;  // null: its bytes are in memory
+    raw_file own_;
+    bool direct_ = false, refused_ = false;
+    growing<segment> segments_;
+    growing<span<std::byte>> places_;
+    growing<std::byte> buffer_, waste_;
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_LOAD_BLOCK_HPP

@@ -1,0 +1,101 @@
+// aka: one piece of memory for many tensors: aligned, each in its place, in huge pages where the
+// system has them. A fresh page of 4 KiB costs more than copying into it.
+#include "version.hpp"
+
+#ifndef AKA_LOAD_MEMORY_HPP
+#define AKA_LOAD_MEMORY_HPP
+
+#include <cstdint>
+#include <utility>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+#include "load_parts.hpp"
+
+AKA_BEGIN
+
+struct load_memory_options {
+    /// Of every tensor; a power of two.
+    std::size_t align = 64;
+    /// Asks the system for huge pages.
+    bool huge_pages = true;
+};
+
+/// Owns the memory. Move-only.
+class load_memory {
+  public:
+    load_memory() noexcept = default;
+    load_memory(load_memory&& o) noexcept
+        : items_(std::move(o.items_)),
+          memory_(std::exchange(o.memory_, nullptr)),
+          size_(std::exchange(o.size_, 0)) {}
+    load_memory& operator=(load_memory&& o) noexcept {
+        load_memory t(std::move(o));
+        std::swap(items_, t.items_);
+        std::swap(memory_, t.memory_);
+        std::swap(size_, t.size_);
+        return *this;
+    }
+    ~load_memory() { AKA_FREE(memory_); }
+
+    /// Room for every tensor of a list (a checkpoint, an adapter, a span of tensors), in its order.
+    /// Nothing is read yet: see `load`. Errors: bad_alignment, size_overflow, out_of_memory.
+    template <class List>
+    static result<load_memory> lay_out(const List& tensors,
+                                       const load_memory_options& o = {}) noexcept {
+        load_memory m;
+        if (o.align == 0 || (o.align & (o.align - 1)) != 0 || o.align > huge_page)
+            return detail::fail(errc::bad_alignment, error::nowhere, "an alignment of ", o.align,
+                                " bytes: a power of two up to 2 MiB was expected");
+        std::uint64_t size = 0;
+        std::size_t n = 0;
+        for (const tensor& t : tensors) {
+            ++n;
+            if (!detail::checked_add(size, t.size_bytes(), size) ||
+                !detail::checked_add(size, o.align - 1, size))
+                return error(errc::size_overflow).say("the tensors are too large for one memory");
+            size &= ~std::uint64_t{o.align - 1};
+        }
+        if (!detail::fits_memory(size + huge_page) || !m.items_.reserve(n))
+            return detail::no_memory();
+        m.size_ = static_cast<std::size_t>(size);
+        m.memory_ = AKA_MALLOC(m.size_ + huge_page);
+        if (m.memory_ == nullptr) return detail::no_memory();
+        const auto base = reinterpret_cast<std::uintptr_t>(m.memory_);
+        std::byte* at =
+            static_cast<std::byte*>(m.memory_) + (huge_page - base % huge_page) % huge_page;
+#if defined(MADV_HUGEPAGE)
+        if (o.huge_pages && m.size_ >= huge_page)
+            (void)::madvise(at, m.size_ / huge_page * huge_page, MADV_HUGEPAGE);
+#endif
+        for (const tensor& t : tensors) {
+            const auto bytes = static_cast<std::size_t>(t.size_bytes());
+            m.items_.push(load_item{t, {at, bytes}});
+            at += (bytes + o.align - 1) & ~(o.align - 1);
+        }
+        return m;
+    }
+
+    /// Every tensor and its place.
+    span<const load_item> items() const noexcept AKA_LIFETIMEBOUND {
+        return {items_.data(), items_.size()};
+    }
+    const load_item& operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND {
+        return items_[i];
+    }
+    /// Of all tensors, alignment included.
+    std::size_t size_bytes() const noexcept { return size_; }
+
+  private:
+    static constexpr std::size_t huge_page = std::size_t{2} << 20;
+
+    detail::growing<load_item> items_;
+    void* memory_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+AKA_END
+
+#endif  // AKA_LOAD_MEMORY_HPP
