@@ -29,9 +29,9 @@ TESTS = {
     'bytes': ['bytes'],
     'shape': ['shape'],
     'box': ['box'],
-    'layout': ['fold', 'names', 'random_layouts'],
+    'layout': ['layout', 'random_layouts'],
     'json': ['json'],
-    'safetensors': ['safetensors', 'safetensors_cases'],
+    'safetensors': ['safetensors_cases', 'safetensors'],
     'gguf': ['gguf', 'gguf_cases'],
 }
 

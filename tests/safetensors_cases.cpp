@@ -10,6 +10,7 @@
 #include "support/writer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -109,6 +110,55 @@ const std::vector<errc>& expected_codes(const std::string& reference) {
     REQUIRE_MESSAGE(best != nullptr,
                     "an error of the reference that the table has not: " << reference);
     return *best;
+}
+
+// A header as its tokens. Without blanks it has the form that writers use, which aka reads in one
+// go; with blanks between them it is read token by token.
+using tokens = std::vector<std::string>;
+
+tokens header_of(const std::vector<std::array<std::uint64_t, 2>>& ranges, test::rng& random) {
+    tokens t = {"{"};
+    for (std::size_t i = 0; i < ranges.size(); ++i) {
+        const std::uint64_t size = ranges[i][1] - ranges[i][0];
+        if (i != 0) t.push_back(",");
+        if (random.below(8) == 0)
+            t.insert(t.end(), {"\"__metadata__\"", ":", "{", "\"k\"", ":", "\"v\"", "}", ","});
+        const char* types[] = {"U8", "I8", "BOOL", "F8_E4M3FNUZ", "F8_E4M3", "I16"};
+        const std::string name =
+            "\"" + std::string(random.below(2), '_') + std::to_string(i) + "\"";
+        t.insert(t.end(), {name, ":", "{", "\"dtype\"", ":", "\""});
+        t.back() += types[random.below(20) < 15 ? 0 : random.below(6)] + std::string("\"");
+        t.insert(t.end(), {",", "\"shape\"", ":", "["});
+        for (std::uint64_t ones = random.below(10) == 0 ? 9 : random.below(3); ones != 0; --ones)
+            t.insert(t.end(), {"1", ","});
+        t.insert(t.end(), {std::to_string(size), "]", ",", "\"data_offsets\"", ":", "["});
+        t.insert(t.end(), {std::to_string(ranges[i][0]), ",", std::to_string(ranges[i][1])});
+        t.insert(t.end(), {"]", "}"});
+    }
+    t.push_back("}");
+    return t;
+}
+// What is read from it: the error and its reason, or the tensors.
+std::string said_of(const tokens& t, const std::string& between, std::size_t padding) {
+    std::string json;
+    for (const std::string& token : t) json += token + between;
+    const std::string bytes =
+        test::safetensors_raw(json + std::string(padding, ' '), std::string(40, 'x'));
+    const test::guard_buffer guarded(bytes);
+    const auto file = aka::safetensors::parse(aka::as_bytes(guarded.view()));
+    if (!file) {
+        const std::string why = file.error().message().c_str();  // "byte 12: why", or "why"
+        const std::size_t from = why.compare(0, 5, "byte ") == 0 ? why.find(": ") + 2 : 0;
+        return test::code(file) + ": " + why.substr(from);
+    }
+    std::string out;
+    for (const aka::tensor tensor : *file) {
+        out += std::string(tensor.name()) + " " + std::string(tensor.dtype_name());
+        for (const std::uint64_t d : tensor.shape()) out += " " + std::to_string(d);
+        out += " at " + std::to_string(tensor.offset() - file->data_begin()) + " + " +
+               std::to_string(tensor.size_bytes()) + "\n";
+    }
+    return out;
 }
 
 }  // namespace
@@ -255,6 +305,86 @@ TEST_CASE("safetensors cases: a header of 100,000,000 bytes, and one more") {
         const auto file = aka::safetensors::open(folder / "a.safetensors", {aka::access::header});
         CHECK(file.code() == (size == most ? errc::none : errc::header_too_large));
         CHECK(memory.largest() <= (size == most ? most : 4096));
+    }
+}
+
+TEST_CASE("safetensors cases: blanks between the tokens change nothing") {
+    const tokens numbers = {"0",
+                            "00",
+                            "07",
+                            "4",
+                            "40",
+                            "1234567",
+                            "12345678",
+                            "012345678",
+                            "00000000",
+                            "123456789012345678",
+                            "0123456789012345678",
+                            "1234567890123456789",
+                            "12345678901234567890",
+                            "18446744073709551615",
+                            "18446744073709551616",
+                            "118446744073709551616",
+                            "-1",
+                            "1.0",
+                            "1e1",
+                            "true"};
+    const std::string signs = ",:[]{}";
+    std::map<std::string, int> seen;
+    for (std::uint64_t round = 0; round < 6000; ++round) {
+        test::rng random(round);
+        std::vector<std::array<std::uint64_t, 2>> ranges;
+        std::uint64_t end = 0;
+        for (std::uint64_t n = 1 + random.below(4), digits = random.below(18); n != 0; --n) {
+            std::uint64_t size = 1;
+            for (std::uint64_t k = random.below(2) * digits; k != 0; --k) size *= 10;
+            size = digits == 0 ? random.below(12) : random.below(size) + random.below(9);
+            ranges.push_back({end, end + size});
+            end += size;
+        }
+        if (round % 2 == 0 && end < 40) ranges.push_back({end, 40});
+        tokens t = header_of(ranges, random);
+        for (std::uint64_t n = random.below(3); n == 1; --n) {
+            std::string& token = t[static_cast<std::size_t>(random.below(t.size()))];
+            if (token[0] == '"')
+                token = random.below(2) == 0 ? "\"\"" : "\"U9\"";
+            else if (token[0] >= '0' && token[0] <= '9')
+                token = numbers[static_cast<std::size_t>(random.below(numbers.size()))];
+            else
+                token = signs[static_cast<std::size_t>(random.below(signs.size()))];
+        }
+        const std::size_t padding = random.below(2) == 0 ? 0 : 100;
+        const std::string written = said_of(t, "", padding), spaced = said_of(t, " ", padding);
+        CHECK(written == spaced);
+        ++seen[written.substr(0, written.find(':'))];
+    }
+    for (const char* code : {"bad_json", "bad_offset", "size_mismatch", "truncated"})
+        CHECK(seen[code] > 20);
+    CHECK(seen.size() > 100);  // the others are lists of tensors
+}
+
+TEST_CASE("safetensors cases: offsets of eight digits and more are read digit by digit") {
+    const auto said = [](std::uint64_t a, std::uint64_t b) {
+        test::rng random(1);
+        return said_of(header_of({{0, a}, {a, b}}, random), "", 100);
+    };
+    for (const std::uint64_t b :
+         {12345678ull, 98765432ull, 10000000ull, 99999999ull, 123456789ull, 9876543210ull,
+          1234567890123456ull, 12345678901234567ull, 987654321098765432ull}) {
+        const std::string all = " describes " + std::to_string(b) + " bytes of data";
+        CHECK(said(5, b).find(all) != std::string::npos);
+        CHECK(said(b - 9, b).find(all) != std::string::npos);
+    }
+}
+
+TEST_CASE("safetensors cases: a header that ends where the file does, and one byte later") {
+    const std::string json = "{}      ";
+    for (const std::uint64_t more : {0u, 1u, 8u, 9u}) {
+        test::bytes_builder b;
+        b.put_u64(json.size() + more).put_raw(json);
+        const test::guard_buffer guarded(b.str());
+        const auto file = aka::safetensors::parse(aka::as_bytes(guarded.view()));
+        CHECK(file.code() == (more == 0 ? errc::none : errc::bad_header_length));
     }
 }
 

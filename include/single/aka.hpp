@@ -9205,7 +9205,7 @@ struct axis_sizes {
             case axis::i:
                 return rotary / 2;
             case axis::r:
-                return d - rotary;
+                return head - rotary;
             case axis::d:
                 return d;
             case axis::e:
