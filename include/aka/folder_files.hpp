@@ -36,10 +36,10 @@ inline status make_folder(const path& p) noexcept {
         return fail(errc::already_exists, error::nowhere, "there is a file of this name")
             .in(p.view());
 #if AKA_WINDOWS
-    growing<wchar_t> wide;
-    if (!to_wide(p.view(), wide)) return no_memory();
-    os = win::CreateDirectoryW(wide.data(), nullptr) != 0 ? 0
-                                                          : static_cast<int>(win::GetLastError());
+    wide_path wide(p.view());
+    if (!wide.ok()) return no_memory();
+    os = win::CreateDirectoryW(wide.c_str(), nullptr) != 0 ? 0
+                                                           : static_cast<int>(win::GetLastError());
 #else
     os = ::mkdir(p.c_str(), 0777) == 0 ? 0 : errno;
 #endif

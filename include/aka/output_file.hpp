@@ -227,10 +227,10 @@ inline int rename_file(const path& from, const path& to, bool replace) noexcept 
 }
 #else
 inline int rename_file(const path& from, const path& to, bool replace) noexcept {
-    growing<wchar_t> a, b;
-    if (!to_wide(from.view(), a) || !to_wide(to.view(), b)) return ENOMEM;
+    wide_path a(from.view()), b(to.view());
+    if (!a.ok() || !b.ok()) return ENOMEM;
     unsigned long flags = win::move_write_through | (replace ? win::move_replace : 0);
-    return win::MoveFileExW(a.data(), b.data(), flags) != 0 ? 0 : last_error();
+    return win::MoveFileExW(a.c_str(), b.c_str(), flags) != 0 ? 0 : last_error();
 }
 #endif
 
@@ -343,9 +343,9 @@ inline void output_file::discard() noexcept {
 inline status output_file::need_space(std::uint64_t bytes) const noexcept {
     std::uint64_t free = ~std::uint64_t{0};
 #if AKA_WINDOWS
-    detail::growing<wchar_t> wide;
-    if (!detail::to_wide(folder_.view(), wide)) return detail::no_memory();
-    (void)detail::win::GetDiskFreeSpaceExW(wide.data(), reinterpret_cast<_ULARGE_INTEGER*>(&free),
+    detail::wide_path wide(folder_.view());
+    if (!wide.ok()) return detail::no_memory();
+    (void)detail::win::GetDiskFreeSpaceExW(wide.c_str(), reinterpret_cast<_ULARGE_INTEGER*>(&free),
                                            nullptr, nullptr);
 #else
     struct ::statvfs fs;

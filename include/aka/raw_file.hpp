@@ -304,11 +304,11 @@ inline int last_error() noexcept { return static_cast<int>(win::GetLastError());
 
 inline int raw_file::open(const path& p, way w, unsigned) noexcept {
     close();
-    growing<wchar_t> wide;
     if (w == way::direct) return EINVAL;
-    if (!to_wide(p.view(), wide)) return ENOMEM;
+    wide_path wide(p.view());
+    if (!wide.ok()) return ENOMEM;
     file_ = win::CreateFileW(
-        wide.data(),
+        wide.c_str(),
         w == way::change || w == way::create ? win::generic_read | win::generic_write
                                              : win::generic_read,
         win::share_all, nullptr, w == way::create ? win::create_new : win::open_existing,
@@ -404,9 +404,9 @@ inline int raw_file::lock() const noexcept {
 // NTFS keeps its folders in order by itself and has no call for it.
 inline int flush_folder(const char*) noexcept { return 0; }
 inline int remove_name(const path& p) noexcept {
-    growing<wchar_t> wide;
-    if (!to_wide(p.view(), wide)) return ENOMEM;
-    return win::DeleteFileW(wide.data()) != 0 ? 0 : last_error();
+    wide_path wide(p.view());
+    if (!wide.ok()) return ENOMEM;
+    return win::DeleteFileW(wide.c_str()) != 0 ? 0 : last_error();
 }
 inline bool is_there(int os) noexcept { return os == 80 || os == 183; }
 inline bool is_link(int) noexcept { return false; }
@@ -415,6 +415,9 @@ inline bool is_full(int os) noexcept { return os == 112 || os == 39; }
 inline int make_link(const path&, const path&) noexcept { return 50; }  // ERROR_NOT_SUPPORTED
 inline void remove_link(const path&) noexcept {}
 inline int real_path(const path& p, path& out) noexcept {
+    int os = 0;
+    (void)kind_of(p, os);
+    if (os != 0) return os;
     out = path(p.view());
     return out.ok() ? 0 : ENOMEM;
 }
