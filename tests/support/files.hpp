@@ -88,7 +88,14 @@ class temp_folder {
     }
 
     const std::filesystem::path& path() const { return path_; }
-    std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+    // The name is UTF-8, which on Windows a path made of a narrow string is not.
+    std::filesystem::path operator/(const std::string& name) const {
+#if defined(_WIN32)
+        return path_ / std::filesystem::u8path(name);
+#else
+        return path_ / name;
+#endif
+    }
 
   private:
     std::filesystem::path path_;
