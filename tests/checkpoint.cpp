@@ -486,7 +486,8 @@ TEST_CASE("checkpoint: used from four threads, mapped and not") {
                     const aka::tensor t = mine.find(e.name);
                     std::string out(e.data.size(), '\0');
                     if (!t.copy_to({reinterpret_cast<std::byte*>(out.data()), out.size()})) ++wrong;
-                    if (out != e.data || test::shape_of(t) != e.shape) ++wrong;
+                    if (test::little_endian(t, out) != e.data || test::shape_of(t) != e.shape)
+                        ++wrong;
                 }
                 if (!mine.metadata().find("total_size").as<std::uint64_t>()) ++wrong;
             }

@@ -36,14 +36,17 @@ using room = aka::span<std::byte>;
 
 constexpr dtype targets[] = {dtype::f32, dtype::f16, dtype::bf16, dtype::f64};
 
-// What a conversion writes; behind it is a guard, and the address is odd when `shift` is.
+// What a conversion writes, here in little-endian order; behind it is a guard, and the address is
+// odd when `shift` is.
 std::string converted(const aka::tensor& t, dtype to, std::size_t shift = 0) {
     const std::uint64_t size =
         t.dtype() == to ? t.size_bytes() : t.elements() * aka::info(to).block_bytes;
     test::guard_buffer out(std::string(static_cast<std::size_t>(size), '\x55'),
                            shift != 0 ? test::guard_side::before : test::guard_side::behind, true);
     const auto s = t.convert_to(to, room(reinterpret_cast<std::byte*>(out.data()), out.size()));
-    return s ? std::string(out.view()) : test::said(s);
+    if (!s) return test::said(s);
+    return t.dtype() == to ? test::little_endian(t, std::string(out.view()))
+                           : test::little_endian(to, std::string(out.view()));
 }
 
 // An exact number in the nearest value with `digits` binary digits, ties to even.
@@ -57,15 +60,18 @@ long double nearest(long double v, int digits, int least_exponent, long double i
     return r;
 }
 long double value_at(const std::string& bytes, dtype t, std::size_t i) {
-    const char* p = bytes.data() + i * aka::info(t).block_bytes;
-    std::uint16_t h = 0;
+    const std::size_t width = aka::info(t).block_bytes;
+    std::uint64_t bits = 0;
+    for (std::size_t k = width; k-- != 0;)
+        bits = bits << 8 | static_cast<unsigned char>(bytes[i * width + k]);
+    const auto h = static_cast<std::uint16_t>(bits);
+    const auto word = static_cast<std::uint32_t>(bits);
     float f = 0;
     double d = 0;
-    std::memcpy(&h, p, 2);
     if (t == dtype::f16) return static_cast<long double>(test::f16_to_f32(h));
     if (t == dtype::bf16) return static_cast<long double>(test::bf16_to_f32(h));
-    if (t == dtype::f32) return std::memcpy(&f, p, 4), static_cast<long double>(f);
-    return std::memcpy(&d, p, 8), static_cast<long double>(d);
+    if (t == dtype::f32) return std::memcpy(&f, &word, 4), static_cast<long double>(f);
+    return std::memcpy(&d, &bits, 8), static_cast<long double>(d);
 }
 long double rounded_to(dtype t, long double v) {
     switch (t) {

@@ -201,7 +201,8 @@ TEST_CASE("dequantize: whole numbers of 64 bits at every tie") {
         std::size_t wrong = 0;
         for (std::size_t i = 0; i < got.size(); ++i) {
             std::uint64_t v = 0;
-            std::memcpy(&v, &data[8 * i], 8);
+            for (unsigned k = 8; k-- != 0;)
+                v = v << 8 | static_cast<unsigned char>(data[8 * i + k]);
             wrong += got[i] != (t == dtype::u64 ? static_cast<float>(v)
                                                 : static_cast<float>(static_cast<std::int64_t>(v)));
         }

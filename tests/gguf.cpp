@@ -33,6 +33,9 @@ gguf_writer rich(std::uint32_t version = 3, bool big = false, std::uint64_t alig
     return w;
 }
 
+// F32 F16 BF16, the integers, F64, and the blocks that big-endian files are known of.
+constexpr std::uint32_t settled_types[] = {0, 1, 30, 24, 25, 26, 27, 28, 2, 8, 12, 14};
+
 // What the writer has a big-endian form for, beside types of single bytes.
 bool swappable(std::uint32_t id) {
     return id == 24 || id == 39 || id == 40 ||
@@ -55,15 +58,18 @@ void check_all(const aka::gguf& file, const gguf_writer& w) {
         CHECK(t.offset() == where.data_start + where.offsets[i]);
         CAPTURE(e.name);
         if (!w.big_endian) {
-            CHECK(test::contents(t) == e.data);
+            // Where the machine has the other order, the other types are there as views only.
+            const bool settled = std::find(std::begin(settled_types), std::end(settled_types),
+                                           e.type) != std::end(settled_types);
+            if (!AKA_BIG_ENDIAN_HOST || t.is_view() || settled) CHECK(test::contents(t) == e.data);
             continue;
         }
         if (t.is_view()) CHECK((test::text_of(*t.bytes()) == test::ggml_swap(e.type, e.data)));
         std::string out(e.data.size(), '\0');
         const aka::status s = t.copy_to({reinterpret_cast<std::byte*>(out.data()), out.size()});
         if (s) {
-            CHECK(swappable(e.type));
-            CHECK(out == e.data);  // in this machine's order again
+            CHECK((AKA_BIG_ENDIAN_HOST || swappable(e.type)));
+            CHECK(test::little_endian(t, out) == e.data);  // was in this machine's order again
         } else {
             CHECK(s.code() == aka::errc::unsupported);
         }
@@ -105,8 +111,7 @@ TEST_CASE("gguf: every type and shape, versions 1 to 3, both byte orders, all al
 }
 
 TEST_CASE("gguf: types whose byte order is settled can be copied from a big-endian file") {
-    // F32 F16 BF16, the integers, F64, and the blocks that big-endian files are known of.
-    for (const std::uint32_t id : {0u, 1u, 30u, 24u, 25u, 26u, 27u, 28u, 2u, 8u, 12u, 14u}) {
+    for (const std::uint32_t id : settled_types) {
         gguf_writer w;
         w.big_endian = true;
         w.tensors = {filled_gguf("a", id, {2, 2ull * test::ggml_types[id].elems})};
@@ -114,18 +119,21 @@ TEST_CASE("gguf: types whose byte order is settled can be copied from a big-endi
         REQUIRE_OK(p.file);
         std::string out(w.tensors[0].data.size(), '\0');
         CHECK_OK((*p.file)[0].copy_to({reinterpret_cast<std::byte*>(out.data()), out.size()}));
-        CHECK(out == w.tensors[0].data);
+        CHECK(test::little_endian((*p.file)[0], out) == w.tensors[0].data);
         out.resize(out.size() / 2);
         CHECK_OK(
             (*p.file)[0].copy_rows(1, 1, {reinterpret_cast<std::byte*>(out.data()), out.size()}));
-        CHECK(out == w.tensors[0].data.substr(out.size()));
+        CHECK(test::little_endian((*p.file)[0], out) == w.tensors[0].data.substr(out.size()));
     }
     gguf_writer w;
     w.big_endian = true;
     w.tensors = {filled_gguf("a", 0, {8}), filled_gguf("b", 24, {8})};
     const gguf_bytes p(w.bytes());
     REQUIRE_OK(p.file);
-    CHECK_REFUSED((*p.file)[0].as<float>(), needs_copy);
+    if (AKA_BIG_ENDIAN_HOST)
+        CHECK_OK((*p.file)[0].as<float>());
+    else
+        CHECK_REFUSED((*p.file)[0].as<float>(), needs_copy);
     CHECK_OK((*p.file)[1].as<std::int8_t>());
 }
 

@@ -269,7 +269,8 @@ TEST_CASE("safetensors: tensors without elements, at any boundary and nowhere el
         CHECK(p.file->size() == 2);
         CHECK(test::contents(p.file->find("z")).empty());
         CHECK(p.file->find("z").is_view());
-        CHECK(p.file->find("z").as<std::int32_t>()->empty());
+        CHECK(p.file->find("z").bytes()->empty());
+        if (!AKA_BIG_ENDIAN_HOST) CHECK(p.file->find("z").as<std::int32_t>()->empty());
     }
     for (const char* at : {"1", "8", "15", "17", "100"}) CHECK_REFUSED(two(at).file, bad_offset);
 

@@ -90,13 +90,21 @@ st_tensor made(std::string name, std::string dtype, dims shape) {
     t.data = test::random_bytes(static_cast<std::size_t>(t.bytes()), test::hash_bytes(t.name));
     return t;
 }
-// One of each ggml type, of whole blocks.
+constexpr bool big_endian_host = AKA_BIG_ENDIAN_HOST != 0;
+
+// Whether the other byte order of a type is known: what converters write in both; and MXFP4 and
+// NVFP4, of single bytes only.
+bool settled(const test::ggml_type_row& row) {
+    static const std::string names = " q4_0 q8_0 q4_K q6_K mxfp4 nvfp4 ";
+    return row.elems == 1 || names.find(" " + std::string(row.name) + " ") != std::string::npos;
+}
+// One of each ggml type that can be copied here, of whole blocks.
 test::gguf_writer all_ggml_types(bool big_endian) {
     test::gguf_writer w;
     w.big_endian = big_endian;
     for (const test::ggml_type_row& row : test::ggml_types) {
         const dims shape = {3, 2, std::uint64_t{2} * row.elems};
-        if (row.elems == 0) continue;
+        if (row.elems == 0 || (big_endian_host && !big_endian && !settled(row))) continue;
         const auto size = static_cast<std::size_t>(test::ggml_bytes(row.id, shape));
         w.add_tensor(row.name, row.id, shape, test::random_bytes(size, row.id));
     }
@@ -115,11 +123,14 @@ std::string into(std::uint64_t size, Copy copy) {
     const aka::status s = copy(room(reinterpret_cast<std::byte*>(out.data()), out.size()));
     return s ? "=" + std::string(out.view()) : test::code(s);
 }
+std::string in_order(const aka::tensor& t, const std::string& r) {
+    return r[0] == '=' ? "=" + test::little_endian(t, r.substr(1)) : r;
+}
 std::string rows(const aka::tensor& t, std::uint64_t first, std::uint64_t n, std::uint64_t size) {
-    return into(size, [&](room out) { return t.copy_rows(first, n, out); });
+    return in_order(t, into(size, [&](room out) { return t.copy_rows(first, n, out); }));
 }
 std::string copied(const aka::tensor& t) {
-    return into(t.size_bytes(), [&](room out) { return t.copy_to(out); });
+    return in_order(t, into(t.size_bytes(), [&](room out) { return t.copy_to(out); }));
 }
 
 void check_same(const aka::tensor& t, const packed& p, bool view, test::rng& random) {
@@ -185,7 +196,11 @@ template <class... T>
 void check_as(const aka::tensor& t, const std::string& data) {
     const auto at = reinterpret_cast<std::uintptr_t>(t.bytes().get_if()->data());
     const auto one = [&](const auto& r, bool reads, std::size_t align) {
-        CHECK(test::code(r) == (!reads ? "wrong_type" : at % align == 0 ? "none" : "misaligned"));
+        const bool turned = big_endian_host && align != 1;
+        CHECK(test::code(r) == (!reads            ? "wrong_type"
+                                : turned          ? "needs_copy"
+                                : at % align == 0 ? "none"
+                                                  : "misaligned"));
         if (r) CHECK((test::text_of(aka::as_bytes(*r.get_if())) == data));
     };
     (one(t.as<T>(), aka::reads<T>(t.dtype()), alignof(T)), ...);
@@ -320,7 +335,7 @@ TEST_CASE("tensor: of a header alone, and of an unknown type, all that can be sa
     for (const auto& way : file.ways) {
         const aka::tensor t = way.find("t");
         CHECK(t.dtype_name() == "F3");
-        CHECK(copied(t) == "=" + data);
+        CHECK(copied(t) == (big_endian_host ? "unsupported" : "=" + data));
         CHECK_REFUSED(t.as<float>(), wrong_type);
         CHECK_REFUSED(t.row(0), bad_block);
         CHECK_REFUSED(t.slice(0, 0, 1), bad_block);
@@ -333,30 +348,27 @@ TEST_CASE("tensor: of a header alone, and of an unknown type, all that can be sa
         CHECK_REFUSED(t.bytes(), no_data);
         CHECK_REFUSED(t.as<std::byte>(), no_data);
         CHECK_REFUSED(t.prefetch(), no_data);
-        CHECK(copied(t) == "no_data");
+        CHECK(copied(t) == (big_endian_host && t.name() == "t" ? "unsupported" : "no_data"));
         if (t.dtype() == aka::dtype::u8) CHECK(rows(t, 0, 0, 0) == "no_data");
     }
 }
 
 TEST_CASE("tensor: big-endian files are read in this machine's order, or refused") {
     const test::gguf_writer w = all_ggml_types(true);
-    // What converters write in the other order; and MXFP4 and NVFP4, of single bytes only.
-    const std::string settled = " q4_0 q8_0 q4_K q6_K mxfp4 nvfp4 ";
     const opened_gguf file(w.bytes());
     for (std::size_t way = 0; way < 3; ++way) {
         for (const test::gguf_tensor& e : w.tensors) {
             CAPTURE(e.name);
             packed p = packed_of(e);
             const std::string other = test::ggml_swap(e.type, e.data);
-            if (AKA_BIG_ENDIAN_HOST != 0) p.data = other;
             const aka::tensor t = file.ways[way].find(e.name);
             const aka::tensor cut = t.slice(2, p.elems, p.elems).value();
             const std::uint64_t row = p.data.size() / 3;
             // The stored bytes are as they are stored.
             if (way < 2 && p.elems == 1) CHECK((test::text_of(t.bytes().value()) == other));
-            if (e.name == "f32") CHECK_REFUSED(t.as<float>(), needs_copy);
+            if (e.name == "f32") CHECK(t.as<float>().has_value() == (big_endian_host && way < 2));
             if (e.name == "i8") CHECK(t.as<std::int8_t>().has_value() == (way < 2));
-            if (p.elems != 1 && settled.find(" " + e.name + " ") == std::string::npos) {
+            if (!big_endian_host && !settled(*test::ggml_type(e.type))) {
                 for (const aka::tensor& some : {t, cut}) CHECK(copied(some) == "unsupported");
                 CHECK(rows(t, 0, 1, row) == "unsupported");
                 continue;

@@ -11,7 +11,6 @@
 #include "support/writer.hpp"
 
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,7 +56,8 @@ TEST_CASE("validate_blocks: plain numbers, at every place") {
                 for (const bool wrong : {false, true}) {
                     for (const std::uint64_t v : wrong ? r.refused : r.fine) {
                         std::string data(n * r.width, '\x11');
-                        std::memcpy(&data[at * r.width], &v, r.width);
+                        for (std::size_t k = 0; k < r.width; ++k)
+                            data[at * r.width + k] = static_cast<char>(v >> (8 * k));
                         const aka::bad_values found = bad(r.t, data);
                         CHECK(found.count == (wrong ? 1 : 0));
                         if (wrong) CHECK(found.first == at);
@@ -123,8 +123,7 @@ TEST_CASE("validate_blocks: tensors, in either byte order, mapped and read") {
         w.big_endian = big;
         std::string q(300 * 18, '\x11'), f(3000 * 4, '\x11');
         for (const std::size_t at : {7u, 299u}) q.replace(at * 18, 2, "\x00\x7c", 2);
-        const std::uint32_t nan = 0x7fc00000;
-        std::memcpy(&f[2999 * 4], &nan, 4);
+        f.replace(2999 * 4, 4, "\x00\x00\xc0\x7f", 4);  // NaN
         w.add_tensor("q", 2, {300, 32}, q);
         w.add_tensor("f", 0, {3, 1000}, f);
         w.add_tensor("i", 26, {3}, std::string(12, '\xff'));

@@ -6,6 +6,8 @@
 #include <aka/tensor.hpp>
 #include <doctest/doctest.h>
 
+#include "outcome.hpp"
+
 #include <string>
 #include <utility>
 
@@ -20,10 +22,12 @@ inline const aka::catalog& known() {
     return c;
 }
 
+// Little-endian, as the writers have them.
 inline std::string bytes_of(const aka::tensor& t) {
     std::string out(static_cast<std::size_t>(t.size_bytes()), '\0');
     auto copied = t.copy_to({reinterpret_cast<std::byte*>(out.data()), out.size()});
-    return copied ? out : "error: " + std::string(copied.error().message().view());
+    return copied ? little_endian(t, out)
+                  : "error: " + std::string(copied.error().message().view());
 }
 
 }  // namespace test
