@@ -2394,32 +2394,51 @@ status for_each_entry(const path& folder, F f) noexcept {
 
 #else
 
-/// UTF-8 to the UTF-16 that Windows wants. False: no memory.
-inline bool to_wide(std::string_view s, growing<wchar_t>& out) noexcept {
-    for (std::size_t i = 0; i < s.size();) {
-        auto b = static_cast<unsigned char>(s[i++]);
-        std::uint32_t c = b;
-        int more = b < 0x80 ? 0 : b < 0xe0 ? 1 : b < 0xf0 ? 2 : 3;
-        if (more != 0) c = b & (0x3fu >> more);
-        for (; more > 0 && i < s.size(); --more)
-            c = (c << 6) | (static_cast<unsigned char>(s[i++]) & 0x3f);
-        if (c >= 0x10000) {
-            c -= 0x10000;
-            if (!out.push(static_cast<wchar_t>(0xd800 + (c >> 10)))) return false;
-            c = 0xdc00 + (c & 0x3ff);
+/// A path in the UTF-16 that Windows wants. Of usual length it takes no memory, so that what must
+/// not fail halfway, such as a change of a file where it lies, does not fail for its name.
+class wide_path {
+  public:
+    explicit wide_path(std::string_view s) noexcept {
+        if (s.size() >= usual && !long_.resize(s.size() + 1)) return;
+        text_ = s.size() < usual ? short_ : long_.data();
+        wchar_t* out = text_;  // a unit for each byte is enough
+        for (std::size_t i = 0; i < s.size();) {
+            auto b = static_cast<unsigned char>(s[i++]);
+            std::uint32_t c = b;
+            int more = b < 0x80 ? 0 : b < 0xe0 ? 1 : b < 0xf0 ? 2 : 3;
+            if (more != 0) c = b & (0x3fu >> more);
+            for (; more > 0 && i < s.size(); --more)
+                c = (c << 6) | (static_cast<unsigned char>(s[i++]) & 0x3f);
+            if (c >= 0x10000) {
+                c -= 0x10000;
+                *out++ = static_cast<wchar_t>(0xd800 + (c >> 10));
+                c = 0xdc00 + (c & 0x3ff);
+            }
+            *out++ = static_cast<wchar_t>(c);
         }
-        if (!out.push(static_cast<wchar_t>(c))) return false;
+        *out = L'\0';
     }
-    return out.push(L'\0');
-}
+    wide_path(const wide_path&) = delete;
+    wide_path& operator=(const wide_path&) = delete;
+
+    /// False: there was no memory for it.
+    bool ok() const noexcept { return text_ != nullptr; }
+    const wchar_t* c_str() const noexcept { return text_; }
+
+  private:
+    static constexpr std::size_t usual = 260;
+    wchar_t* text_ = nullptr;
+    wchar_t short_[usual];
+    growing<wchar_t> long_;
+};
 
 inline bool is_missing(int os) noexcept { return os == 2 || os == 3; }
 
 inline path_kind kind_of(const path& p, int& os_error) noexcept {
-    growing<wchar_t> wide;
+    wide_path wide(p.view());
     os_error = 0;
-    if (!to_wide(p.view(), wide)) return os_error = ENOMEM, path_kind::unknown;
-    unsigned long a = win::GetFileAttributesW(wide.data());
+    if (!wide.ok()) return os_error = ENOMEM, path_kind::unknown;
+    unsigned long a = win::GetFileAttributesW(wide.c_str());
     if (a == win::invalid_attributes) {
         os_error = static_cast<int>(win::GetLastError());
         return is_missing(os_error) ? path_kind::missing : path_kind::unknown;
@@ -2431,10 +2450,10 @@ template <class F>
 status for_each_entry(const path& folder, F f) noexcept {
     path pattern(folder.view());
     pattern /= "*";
-    growing<wchar_t> wide;
-    if (!pattern.ok() || !to_wide(pattern.view(), wide)) return no_memory();
+    wide_path wide(pattern.view());
+    if (!pattern.ok() || !wide.ok()) return no_memory();
     win::find_data found;
-    void* h = win::FindFirstFileW(wide.data(), &found);
+    void* h = win::FindFirstFileW(wide.c_str(), &found);
     if (h == win::invalid_handle())
         return fail(errc::cannot_open, error::nowhere, "cannot list this folder")
             .os(static_cast<int>(win::GetLastError()))
@@ -2756,11 +2775,11 @@ inline int last_error() noexcept { return static_cast<int>(win::GetLastError());
 
 inline int raw_file::open(const path& p, way w, unsigned) noexcept {
     close();
-    growing<wchar_t> wide;
     if (w == way::direct) return EINVAL;
-    if (!to_wide(p.view(), wide)) return ENOMEM;
+    wide_path wide(p.view());
+    if (!wide.ok()) return ENOMEM;
     file_ = win::CreateFileW(
-        wide.data(),
+        wide.c_str(),
         w == way::change || w == way::create ? win::generic_read | win::generic_write
                                              : win::generic_read,
         win::share_all, nullptr, w == way::create ? win::create_new : win::open_existing,
@@ -2856,9 +2875,9 @@ inline int raw_file::lock() const noexcept {
 // NTFS keeps its folders in order by itself and has no call for it.
 inline int flush_folder(const char*) noexcept { return 0; }
 inline int remove_name(const path& p) noexcept {
-    growing<wchar_t> wide;
-    if (!to_wide(p.view(), wide)) return ENOMEM;
-    return win::DeleteFileW(wide.data()) != 0 ? 0 : last_error();
+    wide_path wide(p.view());
+    if (!wide.ok()) return ENOMEM;
+    return win::DeleteFileW(wide.c_str()) != 0 ? 0 : last_error();
 }
 inline bool is_there(int os) noexcept { return os == 80 || os == 183; }
 inline bool is_link(int) noexcept { return false; }
@@ -2867,6 +2886,9 @@ inline bool is_full(int os) noexcept { return os == 112 || os == 39; }
 inline int make_link(const path&, const path&) noexcept { return 50; }  // ERROR_NOT_SUPPORTED
 inline void remove_link(const path&) noexcept {}
 inline int real_path(const path& p, path& out) noexcept {
+    int os = 0;
+    (void)kind_of(p, os);
+    if (os != 0) return os;
     out = path(p.view());
     return out.ok() ? 0 : ENOMEM;
 }
@@ -23935,10 +23957,10 @@ inline int rename_file(const path& from, const path& to, bool replace) noexcept 
 }
 #else
 inline int rename_file(const path& from, const path& to, bool replace) noexcept {
-    growing<wchar_t> a, b;
-    if (!to_wide(from.view(), a) || !to_wide(to.view(), b)) return ENOMEM;
+    wide_path a(from.view()), b(to.view());
+    if (!a.ok() || !b.ok()) return ENOMEM;
     unsigned long flags = win::move_write_through | (replace ? win::move_replace : 0);
-    return win::MoveFileExW(a.data(), b.data(), flags) != 0 ? 0 : last_error();
+    return win::MoveFileExW(a.c_str(), b.c_str(), flags) != 0 ? 0 : last_error();
 }
 #endif
 
@@ -24051,9 +24073,9 @@ inline void output_file::discard() noexcept {
 inline status output_file::need_space(std::uint64_t bytes) const noexcept {
     std::uint64_t free = ~std::uint64_t{0};
 #if AKA_WINDOWS
-    detail::growing<wchar_t> wide;
-    if (!detail::to_wide(folder_.view(), wide)) return detail::no_memory();
-    (void)detail::win::GetDiskFreeSpaceExW(wide.data(), reinterpret_cast<_ULARGE_INTEGER*>(&free),
+    detail::wide_path wide(folder_.view());
+    if (!wide.ok()) return detail::no_memory();
+    (void)detail::win::GetDiskFreeSpaceExW(wide.c_str(), reinterpret_cast<_ULARGE_INTEGER*>(&free),
                                            nullptr, nullptr);
 #else
     struct ::statvfs fs;
@@ -27213,10 +27235,10 @@ inline status make_folder(const path& p) noexcept {
         return fail(errc::already_exists, error::nowhere, "there is a file of this name")
             .in(p.view());
 #if AKA_WINDOWS
-    growing<wchar_t> wide;
-    if (!to_wide(p.view(), wide)) return no_memory();
-    os = win::CreateDirectoryW(wide.data(), nullptr) != 0 ? 0
-                                                          : static_cast<int>(win::GetLastError());
+    wide_path wide(p.view());
+    if (!wide.ok()) return no_memory();
+    os = win::CreateDirectoryW(wide.c_str(), nullptr) != 0 ? 0
+                                                           : static_cast<int>(win::GetLastError());
 #else
     os = ::mkdir(p.c_str(), 0777) == 0 ? 0 : errno;
 #endif
