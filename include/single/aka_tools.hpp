@@ -17756,7 +17756,7 @@ class block_reader {
                     const segment g{s.dst + k * s.dst_step, to + s.src + k * s.src_step,
                                     static_cast<std::size_t>(s.run), p.item};
                     sorted = sorted && (segments_.empty() || segments_.back().at <= g.at);
-                    segments_.push(g);
+                    (void)segments_.push(g);  // reserved
                 }
                 return true;
             });
