@@ -148,6 +148,9 @@ TEST_CASE("in place: a header without room grows by blocks in front of the data"
 }
 
 TEST_CASE("in place: shards and their index change together") {
+#if defined(_WIN32)
+    SKIP_TEST("links note that files change together, a privilege on Windows: one at a time there");
+#endif
     const test::temp_folder folder;
     const auto m = test::standard_models("F16")[0];
     const test::spelling& yi = test::find_spelling("yi_v1");
