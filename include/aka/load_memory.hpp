@@ -72,7 +72,7 @@ class load_memory {
 #endif
         for (const tensor& t : tensors) {
             const auto bytes = static_cast<std::size_t>(t.size_bytes());
-            m.items_.push(load_item{t, {at, bytes}});
+            (void)m.items_.push(load_item{t, {at, bytes}});  // reserved
             at += (bytes + o.align - 1) & ~(o.align - 1);
         }
         return m;
