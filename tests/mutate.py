@@ -6,7 +6,7 @@ compile, fail, crash or take too long. Prints killed/total and the survivors.
     tests/mutate.py [HEADER ...] [--sample N] [--seed S] [--jobs N] [--cxx CXX] [--goal PERCENT]
 
 All mutants of a header are compiled as one program, which AKA_MUTANT tells what to be (see
-support/mutants.hpp). A run without a mutant tells which places each test file reaches, so that a
+support/mutants.hpp); code of other platforms is not. A run without a mutant tells which places each test file reaches, so that a
 mutant is only run on those. What no test file reaches may be in a constant expression: such a
 mutant is compiled on its own, with the first of the header's test files. mutants_equivalent.txt lists those that change nothing that can be
 seen; they do not count. Fails where a header's score is below the goal."""
@@ -23,6 +23,9 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OUT = ROOT / 'build/mutants'
+
+# Every file of a test binary begins with this.
+COUNTED = ['-include', str(ROOT / 'tests/support/alloc.hpp')]
 
 # Which test files must notice, from tests/*.cpp.
 TESTS = {
@@ -120,7 +123,6 @@ class Header:
     def compile(self, sources, into, folder, *flags):
         command = ['nice', '-n', '5', self.options.cxx, '-std=c++17', '-w', '-Wno-narrowing',
                    '-I', str(folder / 'include'), '-I', str(ROOT / 'tests'), '-I', str(ROOT),
-                   '-include', str(ROOT / 'tests/support/alloc.hpp'),
                    '-DAKA_SOURCE_DIR="%s"' % ROOT, '-DAKA_BINARY_DIR="%s"' % (ROOT / 'build/test'),
                    '-DAKA_TEST_CXX="%s"' % self.options.cxx,
                    '-DAKA_TEST_SAMPLES="%s"' % (ROOT / 'tests/data'),
@@ -151,13 +153,17 @@ class Header:
             (p, p.instrumented(n)) for n, p in enumerate(self.places)]))
         program = self.folder / 'run'
         self.objects = [OUT / 'main.o']
-        flags = ['-O1', '-include', str(ROOT / 'tests/support/mutants.hpp')]
+        flags = ['-O1', *COUNTED, '-include', str(ROOT / 'tests/support/mutants.hpp')]
         unit = self.folder / 'unit.cpp'
         unit.write_text(''.join('#include "%s"\n' % (ROOT / 'tests' / (t + '.cpp'))
                                 for t in self.tests))
         if not self.objects[0].exists():
-            self.must(self.compile([ROOT / 'tests/main.cpp'], self.objects[0], self.folder, '-c'))
-        self.must(self.compile([unit, *self.objects], program, self.folder, *flags,
+            self.must(self.compile([ROOT / 'tests/main.cpp'], self.objects[0], self.folder, '-c',
+                                   *COUNTED))
+        whole = self.folder / 'unit.ii'
+        self.must(self.compile([unit], whole, self.folder, *flags, '-E'))
+        self.here = set(map(int, re.findall(r'mutants::(?:here|number)<(\d+)>', whole.read_text())))
+        self.must(self.compile([whole, *self.objects], program, self.folder, '-O1',
                                '-ldl', '-pthread'))
         return program
 
@@ -194,7 +200,7 @@ class Header:
         program = folder / 'run'
         test = TESTS[self.name][0]
         done = self.compile([ROOT / 'tests' / (test + '.cpp'), *self.objects], program, folder,
-                            '-O0', '-ldl', '-pthread')
+                            '-O0', *COUNTED, '-ldl', '-pthread')
         gone = done.returncode != 0 or not self.run(program, test, 10 * self.limit(test))
         shutil.rmtree(folder)
         return gone
@@ -206,7 +212,10 @@ def sweep(name, options, known):
     program = header.build()
     header.survey(program)
     file = name + '.hpp'
-    mutants = [(n, how) for n, p in enumerate(header.places) for how in range(len(p.forms))]
+    mutants = [(n, how) for n, p in enumerate(header.places) if n in header.here
+               for how in range(len(p.forms))]
+    if options.reached:
+        mutants = [m for m in mutants if any(m[0] in r for r in header.reach.values())]
     every = len(mutants)
 
     def equivalent(mutant):
@@ -239,6 +248,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('headers', nargs='*', metavar='HEADER', help='of: ' + ' '.join(TESTS))
     parser.add_argument('--sample', type=int, default=0, help='mutants a header; 0: all')
+    parser.add_argument('--reached', action='store_true',
+                        help='leave out those that no test runs: in constant expressions, or untested')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--jobs', type=int, default=1)
     parser.add_argument('--cxx', default=os.environ.get('CXX', 'g++'))

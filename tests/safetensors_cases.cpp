@@ -377,6 +377,48 @@ TEST_CASE("safetensors cases: offsets of eight digits and more are read digit by
     }
 }
 
+TEST_CASE("safetensors cases: a dtype is known by its whole name") {
+    for (const test::st_dtype& d : test::st_dtypes) {
+        const std::string name = d.name;
+        const auto code = [&](const std::string& second) {
+            const auto entry = [](const std::string& tensor, const std::string& dtype) {
+                return "\"" + tensor + "\":{\"dtype\":\"" + dtype +
+                       "\",\"shape\":[0],\"data_offsets\":[0,0]}";
+            };
+            const std::string bytes = test::safetensors_raw(
+                "{" + entry("a", name) + "," + entry("b", second) + "}" + std::string(99, ' '));
+            const test::guard_buffer guarded(bytes);
+            return aka::safetensors::parse(aka::as_bytes(guarded.view())).code();
+        };
+        CAPTURE(name);
+        std::vector<std::string> others = {name, name + "X", name.substr(1), name.substr(0, 1)};
+        for (std::size_t i = 0; i < 7 * name.size(); ++i) {
+            others.push_back(name);
+            char& c = others.back()[i / 7];
+            c = static_cast<char>(c ^ (1 << i % 7));
+            if (c < ' ' || c == '"' || c == '\\' || c == '\x7f') others.pop_back();
+        }
+        for (const std::string& other : others)
+            CHECK(code(other) == (test::st_rank(other) >= 0 ? errc::none : errc::bad_type));
+    }
+}
+
+TEST_CASE("safetensors cases: a header that is cut anywhere, then closed, is not read past") {
+    test::rng random(1);
+    std::string json;
+    for (const std::string& token :
+         header_of({{0, 10000000000}, {10000000000, 20000000000}}, random))
+        json += token;
+    for (std::size_t n = 2; n + 1 < json.size(); ++n) {
+        const std::string bytes = test::safetensors_raw(json.substr(0, n) + "}");
+        const test::guard_buffer guarded(bytes);  // with no data behind it
+        const auto file = aka::safetensors::parse(aka::as_bytes(guarded.view()));
+        CHECK_FALSE(file);
+        const bool whole = json[n - 1] == '}' && json[n] == ',';
+        CHECK(file.code() == (whole ? errc::truncated : errc::bad_json));
+    }
+}
+
 TEST_CASE("safetensors cases: a header that ends where the file does, and one byte later") {
     const std::string json = "{}      ";
     for (const std::uint64_t more : {0u, 1u, 8u, 9u}) {
