@@ -172,6 +172,28 @@ TEST_CASE("gguf: types that aka does not know are listed, their bytes reach to t
     CHECK_REFUSED(gguf_bytes(w.bytes()).file, bad_type);
 }
 
+TEST_CASE("gguf: nothing but a type that aka does not know, or such a one where another lies") {
+    const std::string data = test::random_bytes(64, 3);
+    gguf_writer w;
+    w.add_tensor("unknown", 200, {8}, data);
+    const gguf_bytes alone(w.bytes());
+    REQUIRE_OK(alone.file);
+    CHECK((*alone.file)[0].size_bytes() == 64);
+    CHECK(alone.file->data_end() == alone.bytes.view().size());
+
+    w.add_tensor("known", 0, {16}, data);
+    w.tensors[1].offset = 0;
+    const gguf_bytes both(w.bytes());
+    REQUIRE_OK(both.file);  // it ends where the next one begins: there
+    CHECK(both.file->find("unknown").size_bytes() == 0);
+    CHECK(both.file->find("known").size_bytes() == 64);
+    std::swap(w.tensors[0], w.tensors[1]);
+    w.tensors[1].offset = 0;
+    const gguf_bytes turned(w.bytes());
+    REQUIRE_OK(turned.file);
+    CHECK(turned.file->find("unknown").size_bytes() == 0);
+}
+
 TEST_CASE("gguf: tensors in any order, with gaps, sharing a place when they are empty") {
     gguf_writer w;
     w.tensors = {filled_gguf("late", 0, {8}), filled_gguf("early", 0, {16}),

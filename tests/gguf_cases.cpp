@@ -210,6 +210,25 @@ TEST_CASE("gguf cases: headers") {
     CHECK(verdict(w.bytes()) != errc::out_of_memory);
 }
 
+TEST_CASE("gguf cases: a count is held against the least that so many infos or keys can take") {
+    for (const std::uint32_t version : {1u, 2u, 3u}) {
+        for (const bool infos : {true, false}) {
+            gguf_writer w;
+            w.version = version;
+            (infos ? w.n_tensors : w.n_kv) = 100;
+            // A length, the number of dimensions, type and offset; a key has at least one byte, a
+            // type and a value of one byte.
+            const std::size_t length = version == 1 ? 4 : 8;
+            const std::size_t least = 100 * (length + (infos ? 4 + 4 + 8 : 1 + 4 + 1));
+            for (const std::size_t size : {least, least - 1}) {
+                const std::string bytes = w.bytes() + std::string(size, '\0');
+                const auto file = aka::gguf::parse(aka::as_bytes(bytes));
+                CHECK((file.code() == errc::bad_count) == (size < least));
+            }
+        }
+    }
+}
+
 TEST_CASE("gguf cases: keys and values") {
     const auto one = [](const std::string& key, const gguf_value& v) {
         gguf_writer w;
