@@ -311,7 +311,9 @@ TEST_CASE("gguf metadata: a vocabulary of 256k tokens costs no memory, and is wa
     }
     gguf_writer large, small;
     large.add("tokens", tokens).add("scores", scores).add("end", std::uint32_t{1});
-    small.add("tokens", "none").add("scores", "none").add("end", std::uint32_t{1});
+    // Long enough for room to be made for its three keys at once, as for those of the large one.
+    const std::string none(200, '-');
+    small.add("tokens", none).add("scores", none).add("end", std::uint32_t{1});
     const gguf_bytes tiny(small.bytes()), huge(large.bytes());
     REQUIRE_OK(huge.file);
 
