@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "support/files.hpp"
+#include "support/opened.hpp"
 #include "support/outcome.hpp"
 #include "support/trace.hpp"
 
@@ -33,16 +34,6 @@ namespace fs = std::filesystem;
 using test::fault;
 
 using files = std::map<std::string, std::string>;  // name, contents
-
-std::string pattern(std::size_t n, std::uint64_t seed) {
-    std::string s(n, '\0');
-    std::uint64_t x = seed * 0x9e3779b97f4a7c15;
-    for (std::size_t i = 0; i < n; ++i) {
-        if (i % 8 == 0) x = (x ^ (x >> 29)) * 0xbf58476d1ce4e5b9 + 0x94d049bb133111eb;
-        s[i] = static_cast<char>(x >> (8 * (i % 8)));
-    }
-    return s;
-}
 
 // One change of a folder: what is there before, what it does, what is there after.
 struct scenario {
@@ -84,25 +75,27 @@ std::size_t step_of_temporary_folder() {
 }
 
 scenario same_size() {
-    return editing({{"a", pattern(300000, 1)}}, {{"a", 5000, pattern(5000, 2)}});
+    return editing({{"a", test::random_bytes(300000, 1)}},
+                   {{"a", 5000, test::random_bytes(5000, 2)}});
 }
 scenario grown(std::size_t step) {
-    return editing({{"a", pattern(300000, 1)}}, {{"a", 5000, pattern(5000 + step, 2)}});
+    return editing({{"a", test::random_bytes(300000, 1)}},
+                   {{"a", 5000, test::random_bytes(5000 + step, 2)}});
 }
 scenario several(std::size_t step) {
-    return editing({{"s1", pattern(100000, 1)},
-                    {"s2", pattern(200000, 2)},
-                    {"s3", pattern(50000, 3)},
-                    {"index", pattern(3000, 4)},
+    return editing({{"s1", test::random_bytes(100000, 1)},
+                    {"s2", test::random_bytes(200000, 2)},
+                    {"s3", test::random_bytes(50000, 3)},
+                    {"index", test::random_bytes(3000, 4)},
                     {"other", "not touched"}},
-                   {{"s1", 5000, pattern(5000 + step, 5)},
-                    {"s2", 7000, pattern(7000, 6)},
-                    {"s3", 100, pattern(100 + 2 * step, 7)},
-                    {"index", 0, pattern(2500, 8), true}});
+                   {{"s1", 5000, test::random_bytes(5000 + step, 5)},
+                    {"s2", 7000, test::random_bytes(7000, 6)},
+                    {"s3", 100, test::random_bytes(100 + 2 * step, 7)},
+                    {"index", 0, test::random_bytes(2500, 8), true}});
 }
 scenario copying(bool replace) {
     scenario s;
-    const std::string source = pattern(std::size_t{3} << 20, 1);
+    const std::string source = test::random_bytes(std::size_t{3} << 20, 1);
     s.before = {{"source", source}};
     if (replace) s.before["target"] = "what was there";
     s.after = {{"source", source}, {"target", "head" + source}};
@@ -129,19 +122,11 @@ void set_up(const fs::path& folder, const files& what) {
     fs::create_directories(folder);
     for (const auto& f : what) test::write_file(folder / f.first, f.second);
 }
-// As a reader sees it: by opening, which finishes or undoes what was interrupted.
-std::string opened(const fs::path& p) {
-    const auto f = aka::mapped_file::open(p, aka::access::read);
-    if (!f) return "error: " + test::said(f);
-    std::string s(static_cast<std::size_t>(f.get_if()->size()), '\0');
-    const aka::status r = f.get_if()->read(0, {reinterpret_cast<std::byte*>(s.data()), s.size()});
-    return r ? s : "error: " + test::said(r);
-}
 // All files that the scenario knows; one that is not there is left out.
 files seen(const fs::path& folder, const scenario& s) {
     files r;
     for (const auto& f : s.after)
-        if (fs::exists(folder / f.first)) r[f.first] = opened(folder / f.first);
+        if (fs::exists(folder / f.first)) r[f.first] = test::read_opened(folder / f.first);
     return r;
 }
 std::string outcome(const fs::path& folder, const scenario& s) {

@@ -5,6 +5,7 @@
 
 #include "support/files.hpp"
 #include "support/mounts.hpp"
+#include "support/opened.hpp"
 #include "support/outcome.hpp"
 
 #include <cerrno>
@@ -31,33 +32,16 @@ using aka::edit_in_place;
 
 aka::byte_span bytes_of(std::string_view s) { return aka::as_bytes(s); }
 
-// Bytes that repeat nowhere in a file of this size.
-std::string pattern(std::size_t n, std::uint64_t seed = 1) {
-    std::string s(n, '\0');
-    std::uint64_t x = seed * 0x9e3779b97f4a7c15;
-    for (std::size_t i = 0; i < n; ++i) {
-        if (i % 8 == 0) x = (x ^ (x >> 29)) * 0xbf58476d1ce4e5b9 + 0x94d049bb133111eb;
-        s[i] = static_cast<char>(x >> (8 * (i % 8)));
-    }
-    return s;
-}
-std::size_t entries(const std::filesystem::path& folder) {
-    std::size_t n = 0;
-    for (const auto& e : std::filesystem::directory_iterator(folder))
-        n += e.is_symlink() || e.exists();
-    return n;
-}
-
 }  // namespace
 
 TEST_CASE("edit in place: a beginning of the same size") {
     const test::temp_folder folder;
-    const std::string old = pattern(1 << 20);
+    const std::string old = test::random_bytes(1 << 20);
     for (const std::size_t head : {std::size_t{1}, std::size_t{4095}, std::size_t{4096},
                                    std::size_t{5000}, old.size() - 1, old.size()}) {
         CAPTURE(head);
         test::write_file(folder / "a", old);
-        const std::string to = pattern(head, 2);
+        const std::string to = test::random_bytes(head, 2);
         edit_in_place edit;
         CHECK_OK(edit.replace_head(folder / "a", head, bytes_of(to)));
         const bool untouched = test::read_file(folder / "a") == old;
@@ -66,18 +50,18 @@ TEST_CASE("edit in place: a beginning of the same size") {
         CHECK(edit.empty());
         const bool same = test::read_file(folder / "a") == to + old.substr(head);
         CHECK(same);
-        CHECK(entries(folder.path()) == 1);
+        CHECK(test::entries(folder.path()) == 1);
     }
 }
 
 TEST_CASE("edit in place: a beginning that grows") {
     const test::temp_folder folder;
-    const std::string old = pattern((1 << 20) + 77);
+    const std::string old = test::random_bytes((1 << 20) + 77);
     test::write_file(folder / "a", old);
     const auto step = edit_in_place::growth_step(folder / "a");
     REQUIRE_OK(step);
     if (*step == 0) {
-        const std::string to = pattern(5000 + 4096, 2);
+        const std::string to = test::random_bytes(5000 + 4096, 2);
         edit_in_place edit;
         const aka::status s = edit.replace_head(folder / "a", 5000, bytes_of(to));
         CHECK_REFUSED(s, unsupported);
@@ -87,17 +71,18 @@ TEST_CASE("edit in place: a beginning that grows") {
         for (const std::size_t more : {std::size_t{1}, std::size_t{3}}) {
             CAPTURE(head);
             test::write_file(folder / "a", old);
-            const std::string to = pattern(head + more * static_cast<std::size_t>(*step), 2);
+            const std::string to =
+                test::random_bytes(head + more * static_cast<std::size_t>(*step), 2);
             edit_in_place edit;
             CHECK_OK(edit.replace_head(folder / "a", head, bytes_of(to)));
             CHECK_OK(edit.commit());
             const bool same = test::read_file(folder / "a") == to + old.substr(head);
             CHECK(same);
-            CHECK(entries(folder.path()) == 1);
+            CHECK(test::entries(folder.path()) == 1);
         }
     }
     // Not by less than a block.
-    const std::string odd = pattern(5000 + 100, 2);
+    const std::string odd = test::random_bytes(5000 + 100, 2);
     edit_in_place edit;
     const aka::status s = edit.replace_head(folder / "a", 5000, bytes_of(odd));
     CHECK_REFUSED(s, unsupported);
@@ -107,19 +92,19 @@ TEST_CASE("edit in place: a beginning that grows") {
 TEST_CASE("edit in place: a small file as a whole") {
     const test::temp_folder folder;
     for (const std::size_t n : {std::size_t{0}, std::size_t{10}, std::size_t{70000}}) {
-        test::write_file(folder / "index", pattern(20000));
-        const std::string to = pattern(n, 3);
+        test::write_file(folder / "index", test::random_bytes(20000));
+        const std::string to = test::random_bytes(n, 3);
         edit_in_place edit;
         CHECK_OK(edit.replace_file(folder / "index", bytes_of(to)));
         CHECK_OK(edit.commit());
         CHECK(test::read_file(folder / "index") == to);
     }
-    CHECK(entries(folder.path()) == 1);
+    CHECK(test::entries(folder.path()) == 1);
 }
 
 TEST_CASE("edit in place: what is refused touches nothing") {
     const test::temp_folder folder;
-    const std::string old = pattern(100000), head = pattern(5000, 2);
+    const std::string old = test::random_bytes(100000), head = test::random_bytes(5000, 2);
     test::write_file(folder / "a", old);
     const auto refused = [&](const std::filesystem::path& p, std::size_t n, std::string_view to) {
         edit_in_place edit;
@@ -142,7 +127,7 @@ TEST_CASE("edit in place: what is refused touches nothing") {
         CHECK(edit.size() == 1);
     }
     CHECK(test::read_file(folder / "a") == old);
-    CHECK(entries(folder.path()) == 2);
+    CHECK(test::entries(folder.path()) == 2);
 #if !defined(_WIN32)
     std::filesystem::create_hard_link(folder / "a", folder / "second");
     const aka::status linked = refused(folder / "a", 5000, head);
@@ -153,7 +138,7 @@ TEST_CASE("edit in place: what is refused touches nothing") {
 
 TEST_CASE("edit in place: memory that runs out leaves the old file") {
     const test::temp_folder folder;
-    const std::string old = pattern(100000), head = pattern(5000, 2);
+    const std::string old = test::random_bytes(100000), head = test::random_bytes(5000, 2);
     for (std::uint64_t k = 0;; ++k) {
         CAPTURE(k);
         REQUIRE(k < 100);
@@ -165,7 +150,7 @@ TEST_CASE("edit in place: memory that runs out leaves the old file") {
         if (s) s = edit.commit();
         scope.lift();
         const std::string now = test::read_file(folder / "a");
-        CHECK(entries(folder.path()) == 1);
+        CHECK(test::entries(folder.path()) == 1);
         if (s) {
             CHECK(now == head + old.substr(5000));
             if (scope.refused() == 0) break;
@@ -180,7 +165,7 @@ TEST_CASE("edit in place: memory that runs out leaves the old file") {
 
 TEST_CASE("edit in place: links lead to the file") {
     const test::temp_folder folder;
-    const std::string old = pattern(100000), head = pattern(5000, 2);
+    const std::string old = test::random_bytes(100000), head = test::random_bytes(5000, 2);
     std::filesystem::create_directory(folder / "blobs");
     std::filesystem::create_directory(folder / "names");
     test::write_file(folder / "blobs" / "x", old);
@@ -190,15 +175,15 @@ TEST_CASE("edit in place: links lead to the file") {
     CHECK_OK(edit.commit());
     CHECK(std::filesystem::is_symlink(folder / "names" / "model"));
     CHECK(test::read_file(folder / "blobs" / "x") == head + old.substr(5000));
-    CHECK(entries(folder / "names") == 1);
-    CHECK(entries(folder / "blobs") == 1);
+    CHECK(test::entries(folder / "names") == 1);
+    CHECK(test::entries(folder / "blobs") == 1);
 }
 
 TEST_CASE("edit in place: permissions and owner stay, the journal goes") {
     const test::temp_folder folder;
-    test::write_file(folder / "a", pattern(100000));
+    test::write_file(folder / "a", test::random_bytes(100000));
     REQUIRE(::chmod((folder / "a").c_str(), 0640) == 0);
-    const std::string head = pattern(5000, 2);
+    const std::string head = test::random_bytes(5000, 2);
     edit_in_place edit;
     CHECK_OK(edit.replace_head(folder / "a", 5000, bytes_of(head)));
     CHECK_OK(edit.commit());
@@ -209,7 +194,7 @@ TEST_CASE("edit in place: permissions and owner stay, the journal goes") {
 
 TEST_CASE("edit in place: one at a time") {
     const test::temp_folder folder;
-    const std::string old = pattern(100000), head = pattern(5000, 2);
+    const std::string old = test::random_bytes(100000), head = test::random_bytes(5000, 2);
     test::write_file(folder / "a", old);
     edit_in_place first, second;
     CHECK_OK(first.replace_head(folder / "a", 5000, bytes_of(head)));
@@ -224,7 +209,7 @@ TEST_CASE("edit in place: one at a time") {
     CHECK_REFUSED(aka::mapped_file::open(folder / "a"), in_use);
     ::close(lock);
     CHECK_OK(aka::mapped_file::open(folder / "a"));
-    CHECK(entries(folder.path()) == 1);
+    CHECK(test::entries(folder.path()) == 1);
 }
 
 #endif
@@ -286,7 +271,7 @@ std::uint64_t inode_of(const std::filesystem::path& p) {
 
 TEST_CASE("journal: a whole one is carried out, one that is cut off is removed") {
     const test::temp_folder folder;
-    const std::string old = pattern(100000), head = pattern(8192, 2);
+    const std::string old = test::random_bytes(100000), head = test::random_bytes(8192, 2);
     test::write_file(folder / "a", old);
     journal_text j;
     j.inode = inode_of(folder / "a");
@@ -302,7 +287,7 @@ TEST_CASE("journal: a whole one is carried out, one that is cut off is removed")
         REQUIRE_OK(r);
         CHECK(*r == aka::recovery::cleared);
         CHECK(test::read_file(folder / "a") == old);
-        CHECK(entries(folder.path()) == 1);
+        CHECK(test::entries(folder.path()) == 1);
     }
     // Right in size, wrong in one bit, or with what a crash leaves in its place.
     for (const std::size_t at : {std::size_t{9}, std::size_t{50}, std::size_t{5000}}) {
@@ -311,7 +296,7 @@ TEST_CASE("journal: a whole one is carried out, one that is cut off is removed")
         test::write_file(folder / "a.aka-journal", bad);
         CHECK_OK(aka::mapped_file::open(folder / "a"));
         CHECK(test::read_file(folder / "a") == old);
-        CHECK(entries(folder.path()) == 1);
+        CHECK(test::entries(folder.path()) == 1);
     }
     test::write_file(folder / "a.aka-journal", std::string(text.size(), '\0'));
     CHECK_OK(aka::mapped_file::open(folder / "a"));
@@ -322,7 +307,7 @@ TEST_CASE("journal: a whole one is carried out, one that is cut off is removed")
     REQUIRE_OK(r);
     CHECK(*r == aka::recovery::finished);
     CHECK(test::read_file(folder / "a") == head + old.substr(8192));
-    CHECK(entries(folder.path()) == 1);
+    CHECK(test::entries(folder.path()) == 1);
     const auto nothing = aka::recover(folder / "a");
     REQUIRE_OK(nothing);
     CHECK(*nothing == aka::recovery::nothing);
@@ -330,12 +315,12 @@ TEST_CASE("journal: a whole one is carried out, one that is cut off is removed")
 
 TEST_CASE("journal: of another file, it touches nothing and says so") {
     const test::temp_folder folder;
-    const std::string old = pattern(100000);
+    const std::string old = test::random_bytes(100000);
     test::write_file(folder / "a", old);
     test::write_file(folder / "b", old);
     const auto refused = [&](journal_text j, std::string_view why) {
         j.old_head = old.substr(0, 8192);
-        j.new_head = pattern(8192, 2);
+        j.new_head = test::random_bytes(8192, 2);
         test::write_file(folder / "a.aka-journal", j.text());
         for (int i = 0; i < 2; ++i) {
             const auto r = aka::mapped_file::open(folder / "a");
@@ -362,7 +347,7 @@ TEST_CASE("journal: of another file, it touches nothing and says so") {
 
 TEST_CASE("journal: it does not reach out of its folder") {
     const test::temp_folder folder;
-    const std::string old = pattern(100000);
+    const std::string old = test::random_bytes(100000);
     std::filesystem::create_directory(folder / "in");
     test::write_file(folder / "in" / "a", old);
     test::write_file(folder / "victim", old);
@@ -372,7 +357,7 @@ TEST_CASE("journal: it does not reach out of its folder") {
         j.inode = inode_of(folder / "victim");
         j.old_size = j.new_size = old.size();
         j.old_head = old.substr(0, 8192);
-        j.new_head = pattern(8192, 2);
+        j.new_head = test::random_bytes(8192, 2);
         test::write_file(folder / "in" / "a.aka-journal", j.text());
         CHECK_OK(aka::mapped_file::open(folder / "in" / "a"));  // not one of aka's: removed
         CHECK(test::read_file(folder / "victim") == old);
@@ -384,7 +369,7 @@ TEST_CASE("journal: it does not reach out of its folder") {
     j.inode = inode_of(folder / "victim");
     j.old_size = j.new_size = old.size();
     j.old_head = old.substr(0, 8192);
-    j.new_head = pattern(8192, 2);
+    j.new_head = test::random_bytes(8192, 2);
     test::write_file(folder / "in" / "a.aka-journal", j.text());
     CHECK_REFUSED(aka::mapped_file::open(folder / "in" / "a"), interrupted);
     std::filesystem::remove(folder / "in" / "a.aka-journal");
@@ -397,18 +382,18 @@ TEST_CASE("journal: it does not reach out of its folder") {
 
 TEST_CASE("journal: a link without its journal is nothing, and is removed by the next change") {
     const test::temp_folder folder;
-    const std::string old = pattern(100000), head = pattern(5000, 2);
+    const std::string old = test::random_bytes(100000), head = test::random_bytes(5000, 2);
     test::write_file(folder / "a", old);
     std::filesystem::create_symlink("b.aka-journal", folder / "a.aka-journal");
     CHECK_OK(aka::mapped_file::open(folder / "a"));
     edit_in_place edit;
     CHECK_OK(edit.replace_head(folder / "a", 5000, bytes_of(head)));
     CHECK_OK(edit.commit());
-    CHECK(entries(folder.path()) == 1);
+    CHECK(test::entries(folder.path()) == 1);
 }
 
 TEST_CASE("edit in place: a read-only file system, a folder that nobody may change") {
-    const std::string old = pattern(100000), head = pattern(5000, 2);
+    const std::string old = test::random_bytes(100000), head = test::random_bytes(5000, 2);
     {
         const test::mounted disk("tmpfs", 4);
         if (!disk) SKIP_TEST(disk.why());
@@ -438,19 +423,19 @@ TEST_CASE("edit in place: a read-only file system, a folder that nobody may chan
     CHECK_REFUSED(s, cannot_write);
     CHECK(test::mentions(s.error(), "journal"));
     CHECK(test::read_file(disk / "in" / "a") == old);
-    CHECK(entries(disk / "in") == 1);
+    CHECK(test::entries(disk / "in") == 1);
 }
 
 TEST_CASE("edit in place: an interrupted change that the reader may not finish") {
     const test::mounted disk("tmpfs", 4);
     if (!disk) SKIP_TEST(disk.why());
-    const std::string old = pattern(100000);
+    const std::string old = test::random_bytes(100000);
     test::write_file(disk / "a", old);
     journal_text j;
     j.inode = inode_of(disk / "a");
     j.old_size = j.new_size = old.size();
     j.old_head = old.substr(0, 8192);
-    j.new_head = pattern(8192, 2);
+    j.new_head = test::random_bytes(8192, 2);
     j.name = "a";
     test::write_file(disk / "a.aka-journal", j.text());
     if (!disk.make_read_only()) SKIP_TEST("cannot be made read-only");
@@ -466,10 +451,10 @@ TEST_CASE("edit in place: a full disk") {
         CAPTURE(kind);
         const test::mounted disk(kind, 16);
         if (!disk) SKIP_TEST(disk.why());
-        const std::string old = pattern(1 << 20), head = pattern(400000, 2);
+        const std::string old = test::random_bytes(1 << 20), head = test::random_bytes(400000, 2);
         test::write_file(disk / "a", old);
         test::write_file(disk / "b", old);
-        const std::size_t before = entries(disk.path());
+        const std::size_t before = test::entries(disk.path());
         // The rest is filled but for a few blocks, fewer each time.
         for (const std::size_t left : {3000000u, 1700000u, 900000u, 500000u, 40000u, 0u}) {
             std::error_code ignored;
@@ -492,7 +477,7 @@ TEST_CASE("edit in place: a full disk") {
             if (!s) CHECK(is_old);
             if (left == 0) CHECK(!s);
             std::filesystem::remove(disk / "filler");
-            CHECK(entries(disk.path()) == before);
+            CHECK(test::entries(disk.path()) == before);
             if (s) {
                 test::write_file(disk / "a", old);
                 test::write_file(disk / "b", old);
@@ -502,7 +487,7 @@ TEST_CASE("edit in place: a full disk") {
 }
 
 TEST_CASE("edit in place: XFS, btrfs and tmpfs") {
-    const std::string old = pattern((1 << 20) + 77);
+    const std::string old = test::random_bytes((1 << 20) + 77);
     for (const char* kind : {"xfs", "btrfs", "tmpfs"}) {
         CAPTURE(kind);
         const test::mounted disk(kind, 400);
@@ -511,7 +496,8 @@ TEST_CASE("edit in place: XFS, btrfs and tmpfs") {
         const auto step = edit_in_place::growth_step(disk / "a");
         REQUIRE_OK(step);
         CHECK(*step == (std::string(kind) == "xfs" ? 4096 : 0));
-        const std::string same = pattern(5000, 2), more = pattern(5000 + 4096, 3);
+        const std::string same = test::random_bytes(5000, 2),
+                          more = test::random_bytes(5000 + 4096, 3);
         edit_in_place edit;
         CHECK_OK(edit.replace_head(disk / "a", 5000, bytes_of(same)));
         CHECK_OK(edit.commit());

@@ -5,6 +5,7 @@
 
 #include "support/files.hpp"
 #include "support/guard.hpp"
+#include "support/opened.hpp"
 #include "support/outcome.hpp"
 
 #include <algorithm>
@@ -34,12 +35,6 @@ using way = aka::access;
 using aka::mapped_file;
 
 constexpr way ways[] = {way::map, way::read, way::header};
-
-mapped_file opened(const std::filesystem::path& p, way how = way::map) {
-    aka::result<mapped_file> r = mapped_file::open(p, how);
-    REQUIRE_OK(r);
-    return std::move(*r.get_if());
-}
 
 // The range through read(), into memory with a guard behind it; the code instead where it fails.
 std::string read(const mapped_file& f, std::uint64_t offset, std::size_t size) {
@@ -79,7 +74,7 @@ TEST_CASE("mapped file: what cannot be opened") {
     std::filesystem::create_symlink("loop", folder / "loop");
     refused(folder / "loop", aka::errc::cannot_open, true);
     std::filesystem::create_symlink("file", folder / "link");
-    CHECK(view(opened(folder / "link")) == "text");
+    CHECK(view(test::opened(folder / "link")) == "text");
 #endif
     test::alloc_scope allocs;
     allocs.fail_at(0);
@@ -108,7 +103,7 @@ TEST_CASE("mapped file: every range, and none beyond") {
     const std::string data = test::random_bytes(10000, 1);
     test::write_file(folder / "file", data);
     std::vector<mapped_file> files;
-    for (const way how : ways) files.push_back(opened(folder / "file", how));
+    for (const way how : ways) files.push_back(test::opened(folder / "file", how));
     files.push_back(mapped_file::memory(aka::as_bytes(data)));
     for (const mapped_file& f : files) {
         const bool memory = f.path().empty(), map = &f == &files[0] || memory;
@@ -151,7 +146,7 @@ TEST_CASE("mapped file: empty ones") {
     const test::temp_folder folder;
     test::write_file(folder / "empty", "");
     std::vector<mapped_file> files;
-    for (const way how : ways) files.push_back(opened(folder / "empty", how));
+    for (const way how : ways) files.push_back(test::opened(folder / "empty", how));
     files.push_back(mapped_file::memory({}));
     files.emplace_back();
     for (const mapped_file& f : files) {
@@ -172,21 +167,21 @@ TEST_CASE("mapped file: moving") {
     test::write_file(folder / "a", "first");
     test::write_file(folder / "b", "second");
     for (const way how : ways) {
-        mapped_file a = opened(folder / "a", how);
+        mapped_file a = test::opened(folder / "a", how);
         const std::byte* at = a.data();
         mapped_file b = std::move(a);
         CHECK(b.data() == at);
         CHECK(a.size() == 0);
         CHECK(a.path().empty());
         CHECK(read(b, 0, 5) == "first");
-        mapped_file c = opened(folder / "b", how);
+        mapped_file c = test::opened(folder / "b", how);
         c = std::move(b);
         CHECK(read(c, 0, 5) == "first");
         mapped_file& alias = c;
         c = std::move(alias);
         CHECK(read(c, 0, 5) == "first");
         CHECK(c.path() == (folder / "a").string());
-        a = opened(folder / "b", how);
+        a = test::opened(folder / "b", how);
         CHECK(read(a, 0, 6) == "second");
     }
 }
@@ -194,7 +189,8 @@ TEST_CASE("mapped file: moving") {
 TEST_CASE("mapped file: without its descriptor") {
     const test::temp_folder folder;
     test::write_file(folder / "file", "text");
-    mapped_file map = opened(folder / "file"), header = opened(folder / "file", way::header);
+    mapped_file map = test::opened(folder / "file"),
+                header = test::opened(folder / "file", way::header);
     map.close_descriptor();
     header.close_descriptor();
     map.close_descriptor();  // twice is nothing
@@ -224,7 +220,7 @@ TEST_CASE("mapped file: far larger than memory") {
     }
     std::filesystem::resize_file(p, last * gib);
     for (const way how : ways) {
-        const mapped_file f = opened(p, how);
+        const mapped_file f = test::opened(p, how);
         CHECK(f.size() == last * gib);
         for (const std::uint64_t at : places) {
             const std::string expected = "at " + std::to_string(at / gib) + "..";
@@ -249,7 +245,7 @@ TEST_CASE("mapped file: deleted while it is open, on Windows") {
     for (const way how : {way::map, way::read}) {
         const test::temp_folder folder;
         test::write_file(folder / "file", before);
-        const mapped_file f = opened(folder / "file", how);
+        const mapped_file f = test::opened(folder / "file", how);
         CHECK(f.mapped() == (how == way::map));
         std::error_code refused;
         std::filesystem::remove(folder / "file", refused);
@@ -271,7 +267,7 @@ TEST_CASE("mapped file: deleted or replaced while it is open") {
                 CAPTURE(static_cast<int>(how));
                 const test::temp_folder folder;
                 test::write_file(folder / "file", before);
-                mapped_file f = opened(folder / "file", how);
+                mapped_file f = test::opened(folder / "file", how);
                 if (closed) f.close_descriptor();
                 test::write_file(folder / "other", after);
                 if (replaced)
@@ -300,7 +296,7 @@ TEST_CASE("mapped file: truncated while it is open") {
     for (const way how : ways) {
         const test::temp_folder folder;
         test::write_file(folder / "file", data);
-        const mapped_file f = opened(folder / "file", how);
+        const mapped_file f = test::opened(folder / "file", how);
         std::filesystem::resize_file(folder / "file", 5000);
         CHECK((read(f, 0, 5000) == data.substr(0, 5000)));
         for (const auto& [at, size] : {std::pair{0u, 5001u}, {4999u, 2u}, {50000u, 10u}}) {
@@ -323,7 +319,7 @@ TEST_CASE("mapped file: what is prefetched is in memory") {
     const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     const std::string data = test::random_bytes(64 * page + 5, 4);
     test::write_file(folder / "file", data);
-    const mapped_file f = opened(folder / "file");
+    const mapped_file f = test::opened(folder / "file");
     CHECK_OK(f.drop_cache(0, f.size()));
     CHECK_OK(f.prefetch(10 * page + 1, 20 * page));
     std::vector<unsigned char> resident(65);
@@ -348,7 +344,7 @@ TEST_CASE("mapped file: more files than descriptors") {
     for (std::size_t i = 0; i < n; ++i) test::write_file(folder / name(i), name(i));
     const limit low;
     std::vector<mapped_file> files;
-    for (std::size_t i = 0; i < n; ++i) files.push_back(opened(folder / name(i)));
+    for (std::size_t i = 0; i < n; ++i) files.push_back(test::opened(folder / name(i)));
     for (std::size_t i = 0; i < n; ++i) {
         CHECK(view(files[i]) == name(i));
         CHECK(read(files[i], 0, name(i).size()) == name(i));

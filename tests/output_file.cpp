@@ -4,6 +4,7 @@
 
 #include "support/files.hpp"
 #include "support/mounts.hpp"
+#include "support/opened.hpp"
 #include "support/outcome.hpp"
 
 #include <cerrno>
@@ -30,38 +31,17 @@ using way = aka::access;
 
 aka::byte_span bytes_of(std::string_view s) { return aka::as_bytes(s); }
 
-// Bytes that repeat nowhere in a file of this size.
-std::string pattern(std::size_t n, std::uint64_t seed = 1) {
-    std::string s(n, '\0');
-    std::uint64_t x = seed * 0x9e3779b97f4a7c15;
-    for (std::size_t i = 0; i < n; ++i) {
-        if (i % 8 == 0) x = (x ^ (x >> 29)) * 0xbf58476d1ce4e5b9 + 0x94d049bb133111eb;
-        s[i] = static_cast<char>(x >> (8 * (i % 8)));
-    }
-    return s;
-}
-
 output_file created(const std::filesystem::path& p, const output_options& o = {}) {
     aka::result<output_file> r = output_file::create(p, o);
     REQUIRE_OK(r);
     return std::move(*r.get_if());
-}
-mapped_file opened(const std::filesystem::path& p, way how = way::map) {
-    aka::result<mapped_file> r = mapped_file::open(p, how);
-    REQUIRE_OK(r);
-    return std::move(*r.get_if());
-}
-std::size_t entries(const std::filesystem::path& folder) {
-    std::size_t n = 0;
-    for (const auto& e : std::filesystem::directory_iterator(folder)) n += e.exists();
-    return n;
 }
 
 }  // namespace
 
 TEST_CASE("output file: written in any order, and nothing is there before commit") {
     const test::temp_folder folder;
-    const std::string all = pattern(3 << 20);
+    const std::string all = test::random_bytes(3 << 20);
     {
         output_file f = created(folder / "a");
         CHECK_OK(f.write(1 << 20, bytes_of(std::string_view(all).substr(1 << 20))));
@@ -71,7 +51,7 @@ TEST_CASE("output file: written in any order, and nothing is there before commit
         CHECK(f.bytes_copied() == all.size());
     }
     CHECK(test::read_file(folder / "a") == all);
-    CHECK(entries(folder.path()) == 1);
+    CHECK(test::entries(folder.path()) == 1);
 
     // Gaps are zeros, a given size is kept.
     output_options o;
@@ -92,10 +72,10 @@ TEST_CASE("output file: given up, it leaves nothing") {
         CHECK_OK(moved.flush());
         CHECK_REFUSED(f.flush(), no_data);
     }
-    CHECK(entries(folder.path()) == 0);
+    CHECK(test::entries(folder.path()) == 0);
     output_file f = created(folder / "a");
     f.discard();
-    CHECK(entries(folder.path()) == 0);
+    CHECK(test::entries(folder.path()) == 0);
     CHECK_REFUSED(f.commit(), no_data);
 }
 
@@ -118,7 +98,7 @@ TEST_CASE("output file: what is there stays, unless it is to be replaced") {
     CHECK_OK(f.write(0, bytes_of("newer")));
     CHECK_OK(f.commit());
     CHECK(test::read_file(folder / "a") == "newer");
-    CHECK(entries(folder.path()) == 1);
+    CHECK(test::entries(folder.path()) == 1);
 
     // One that came while it was written.
     output_file late = created(folder / "b");
@@ -126,13 +106,13 @@ TEST_CASE("output file: what is there stays, unless it is to be replaced") {
     CHECK_REFUSED(late.commit(), already_exists);
     late.discard();
     CHECK(test::read_file(folder / "b") == "first");
-    CHECK(entries(folder.path()) == 2);
+    CHECK(test::entries(folder.path()) == 2);
 }
 
 TEST_CASE("output file: ranges") {
     const test::temp_folder folder;
-    test::write_file(folder / "source", pattern(1000));
-    const mapped_file source = opened(folder / "source");
+    test::write_file(folder / "source", test::random_bytes(1000));
+    const mapped_file source = test::opened(folder / "source");
     output_options o;
     o.size = 100;
     output_file f = created(folder / "a", o);
@@ -148,10 +128,10 @@ TEST_CASE("output file: ranges") {
 
 TEST_CASE("output file: copies of ranges, in every phase") {
     const test::temp_folder folder;
-    const std::string all = pattern(5 << 20);
+    const std::string all = test::random_bytes(5 << 20);
     test::write_file(folder / "source", all);
     for (const way how : {way::map, way::read}) {
-        const mapped_file source = opened(folder / "source", how);
+        const mapped_file source = test::opened(folder / "source", how);
         for (const std::uint64_t shift : {0u, 8u, 4096u, 4104u}) {
             CAPTURE(shift);
             output_file f = created(folder / "copy");
@@ -168,7 +148,7 @@ TEST_CASE("output file: copies of ranges, in every phase") {
     // From memory, and from a descriptor that was given back.
     output_file f = created(folder / "copy");
     const mapped_file memory = mapped_file::memory(bytes_of(all));
-    mapped_file closed = opened(folder / "source");
+    mapped_file closed = test::opened(folder / "source");
     closed.close_descriptor();
     CHECK_OK(f.copy(0, memory, 7, 100));
     CHECK_OK(f.copy(100, closed, 107, all.size() - 107));
@@ -189,7 +169,7 @@ TEST_CASE("output file: permissions of the source, the user's mask for others") 
     };
     for (const unsigned m : {0600u, 0640u, 0444u, 0664u}) {
         REQUIRE(::chmod((folder / "source").c_str(), m) == 0);
-        const mapped_file source = opened(folder / "source");
+        const mapped_file source = test::opened(folder / "source");
         output_options o;
         o.like = &source;
         output_file f = created(folder / "copy", o);
@@ -207,22 +187,22 @@ TEST_CASE("output file: permissions of the source, the user's mask for others") 
 
 TEST_CASE("output file: never made from the file it is to replace") {
     const test::temp_folder folder;
-    test::write_file(folder / "a", pattern(100000));
+    test::write_file(folder / "a", test::random_bytes(100000));
     std::filesystem::create_hard_link(folder / "a", folder / "b");
-    const mapped_file source = opened(folder / "a");
+    const mapped_file source = test::opened(folder / "a");
     output_options o;
     o.replace = true;
     for (const char* name : {"a", "b"}) {
         output_file f = created(folder / name, o);
         CHECK_REFUSED(f.copy(0, source, 0, 1000), in_use);
     }
-    CHECK(test::read_file(folder / "a") == pattern(100000));
+    CHECK(test::read_file(folder / "a") == test::random_bytes(100000));
 }
 
 TEST_CASE("output file: a source that changes is noticed") {
     const test::temp_folder folder;
-    test::write_file(folder / "source", pattern(100000));
-    const mapped_file source = opened(folder / "source", way::read);
+    test::write_file(folder / "source", test::random_bytes(100000));
+    const mapped_file source = test::opened(folder / "source", way::read);
     output_file f = created(folder / "a");
     std::filesystem::resize_file(folder / "source", 50000);
     CHECK_REFUSED(f.copy(0, source, 0, 100000), file_changed);
@@ -230,12 +210,12 @@ TEST_CASE("output file: a source that changes is noticed") {
 
 TEST_CASE("output file: holes stay holes") {
     const test::temp_folder folder;
-    test::write_file(folder / "source", pattern(4096));
+    test::write_file(folder / "source", test::random_bytes(4096));
     std::filesystem::resize_file(folder / "source", std::uintmax_t{8} << 30);
     aka::detail::file_stat st;  // also where stat itself has only 32 bits for a size
     REQUIRE(aka::detail::stat_name((folder / "source").c_str(), &st) == 0);
     if (st.st_blocks * 512 > (1 << 20)) SKIP_TEST("this file system has no sparse files");
-    const mapped_file source = opened(folder / "source");
+    const mapped_file source = test::opened(folder / "source");
     output_options o;
     o.size = source.size() + 8;
     output_file f = created(folder / "copy", o);
@@ -246,10 +226,10 @@ TEST_CASE("output file: holes stay holes") {
     REQUIRE(aka::detail::stat_name((folder / "copy").c_str(), &st) == 0);
     CHECK(static_cast<std::uint64_t>(st.st_size) == source.size() + 8);
     CHECK(st.st_blocks * 512 < (1 << 20));
-    const mapped_file copy = opened(folder / "copy", way::read);
+    const mapped_file copy = test::opened(folder / "copy", way::read);
     std::string head(4096, '\0');
     CHECK_OK(copy.read(8, {reinterpret_cast<std::byte*>(head.data()), head.size()}));
-    CHECK(head == pattern(4096));
+    CHECK(head == test::random_bytes(4096));
 }
 
 #endif
@@ -268,7 +248,7 @@ TEST_CASE("output set: in order, all or nothing") {
     CHECK(set[5].path() == (folder / "index").string());
     for (const char* name : {"1", "index"}) CHECK(!std::filesystem::exists(folder / name));
     CHECK_OK(set.commit());
-    CHECK(entries(folder.path()) == 6);
+    CHECK(test::entries(folder.path()) == 6);
     CHECK(test::read_file(folder / "index") == "index");
 
     // The third is taken meanwhile: the first two go away again.
@@ -281,7 +261,7 @@ TEST_CASE("output set: in order, all or nothing") {
     test::write_file(other / "3", "somebody's");
     CHECK_REFUSED(second.commit(), already_exists);
     second.clear();
-    CHECK(entries(other.path()) == 1);
+    CHECK(test::entries(other.path()) == 1);
     CHECK(test::read_file(other / "3") == "somebody's");
 }
 
@@ -289,18 +269,18 @@ TEST_CASE("output file: a full disk") {
     const test::mounted disk("tmpfs", 4);
     if (!disk) SKIP_TEST(disk.why());
     const test::temp_folder folder;
-    test::write_file(folder / "source", pattern(6 << 20));
-    const mapped_file source = opened(folder / "source");
+    test::write_file(folder / "source", test::random_bytes(6 << 20));
+    const mapped_file source = test::opened(folder / "source");
     output_file f = created(disk / "a");
     CHECK_REFUSED(f.need_space(6 << 20), no_space);
     CHECK_OK(f.need_space(1 << 20));
     CHECK_REFUSED(f.copy(0, source, 0, source.size()), no_space);
     f.discard();
-    CHECK(entries(disk.path()) == 0);
+    CHECK(test::entries(disk.path()) == 0);
     output_file g = created(disk / "a");
     CHECK_REFUSED(g.write(0, {source.data(), static_cast<std::size_t>(source.size())}), no_space);
     g.discard();
-    CHECK(entries(disk.path()) == 0);
+    CHECK(test::entries(disk.path()) == 0);
 }
 
 TEST_CASE("output file: a read-only file system") {
@@ -311,7 +291,7 @@ TEST_CASE("output file: a read-only file system") {
     const auto r = output_file::create(disk / "b");
     CHECK_REFUSED(r, cannot_write);
     CHECK(r.error().os_error() == EROFS);
-    CHECK(entries(disk.path()) == 1);
+    CHECK(test::entries(disk.path()) == 1);
 }
 
 // The data's place in the file keeps its phase modulo the block: nearly all blocks are shared.
@@ -320,14 +300,14 @@ TEST_CASE("output file: shared blocks") {
         CAPTURE(kind);
         const test::mounted disk(kind, 400);
         if (!disk) SKIP_TEST(disk.why());
-        const std::string all = pattern((48 << 20) + 1234);
+        const std::string all = test::random_bytes((48 << 20) + 1234);
         test::write_file(disk / "source", all);
-        const mapped_file source = opened(disk / "source");
+        const mapped_file source = test::opened(disk / "source");
         output_options o;
         o.size = all.size() + 4096;
         output_file f = created(disk / "copy", o);
         CHECK(f.shares_with(source));
-        const std::string head = pattern(5000 + 4096, 2);
+        const std::string head = test::random_bytes(5000 + 4096, 2);
         CHECK_OK(f.write(0, bytes_of(head)));
         CHECK_OK(f.copy(5000 + 4096, source, 5000, all.size() - 5000));
         CHECK_OK(f.commit());

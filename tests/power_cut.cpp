@@ -7,6 +7,7 @@
 
 #include "support/files.hpp"
 #include "support/mounts.hpp"
+#include "support/opened.hpp"
 #include "support/outcome.hpp"
 #include "support/trace.hpp"
 
@@ -28,15 +29,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string pattern(std::size_t n, std::uint64_t seed) {
-    std::string s(n, '\0');
-    std::uint64_t x = seed * 0x9e3779b97f4a7c15;
-    for (std::size_t i = 0; i < n; ++i) {
-        if (i % 8 == 0) x = (x ^ (x >> 29)) * 0xbf58476d1ce4e5b9 + 0x94d049bb133111eb;
-        s[i] = static_cast<char>(x >> (8 * (i % 8)));
-    }
-    return s;
-}
 bool sh(const std::string& command) {
     return test::run_program("PATH=$PATH:/usr/sbin:/sbin; " + command).exit_code == 0;
 }
@@ -46,12 +38,8 @@ std::string q(const fs::path& p) { return test::shell_quote(p.string()); }
 std::string opened(const fs::path& folder) {
     std::string all;
     for (const char* name : {"b", "a"}) {
-        const auto f = aka::mapped_file::open(folder / name, aka::access::read);
-        if (!f) return "error: " + test::said(f);
-        std::string s(static_cast<std::size_t>(f.get_if()->size()), '\0');
-        const aka::status r =
-            f.get_if()->read(0, {reinterpret_cast<std::byte*>(s.data()), s.size()});
-        if (!r) return "error: " + test::said(r);
+        const std::string s = test::read_opened(folder / name);
+        if (s.compare(0, 7, "error: ") == 0) return s;
         all = s + all;
     }
     return all;
@@ -78,7 +66,7 @@ void cut_everywhere(const std::string& kind) {
         SKIP_TEST(kind + " cannot be mounted in an image here");
 
     // Files of many extents, so that an insertion is many steps.
-    const std::string a = pattern(300000, 1), b = pattern(2 << 20, 2);
+    const std::string a = test::random_bytes(300000, 1), b = test::random_bytes(2 << 20, 2);
     test::write_file(used.at / "a", a);
     test::write_file(used.at / "b", "");
     for (std::size_t at = 0; at < b.size(); at += 65536) {
@@ -98,8 +86,8 @@ void cut_everywhere(const std::string& kind) {
     };
     REQUIRE(snapshot(used.image, fresh));
 
-    const std::string head_a = pattern(5000 + static_cast<std::size_t>(*step), 3),
-                      head_b = pattern(7000 + 2 * static_cast<std::size_t>(*step), 4);
+    const std::string head_a = test::random_bytes(5000 + static_cast<std::size_t>(*step), 3),
+                      head_b = test::random_bytes(7000 + 2 * static_cast<std::size_t>(*step), 4);
     const std::string before = a + b, after = head_a + a.substr(5000) + head_b + b.substr(7000);
     const auto change = [&] {
         aka::edit_in_place edit;

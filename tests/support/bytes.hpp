@@ -117,7 +117,9 @@ class rng {
     std::uint64_t state_;
 };
 
-inline std::string random_bytes(std::size_t n, std::uint64_t seed) { return rng(seed).bytes(n); }
+inline std::string random_bytes(std::size_t n, std::uint64_t seed = 1) {
+    return rng(seed).bytes(n);
+}
 
 inline std::string hex_encode(std::string_view bytes) {
     static const char digits[] = "0123456789abcdef";
