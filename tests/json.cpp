@@ -84,6 +84,13 @@ std::string decoded(const json_string& s) {
     CHECK((text.data() == s.at) == !s.escaped);  // copied only where it must be
     CHECK(aka::detail::equal(s, out));
     CHECK_FALSE(aka::detail::equal(s, out + "x"));
+    if (!out.empty()) {
+        std::string other = out;
+        other.back() = static_cast<char>(other.back() ^ 1);
+        CHECK_FALSE(aka::detail::equal(s, other));
+        other.pop_back();
+        CHECK_FALSE(aka::detail::equal(s, other));
+    }
     if (!s.escaped) CHECK(s.hash == aka::detail::hash_name(out));
     return "'" + out + "'";
 }
@@ -193,7 +200,8 @@ TEST_CASE("json: what is JSON, and what only looks like it") {
     std::vector<std::string> bad = words(
         "{ [ \" {] [} [1,] {\"a\":1,} {,} [,] {\"a\"} {a:1} {'a':1} {1:1} {null:1} \"a \"\\\" "
         "\"\\q\" \"\\u12\" \"\\u12g4\" \"\\U0041\" \"\\ud800\" \"\\udc00\" \"\\ud800\\u0041\" "
-        "\"\\ud800x\" \"\\ud800\\n\" \"\\udc00\\ud800\" \"\\ud800\\ud800\" \"\n\" \"\x1f\" "
+        "\"\\ud800\\ue000\" \"\\udbff\\uffff\" \"\\ud800x\" \"\\ud800\\n\" \"\\udc00\\ud800\" "
+        "\"\\ud800\\ud800\" \"\n\" \"\x1f\" "
         "\"\x01\" "
         "{}\x0b \x0c{} \xef\xbb\xbf{} \xc2\xa0{} {}{} truex tru True nul nulll +1 01 -01 00 1. .5 "
         "- -.5 1e 1e+ 1.e5 0x10 1_0 NaN Infinity -Infinity 1e5.5 --1 /**/1 1// \"a\\ \"\x80\" "

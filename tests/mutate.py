@@ -49,8 +49,8 @@ OPERATOR = re.compile(r'(?<= )(%s)(?=[ \n])' % '|'.join(
     re.escape(op) for op in sorted(OPERATORS, key=len, reverse=True)))
 ADDED_TO = re.compile(r'(?<= )([+-]=)(?= [^;?\n]*;)')
 NUMBER = re.compile(r'(?<![\w.])(0x[0-9a-f]+|\d+)u?(?![\w.])')
-# Lines that have no such places, or none that can be changed.
-PASSED = re.compile(r'\s*#|.*\b(static_assert|operator|__attribute__|template)\b')
+# Lines that have no such places, or none that can be changed: the last is of vectors.
+PASSED = re.compile(r'\s*#|.*\b(static_assert|operator|__attribute__|template|auto hit)\b')
 COMMENT_OR_TEXT = re.compile(r'//[^\n]*|"(?:\\.|[^"\\\n])*"|' + r"'(?:\\.|[^'\\\n])'")
 
 

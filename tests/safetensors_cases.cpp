@@ -248,6 +248,9 @@ TEST_CASE("safetensors cases: an error says at which byte") {
          errc::duplicate_name},
         {R"({"__metadata__":{"k":"v",@"k":"w"},"a":{)" + fields + "}}", errc::duplicate_key},
         {R"({"__metadata__":{"k":@1}})", errc::bad_json},
+        {R"({"a":{)" + fields +
+             R"(},"__metadata__":{"dtype":"U8","shape":@[0],"data_offsets":[16,16]}})",
+         errc::bad_json},
         {R"({"__metadata__":{},@"__metadata__":{}})", errc::bad_json},
         {R"({"z":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},@"a":{"dtype":"I32","shape":[2],)"
          R"("data_offsets":[8,16]}})",
@@ -328,6 +331,7 @@ TEST_CASE("safetensors cases: blanks between the tokens change nothing") {
                             "-1",
                             "1.0",
                             "1e1",
+                            "FFFFFFFF",
                             "true"};
     const std::string signs = ",:[]{}";
     std::map<std::string, int> seen;
@@ -403,6 +407,26 @@ TEST_CASE("safetensors cases: a dtype is known by its whole name") {
     }
 }
 
+TEST_CASE("safetensors cases: of all spans only the one of dtype and shape is taken") {
+    for (const test::st_dtype& d : test::st_dtypes) {
+        for (std::uint64_t span = 0; span <= 72; ++span) {
+            const std::string bytes = test::safetensors_raw(
+                std::string(R"({"a":{"dtype":")") + d.name + R"(","shape":[8],"data_offsets":[0,)" +
+                    std::to_string(span) + "]}}" + std::string(99, ' '),
+                std::string(static_cast<std::size_t>(span), 'x'));
+            const auto file = aka::safetensors::parse(aka::as_bytes(bytes));
+            CHECK(file.code() == (span == d.bits ? errc::none : errc::size_mismatch));
+        }
+    }
+    // Two offsets of seventeen digits that differ in the one in the middle.
+    test::rng random(1);
+    tokens t = header_of({{0, 12345678012345678}, {12345678012345678, 22345678012345678}}, random);
+    CHECK(said_of(t, "", 100).find("truncated") == 0);
+    std::replace(t.begin() + static_cast<std::ptrdiff_t>(t.size()) - 7, t.end(),
+                 std::string("12345678012345678"), std::string("12345678112345678"));
+    CHECK(said_of(t, "", 100).find("bad_offset") == 0);
+}
+
 TEST_CASE("safetensors cases: a header that is cut anywhere, then closed, is not read past") {
     test::rng random(1);
     std::string json;
@@ -420,6 +444,12 @@ TEST_CASE("safetensors cases: a header that is cut anywhere, then closed, is not
 }
 
 TEST_CASE("safetensors cases: a header that ends where the file does, and one byte later") {
+    for (std::size_t n = 0; n < 8; ++n) {
+        const std::string zeros(n, '\0');
+        const auto file = aka::safetensors::parse(aka::as_bytes(zeros));
+        CHECK_REFUSED(file, header_too_small);
+        CHECK(file.error().offset() == 0);
+    }
     const std::string json = "{}      ";
     for (const std::uint64_t more : {0u, 1u, 8u, 9u}) {
         test::bytes_builder b;
@@ -427,6 +457,7 @@ TEST_CASE("safetensors cases: a header that ends where the file does, and one by
         const test::guard_buffer guarded(b.str());
         const auto file = aka::safetensors::parse(aka::as_bytes(guarded.view()));
         CHECK(file.code() == (more == 0 ? errc::none : errc::bad_header_length));
+        if (!file) CHECK(file.error().offset() == 0);
     }
 }
 

@@ -54,7 +54,7 @@ struct left {
     const A& a;
 };
 
-// An operator, what it becomes as 1, and as 2. Vectors of the compiler's own are left alone.
+// An operator, what it becomes as 1, and as 2.
 #define MUTANTS_OPERATOR(number, op, first, second)                                  \
     template <int Place, class A>                                                    \
     constexpr left<Place, number, A> operator op(const A& a, here<Place>) noexcept { \
@@ -63,11 +63,9 @@ struct left {
     template <int Place, class A, class B>                                           \
     constexpr auto operator op(left<Place, number, A> l, const B& b) noexcept {      \
         const A& a = l.a;                                                            \
-        if constexpr (std::is_scalar_v<A> || std::is_class_v<A>) {                   \
-            int now = how<Place>();                                                  \
-            if (now == 1) return first;                                              \
-            if (now == 2) return second;                                             \
-        }                                                                            \
+        int now = how<Place>();                                                      \
+        if (now == 1) return first;                                                  \
+        if (now == 2) return second;                                                 \
         return a op b;                                                               \
     }
 
