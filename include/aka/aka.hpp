@@ -15,6 +15,7 @@
 #include "llama.hpp"
 #include "load.hpp"
 #include "load_memory.hpp"
+#include "load_sink.hpp"
 #include "names.hpp"
 #include "safetensors.hpp"
 

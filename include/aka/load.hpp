@@ -64,6 +64,11 @@ inline void widen(aka::dtype type, const std::byte* from, span<std::byte> to,
     }
 }
 
+inline std::size_t block_size(const load_options& o) noexcept {
+    constexpr std::size_t least = 4096, most = std::size_t{64} << 20;
+    return o.block < least ? least : o.block > most ? most : o.block / 4096 * 4096;
+}
+
 class loading {
   public:
     loading(span<const load_item> items, const load_options& o) noexcept : items_(items), o_(o) {}
@@ -76,8 +81,7 @@ class loading {
             left_[i] = t.stored().size_bytes();
             if (status s = plan_.add(t, static_cast<std::uint32_t>(i)); !s) return s;
         }
-        const std::size_t least = 4096, most = std::size_t{64} << 20;
-        block_ = o_.block < least ? least : o_.block > most ? most : o_.block / 4096 * 4096;
+        block_ = block_size(o_);
         const std::uint64_t gap = o_.coalesce ? 65536 : 0;
         if (!plan_.cut(block_, gap, !o_.coalesce)) return no_memory();
         // What a thread holds besides the tensors: all together at most 64 MiB.
@@ -87,21 +91,7 @@ class loading {
         return {};
     }
 
-    result<load_report> run() noexcept {
-        for (std::size_t i = 0; i < items_.size(); ++i)
-            if (left_[i] == 0) finish(i);
-        if (threads_ > plan_.blocks.size())
-            threads_ = plan_.blocks.empty() ? 1 : static_cast<unsigned>(plan_.blocks.size());
-        if (threads_ == 1)
-            work(this);
-        else
-            o_.executor.run(o_.executor.self, threads_, work, this);
-        if (!first_) return first_.error();
-        report_.wanted = plan_.wanted;
-        return report_;
-    }
-
-  private:
+    /// Whether a tensor can be loaded into so many bytes.
     static status accept(const tensor& t, std::size_t room) noexcept {
         if (!t) return error(errc::not_found).say("there is no such tensor");
         auto refuse = [&](errc code, const auto&... why) -> status {
@@ -122,6 +112,21 @@ class loading {
         return {};
     }
 
+    result<load_report> run() noexcept {
+        for (std::size_t i = 0; i < items_.size(); ++i)
+            if (left_[i] == 0) finish(i);
+        if (threads_ > plan_.blocks.size())
+            threads_ = plan_.blocks.empty() ? 1 : static_cast<unsigned>(plan_.blocks.size());
+        if (threads_ == 1)
+            work(this);
+        else
+            o_.executor.run(o_.executor.self, threads_, work, this);
+        if (!first_) return first_.error();
+        report_.wanted = plan_.wanted;
+        return report_;
+    }
+
+  private:
     // One of these runs in each thread.
     static void work(void* self) noexcept { static_cast<loading*>(self)->work(); }
     void work() noexcept {
