@@ -240,6 +240,7 @@ TEST_CASE("names: numbers from 1, and with zeros in front") {
         "  both/{l+1:03}/v = attn_v\n"
         "  {l+1}.experts.{e+1:02}.up.weight = ffn_up_exps\n"
         "  blk.{l:02}.experts.{e+1}.down.weight = ffn_down_exps\n"
+        "  net.6.n{l:02}.2.v.{part} = attn_output\n"
         "  x.{l+1}.gate|g = ffn_gate\n");
     REQUIRE_MESSAGE(added.has_value(), added.error().message().c_str());
     const aka::convention* v = c.find("counted");
@@ -260,6 +261,8 @@ TEST_CASE("names: numbers from 1, and with zeros in front") {
         {"both/1234/v", 1233, -1},
         {"1.experts.01.up.weight", 0, 0},
         {"12.experts.16.up.weight", 11, 15},
+        {"net.6.n00.2.v.weight", 0, -1},
+        {"net.6.n12.2.v.bias", 12, -1},
         {"12.experts.128.up.weight", 11, 127},
         {"blk.00.experts.1.down.weight", 0, 0},
         {"blk.11.experts.16.down.weight", 11, 15},
@@ -272,11 +275,26 @@ TEST_CASE("names: numbers from 1, and with zeros in front") {
         CHECK_MESSAGE(p->expert == k.expert, k.name);
         CHECK(spelled(*p) == k.name);
     }
-    for (const char* name :
-         {"one.0.q.weight", "one.01.q.weight", "layer_0.k.weight", "layer_9.k.weight",
-          "layer_000.k.weight", "layer_010.k.weight", "both/000/v", "both/01/v", "both/0001/v",
-          "both/99/v", "1.experts.00.up.weight", "0.experts.01.up.weight", "1.experts.1.up.weight",
-          "blk.0.experts.1.down.weight", "blk.00.experts.0.down.weight", "x.0.g"})
+    for (const char* name : {"one.0.q.weight",
+                             "one.01.q.weight",
+                             "layer_0.k.weight",
+                             "layer_9.k.weight",
+                             "layer_000.k.weight",
+                             "layer_010.k.weight",
+                             "both/000/v",
+                             "both/01/v",
+                             "both/0001/v",
+                             "both/99/v",
+                             "1.experts.00.up.weight",
+                             "0.experts.01.up.weight",
+                             "1.experts.1.up.weight",
+                             "blk.0.experts.1.down.weight",
+                             "blk.00.experts.0.down.weight",
+                             "net.5.n00.2.v.weight",
+                             "net.6.n00.3.v.weight",
+                             "net.6.n0.2.v.weight",
+                             "net.n00.2.v.weight",
+                             "x.0.g"})
         CHECK_FALSE_MESSAGE(v->parse(name).has_value(), name);
     // Every number, both ways.
     char out[64];
