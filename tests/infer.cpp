@@ -392,6 +392,8 @@ TEST_CASE("odd lists of names: no crash, no claim") {
         {"a"},
         {"{l}", "{part}", "#", "a b = c", "x|y", std::string("n\0l", 3), "\x01\x02"},
         {"1.2.3.4.5.6.7.8.9", "99999999999999999999", "00", "0.0.0", "w0w1w2w3w4w5w6w7"},
+        {"rope}.inv_freq", "a{b.rope.inv_freq", "rope_theta{x}.inv_freq",
+         "layers.0.rope}.inv_freq"},
         {"layers.0.q", "layers.4294967296.q", "layers.999999999.q"}};
     for (const auto& names : lists) {
         std::vector<aka::named_shape> list;

@@ -129,13 +129,17 @@ class infer_table {
     // Whether the grammar can hold these names.
     bool can_spell(const name_unit& u) const noexcept {
         std::string_view s = in_.name_of(u);
+        unsigned braces = 0;
         for (std::size_t i = 0; i < s.size(); ++i) {
             if (static_cast<unsigned char>(s[i]) <= ' ' || s[i] == '#' || s[i] == '|' ||
                 s[i] == '*' || s[i] == '=' || static_cast<unsigned char>(s[i]) >= 0x7f)
                 return false;
             if (s[i] == '}' && i + 1 < s.size() && (is_digit(s[i + 1]) || s[i + 1] == '{'))
                 return false;
+            braces += s[i] == '{' || s[i] == '}';
         }
+        // Those of its own holes, and none that the names have.
+        if (braces != 2u * u.layered + 2u * u.expert) return false;
         return s.size() < 200;
     }
     static void spaces(text_writer& t, std::size_t n) noexcept {

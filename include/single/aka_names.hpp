@@ -2004,16 +2004,39 @@ inline std::size_t read_hole(const pattern_piece& p, std::string_view text,
     return ok && v >= 0 ? n : 0;
 }
 
-/// Whether `text`, a name in which numbers of at least `low` may be holes, is what a pattern
+/// Takes literal text of a pattern from the front of a name. A number in it may be a hole of the
+/// name, from `low` to `high`: then it is always that number.
+inline bool take_literal(std::string_view literal, std::string_view& text, const std::uint32_t* low,
+                         const std::uint32_t* high, int& hole) noexcept {
+    while (!literal.empty()) {
+        if (text.empty()) return false;
+        std::size_t n = 1;
+        if (text[0] == name_hole) {
+            std::uint32_t v = 0;
+            for (n = 0; n < literal.size() && n < 9 && is_digit(literal[n]); ++n)
+                v = v * 10 + static_cast<std::uint32_t>(literal[n] - '0');
+            if (n == 0 || (n > 1 && literal[0] == '0') || low[hole] != v || high[hole] != v)
+                return false;
+            ++hole;
+        } else if (text[0] != literal[0]) {
+            return false;
+        }
+        literal.remove_prefix(n);
+        text.remove_prefix(1);
+    }
+    return true;
+}
+
+/// Whether `text`, a name in which numbers from `low` to `high` may be holes, is what a pattern
 /// spells.
 inline bool matches_pattern(std::string_view pattern, std::string_view text,
-                            const std::uint32_t* low, shape_match& m) noexcept {
+                            const std::uint32_t* low, const std::uint32_t* high,
+                            shape_match& m) noexcept {
     int hole = 0;
     pattern_piece p;
     while (next_piece(pattern, p)) {
         if (p.kind == pattern_piece::what::text) {
-            if (text.substr(0, p.text.size()) != p.text) return false;
-            text.remove_prefix(p.text.size());
+            if (!take_literal(p.text, text, low, high, hole)) return false;
         } else if (p.kind == pattern_piece::what::part) {
             if (find_part(text) == nullptr) return false;
             m.part = text;
@@ -2104,7 +2127,7 @@ void each_match(const row_index& index, std::string_view core, std::uint32_t hol
     for (std::size_t i = 0; i < index.irregular_count; ++i) {
         const name_row* row = index.rows[index.irregular[i]];
         shape_match m;
-        if (!matches_pattern(row->pattern.substr(row->prefix.size()), core, low, m)) continue;
+        if (!matches_pattern(row->pattern.substr(row->prefix.size()), core, low, high, m)) continue;
         m.row = row;
         if (!row->has_part) m.part = row->part;
         f(m);
