@@ -192,7 +192,8 @@ TEST_CASE("json: every character of UTF-8, and nothing else") {
 TEST_CASE("json: what is JSON, and what only looks like it") {
     std::vector<std::string> good = words(
         "{} [] \"\" true false null 0 -0 10 0.25 -1.5e-3 1E+10 0e0 123456789012345678901234567890 "
-        "\"\\u0041\" \"\\ud800\\udc00\" \"\\udbff\\udfff\" \"\x7f\" \"\xc2\x80\" \"\\\\\" \"\\/\" "
+        "\"\\u0041\" \"\\ud7ff\" \"\\ue000\" \"\\uffff\" \"\\ud800\\udc00\" \"\\udbff\\udfff\" "
+        "\"\x7f\" \"\xc2\x80\" \"\\\\\" \"\\/\" "
         "\"\xf4\x8f\xbf\xbf\" {\"a\":1,\"a\":2} [[],{},[[]]]");
     for (const char* text : {" [ ] ", "\t{\n}\r", "[1 , 2]", "{\"a\" :\n1 }"})
         good.emplace_back(text);

@@ -218,11 +218,18 @@ def sweep(name, options, known):
         mutants = [m for m in mutants if any(m[0] in r for r in header.reach.values())]
     every = len(mutants)
 
+    def records(place, form):
+        return {(file, source, place.old, form)
+                for source in (place.source, place.source + ' ~ ' + place.next)}
+
+    possible = set().union(*(records(p, form) for p in header.places for form in p.forms))
+    for record in known:
+        if record[0] == file and record not in possible:
+            sys.exit('mutate.py: mutants_equivalent.txt: no such mutant: %s: %s' % record[:2])
+
     def equivalent(mutant):
         place = header.places[mutant[0]]
-        change = place.old, place.forms[mutant[1]]
-        return any((file, source, *change) in known
-                   for source in (place.source, place.source + ' ~ ' + place.next))
+        return not known.isdisjoint(records(place, place.forms[mutant[1]]))
 
     skipped = [m for m in mutants if equivalent(m)]
     mutants = [m for m in mutants if not equivalent(m)]
