@@ -21,8 +21,8 @@ GROUP="span bytes arena path dtype shape box box_list name_index roles role_set 
     safetensors gguf checkpoint"
 
 CLANG=${CLANG:-clang++}
-find_tool() { # the one of the newest version that is there, without a number first
-    compgen -c "$1" | grep -E "^$1(-[0-9]+)?\$" | sort | head -1
+find_tool() { # one that is there, without a version in its name first
+    compgen -c "$1" | grep -E "^$1(-[0-9]+)?\$" | sort | head -1 || true
 }
 LLVM=${LLVM:-}
 COV=${LLVM:+$LLVM/llvm-cov}
@@ -42,7 +42,8 @@ nice -n 5 cmake --build "$build" --parallel 2 >&2
 
 which="--source-file-exclude=*/crash.cpp,*/power_cut.cpp" # they kill their own processes
 if [ $# -gt 0 ]; then
-    which="--source-file=$(printf '*/%s.cpp,' "$@")"
+    which="$(printf '*/%s.cpp,' "$@")"
+    which="--source-file=${which%,}"
 fi
 rm -rf "$build/profiles"
 result=0
