@@ -216,8 +216,7 @@ class block_reader {
     }
     void drop(const load_block& b) const noexcept {
 #if defined(POSIX_FADV_DONTNEED)
-        (void)::posix_fadvise(file_->get(), static_cast<file_offset>(b.begin),
-                              static_cast<file_offset>(b.end - b.begin), POSIX_FADV_DONTNEED);
+        (void)advise_file(file_->get(), b.begin, b.end - b.begin, POSIX_FADV_DONTNEED);
 #else
         (void)b;
 #endif

@@ -37,7 +37,6 @@ auto uninterrupted(F call) noexcept {
 
 // 64-bit offsets also where off_t has 32 bits: there the large-file names stand beside.
 #if defined(__USE_LARGEFILE64) && defined(__GLIBC__) && !defined(__LP64__)
-using file_stat = struct ::stat64;
 using file_offset = ::off64_t;
 inline int open_file(const char* p, int flags, unsigned mode = 0) noexcept {
     return uninterrupted([&] { return ::open64(p, flags | O_CLOEXEC | O_LARGEFILE, mode); });
@@ -63,7 +62,6 @@ inline int advise_file(int fd, std::uint64_t at, std::uint64_t n, int advice) no
     return ::posix_fadvise64(fd, static_cast<file_offset>(at), static_cast<file_offset>(n), advice);
 }
 #else
-using file_stat = struct ::stat;
 using file_offset = ::off_t;
 inline int open_file(const char* p, int flags, unsigned mode = 0) noexcept {
     return uninterrupted([&] { return ::open(p, flags | O_CLOEXEC, mode); });
