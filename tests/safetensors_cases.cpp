@@ -479,7 +479,7 @@ TEST_CASE("safetensors cases: nested a million deep") {
             const auto ours = aka::safetensors::parse(aka::as_bytes(guarded.view()));
             const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
             CHECK_REFUSED(ours, bad_json);
-            CHECK(took.count() < 1.0);
+            CHECK(took.count() < (test::emulated ? 20 : 1));
             CHECK(memory.largest() <= 4096);
         }
     }

@@ -2437,12 +2437,22 @@ AKA_COLD inline error unknown_error(const path& p, int os) noexcept {
 
 inline bool is_missing(int os) noexcept { return os == ENOENT; }
 
+// Sizes, inodes and places in folders of 64 bits also where the system's own types have 32: there
+// the large-file names stand beside, and the others fail where a number does not fit.
+#if defined(__USE_LARGEFILE64) && defined(__GLIBC__) && !defined(__LP64__)
+using file_stat = struct ::stat64;
+inline int stat_path(const char* p, file_stat* st) noexcept { return ::stat64(p, st); }
+inline struct ::dirent64* next_entry(DIR* d) noexcept { return ::readdir64(d); }
+#else
+using file_stat = struct ::stat;
+inline int stat_path(const char* p, file_stat* st) noexcept { return ::stat(p, st); }
+inline struct ::dirent* next_entry(DIR* d) noexcept { return ::readdir(d); }
+#endif
+
 inline path_kind kind_of(const path& p, int& os_error) noexcept {
-    struct stat st;
+    file_stat st;
     os_error = 0;
-    if (::stat(p.c_str(), &st) != 0) {
-        // A file over 2 GiB on a 32-bit system without large-file stat is there all the same.
-        if (errno == EOVERFLOW) return path_kind::file;
+    if (stat_path(p.c_str(), &st) != 0) {
         os_error = errno;
         const bool missing = is_missing(errno) || errno == ENOTDIR || errno == ENAMETOOLONG;
         return missing ? path_kind::missing : path_kind::unknown;
@@ -2464,7 +2474,7 @@ status for_each_entry(const path& folder, F f) noexcept {
     int failed = 0;
     while (true) {
         errno = 0;
-        struct dirent* e = ::readdir(d);
+        const auto* e = next_entry(d);
         if (e == nullptr) {
             failed = errno;
             break;
@@ -2595,7 +2605,6 @@ auto uninterrupted(F call) noexcept {
 
 // 64-bit offsets also where off_t has 32 bits: there the large-file names stand beside.
 #if defined(__USE_LARGEFILE64) && defined(__GLIBC__) && !defined(__LP64__)
-using file_stat = struct ::stat64;
 using file_offset = ::off64_t;
 inline int open_file(const char* p, int flags, unsigned mode = 0) noexcept {
     return uninterrupted([&] { return ::open64(p, flags | O_CLOEXEC | O_LARGEFILE, mode); });
@@ -2621,7 +2630,6 @@ inline int advise_file(int fd, std::uint64_t at, std::uint64_t n, int advice) no
     return ::posix_fadvise64(fd, static_cast<file_offset>(at), static_cast<file_offset>(n), advice);
 }
 #else
-using file_stat = struct ::stat;
 using file_offset = ::off_t;
 inline int open_file(const char* p, int flags, unsigned mode = 0) noexcept {
     return uninterrupted([&] { return ::open(p, flags | O_CLOEXEC, mode); });

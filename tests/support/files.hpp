@@ -33,6 +33,11 @@
 #define AKA_TEST_SAMPLES "tests/data"
 #endif
 
+// What a program of another machine is started with, such as "qemu-s390x -L /usr/s390x-linux-gnu".
+#ifndef AKA_TEST_EMULATOR
+#define AKA_TEST_EMULATOR ""
+#endif
+
 // For the body of a doctest TEST_CASE; a skipped test must not look like a passed one.
 #define SKIP_TEST(reason)                 \
     do {                                  \
@@ -49,6 +54,9 @@
     } while (false)
 
 namespace test {
+
+// Time is not this machine's own.
+constexpr bool emulated = sizeof AKA_TEST_EMULATOR > 1;
 
 // How many tests were skipped in this process: main() can say so at its end.
 inline int skipped_tests = 0;

@@ -13,10 +13,6 @@
 #ifndef AKA_BINARY_DIR
 #define AKA_BINARY_DIR "build"
 #endif
-// What a program of another machine is started with, such as "qemu-s390x -L /usr/s390x-linux-gnu".
-#ifndef AKA_TEST_EMULATOR
-#define AKA_TEST_EMULATOR ""
-#endif
 
 // A program that was not built is no passed test.
 #define NEEDS_PROGRAM(name)                                                       \
