@@ -17,6 +17,7 @@
 #include "load_memory.hpp"
 #include "load_sink.hpp"
 #include "names.hpp"
+#include "read_ahead.hpp"
 #include "safetensors.hpp"
 
 #endif  // AKA_AKA_HPP

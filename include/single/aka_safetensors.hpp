@@ -3741,6 +3741,9 @@ class mapped_file {
     /// of raising a signal later. Errors: out_of_range, file_changed, cannot_read.
     status prefetch(std::uint64_t offset, std::uint64_t size) const noexcept;
 
+    /// Asks the system to read a range soon, and does not wait. Errors: out_of_range.
+    status will_need(std::uint64_t offset, std::uint64_t size) const noexcept;
+
     /// Lets the system forget cached pages of a range (they come back when touched).
     status drop_cache(std::uint64_t offset, std::uint64_t size) const noexcept;
 
@@ -3963,6 +3966,26 @@ inline status mapped_file::prefetch(std::uint64_t offset, std::uint64_t size) co
     return {};
 }
 
+inline status mapped_file::will_need(std::uint64_t offset, std::uint64_t size) const noexcept {
+    if (status s = check_range(offset, size); !s) return s;
+    if (size == 0 || (data_ != nullptr && !view_)) return {};
+#if !defined(AKA_NO_MMAP)
+    if (view_) {
+        const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+        std::uint64_t at = offset & ~(page - 1);
+        (void)::madvise(const_cast<std::byte*>(data_) + at,
+                        static_cast<std::size_t>(offset + size - at), MADV_WILLNEED);
+        return {};
+    }
+#endif
+#if defined(POSIX_FADV_WILLNEED)
+    descriptor d(*this);
+    if (d.open() && d.same)
+        (void)detail::advise_file(d.file->get(), offset, size, POSIX_FADV_WILLNEED);
+#endif
+    return {};
+}
+
 inline status mapped_file::drop_cache(std::uint64_t offset, std::uint64_t size) const noexcept {
     if (status s = check_range(offset, size); !s) return s;
     if (size == 0 || (data_ != nullptr && !view_)) return {};
@@ -4021,6 +4044,9 @@ inline status mapped_file::prefetch(std::uint64_t offset, std::uint64_t size) co
 }
 
 // Windows has no way to drop a file's cached pages, and its mappings take no such advice.
+inline status mapped_file::will_need(std::uint64_t offset, std::uint64_t size) const noexcept {
+    return check_range(offset, size);
+}
 inline status mapped_file::drop_cache(std::uint64_t offset, std::uint64_t size) const noexcept {
     return check_range(offset, size);
 }

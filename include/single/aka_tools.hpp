@@ -3654,6 +3654,9 @@ class mapped_file {
     /// of raising a signal later. Errors: out_of_range, file_changed, cannot_read.
     status prefetch(std::uint64_t offset, std::uint64_t size) const noexcept;
 
+    /// Asks the system to read a range soon, and does not wait. Errors: out_of_range.
+    status will_need(std::uint64_t offset, std::uint64_t size) const noexcept;
+
     /// Lets the system forget cached pages of a range (they come back when touched).
     status drop_cache(std::uint64_t offset, std::uint64_t size) const noexcept;
 
@@ -3876,6 +3879,26 @@ inline status mapped_file::prefetch(std::uint64_t offset, std::uint64_t size) co
     return {};
 }
 
+inline status mapped_file::will_need(std::uint64_t offset, std::uint64_t size) const noexcept {
+    if (status s = check_range(offset, size); !s) return s;
+    if (size == 0 || (data_ != nullptr && !view_)) return {};
+#if !defined(AKA_NO_MMAP)
+    if (view_) {
+        const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+        std::uint64_t at = offset & ~(page - 1);
+        (void)::madvise(const_cast<std::byte*>(data_) + at,
+                        static_cast<std::size_t>(offset + size - at), MADV_WILLNEED);
+        return {};
+    }
+#endif
+#if defined(POSIX_FADV_WILLNEED)
+    descriptor d(*this);
+    if (d.open() && d.same)
+        (void)detail::advise_file(d.file->get(), offset, size, POSIX_FADV_WILLNEED);
+#endif
+    return {};
+}
+
 inline status mapped_file::drop_cache(std::uint64_t offset, std::uint64_t size) const noexcept {
     if (status s = check_range(offset, size); !s) return s;
     if (size == 0 || (data_ != nullptr && !view_)) return {};
@@ -3934,6 +3957,9 @@ inline status mapped_file::prefetch(std::uint64_t offset, std::uint64_t size) co
 }
 
 // Windows has no way to drop a file's cached pages, and its mappings take no such advice.
+inline status mapped_file::will_need(std::uint64_t offset, std::uint64_t size) const noexcept {
+    return check_range(offset, size);
+}
 inline status mapped_file::drop_cache(std::uint64_t offset, std::uint64_t size) const noexcept {
     return check_range(offset, size);
 }
@@ -18462,6 +18488,92 @@ inline result<load_report> load(span<const tensor> tensors, const load_sink& sin
 AKA_END
 
 #endif  // AKA_LOAD_SINK_HPP
+
+// ---- aka/read_ahead.hpp ------------------------------------------------------------------------
+// aka: the page cache warmed ahead of whoever uses mapped tensors, in the order of use and no
+// further than a window: reading all of a large checkpoint at once is how machines run out of it.
+
+#ifndef AKA_READ_AHEAD_HPP
+#define AKA_READ_AHEAD_HPP
+
+#include <cstdint>
+#include <utility>
+
+AKA_BEGIN
+
+struct read_ahead_options {
+    /// Bytes that are on their way or waiting, ahead of the tensor in use.
+    std::uint64_t window = std::uint64_t{256} << 20;
+    /// Has the system forget each tensor when the next one is used: for models larger than memory.
+    bool drop_behind = false;
+};
+
+/// Asks the system to read tensors before they are used. Nothing is read here: the calls are advice
+/// and return at once. Not for several threads at a time. Borrows from the tensors.
+class read_ahead {
+  public:
+    /// The tensors in the order in which they will be used. Errors: no_data, unsupported (see
+    /// tensor::for_each_box), out_of_memory.
+    template <class List>
+    static result<read_ahead> over(const List& in_order,
+                                   const read_ahead_options& o = {}) noexcept {
+        read_ahead r;
+        r.options_ = o;
+        std::uint32_t i = 0;
+        for (const tensor& t : in_order) {
+            bool room = true;
+            status s = t.for_each_box([&](const mapped_file& f, const box& b) {
+                box_extent e;
+                if (!measure(b, e) || e.bytes == 0) return true;
+                return room = r.ranges_.push(range{&f, b.src, e.src_end - b.src, i});
+            });
+            if (!room) return detail::no_memory();
+            if (!s) return s.error();
+            ++i;
+        }
+        r.count_ = i;
+        return r;
+    }
+
+    /// Tensor number `i` is used next: what the window has behind it is asked for, and what lies
+    /// before it is let go. Calling it for each, in order, is enough; i = 0 starts.
+    /// Errors: out_of_range; those of asking, which a caller may well pass over.
+    status use(std::size_t i) noexcept {
+        if (i >= count_)
+            return detail::fail(errc::out_of_range, error::nowhere, "tensor ", i, " of ", count_);
+        while (used_ < ranges_.size() && ranges_[used_].item < i) {
+            const range& r = ranges_[used_++];
+            if (used_ <= asked_) ahead_ -= r.size;
+            if (options_.drop_behind)
+                if (status s = r.file->drop_cache(r.at, r.size); !s) return s;
+        }
+        if (asked_ < used_) asked_ = used_, ahead_ = 0;
+        while (asked_ < ranges_.size() && (ahead_ < options_.window || asked_ == used_)) {
+            const range& r = ranges_[asked_++];
+            ahead_ += r.size;
+            if (status s = r.file->will_need(r.at, r.size); !s) return s;
+        }
+        return {};
+    }
+    /// Bytes asked for and not used yet: less than the window and one tensor.
+    std::uint64_t ahead() const noexcept { return ahead_; }
+
+  private:
+    struct range {
+        const mapped_file* file;
+        std::uint64_t at, size;
+        std::uint32_t item;
+    };
+
+    detail::growing<range> ranges_;
+    read_ahead_options options_;
+    std::size_t count_ = 0, used_ = 0, asked_ = 0;
+    std::uint64_t ahead_ = 0;
+};
+
+AKA_END
+
+#endif  // AKA_READ_AHEAD_HPP
 
 // ---- aka/aka.hpp -------------------------------------------------------------------------------
 // aka ("also known as"): reads safetensors and GGUF, and gives every Llama-family tensor one name

@@ -1,0 +1,120 @@
+// Reading ahead: never further than the window and one tensor, in the order of use.
+#include <doctest/doctest.h>
+
+#include "support/bound.hpp"
+#include "support/files.hpp"
+#include "support/spellings.hpp"
+
+#include <aka/adapt.hpp>
+#include <aka/checkpoint.hpp>
+#include <aka/read_ahead.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+#if defined(__linux__)
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
+
+namespace test_read_ahead {
+
+namespace {
+
+// The share of a file's pages that are in memory.
+double cached(const aka::mapped_file& f) {
+#if defined(__linux__)
+    std::vector<unsigned char> pages(static_cast<std::size_t>((f.size() + 4095) / 4096));
+    if (::mincore(const_cast<std::byte*>(f.data()), static_cast<std::size_t>(f.size()),
+                  pages.data()) != 0)
+        return -1;
+    double n = 0;
+    for (unsigned char p : pages) n += p & 1;
+    return n / static_cast<double>(pages.size());
+#else
+    (void)f;
+    return -1;
+#endif
+}
+
+}  // namespace
+
+TEST_CASE("read_ahead: the window is kept full and no fuller") {
+    const test::temp_folder folder;
+    auto file = aka::checkpoint::open(test::write_spelling(test::find_spelling("baichuan"),
+                                                           test::standard_models("F32")[1].model,
+                                                           folder.path())
+                                          .string());
+    REQUIRE(file);
+    auto hf = aka::adapt(*file, "meta", test::known());
+    REQUIRE(hf);
+    std::uint64_t largest = 0, all = 0;
+    std::vector<aka::tensor> backwards;
+    for (const aka::tensor& t : *hf) {
+        largest = std::max(largest, t.stored().size_bytes());
+        all += t.stored().size_bytes();
+        backwards.insert(backwards.begin(), t);
+    }
+    for (std::uint64_t window : {std::uint64_t{0}, std::uint64_t{3000}, std::uint64_t{1} << 30}) {
+        aka::read_ahead_options o;
+        o.window = window;
+        o.drop_behind = window == 3000;
+        auto ahead = aka::read_ahead::over(backwards, o);
+        REQUIRE(ahead);
+        for (std::size_t i = 0; i < backwards.size(); ++i) {
+            REQUIRE(ahead->use(i));
+            CHECK(ahead->ahead() >= std::min(backwards[i].size_bytes(), window));
+            // A box's range may be as long as what it is cut out of.
+            CHECK(ahead->ahead() <= window + 3 * largest);
+        }
+        CHECK(ahead->use(backwards.size()).error().code() == aka::errc::out_of_range);
+    }
+    // Leaving some out is no harm.
+    auto ahead = aka::read_ahead::over(*file, {});
+    REQUIRE(ahead);
+    CHECK(ahead->use(0));
+    CHECK(ahead->use(5));
+    CHECK(ahead->use(file->size() - 1));
+    CHECK(all > 0);
+}
+
+TEST_CASE("read_ahead: what was asked for comes") {
+    const test::temp_folder folder;
+    std::vector<test::st_tensor> tensors;
+    for (int i = 0; i < 8; ++i)
+        tensors.push_back({"t" + std::to_string(i), "F16", {512, 1024}, std::string(1 << 20, 'x')});
+    test::write_file(folder / "model.safetensors", test::write_safetensors(tensors));
+    auto file = aka::checkpoint::open((folder / "model.safetensors").string());
+    REQUIRE(file);
+    const aka::mapped_file& f = file->file(0);
+#if defined(__linux__)
+    // Only what is on the disk can be forgotten.
+    const int fd = ::open((folder / "model.safetensors").c_str(), O_RDONLY);
+    ::fsync(fd);
+    ::close(fd);
+#endif
+    REQUIRE(f.drop_cache(0, f.size()));
+    if (cached(f) < 0 || cached(f) > 0.5)
+        SKIP_TEST("this system does not say what is cached, or does not let it go");
+    aka::read_ahead_options o;
+    o.window = std::uint64_t{2} << 20;
+    auto ahead = aka::read_ahead::over(*file, o);
+    REQUIRE(ahead);
+    REQUIRE(ahead->use(0));
+    CHECK(ahead->ahead() == std::uint64_t{2} << 20);
+    double came = 0;
+    for (int i = 0; i < 200 && came < 0.2; ++i, came = cached(f))
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    CHECK(came >= 0.2);
+    for (std::size_t i = 1; i < file->size(); ++i) REQUIRE(ahead->use(i));
+    for (int i = 0; i < 200 && came < 0.99; ++i, came = cached(f))
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    CHECK(came >= 0.99);
+}
+
+}  // namespace test_read_ahead
