@@ -395,6 +395,14 @@ TEST_CASE("odd lists of names: no crash, no claim") {
         {"rope}.inv_freq", "a{b.rope.inv_freq", "rope_theta{x}.inv_freq",
          "layers.0.rope}.inv_freq"},
         {"layers.0.q", "layers.4294967296.q", "layers.999999999.q"}};
+    // A vector that can only be the last norm, and has no name.
+    const std::uint64_t one[] = {31};
+    const aka::named_shape nameless[] = {{"", aka::shape(one)}, {"b2", {}}};
+    const auto last = aka::infer({nameless, 2});
+    REQUIRE(last);
+    aka::catalog own;
+    const aka::status taken = own.add(last->table(), "inferred");
+    CHECK_MESSAGE(taken, taken.error().message().c_str() << std::string(last->table()));
     for (const auto& names : lists) {
         std::vector<aka::named_shape> list;
         for (const std::string& n : names) list.push_back({n, {}});

@@ -136,11 +136,12 @@ class infer_table {
                 return false;
             if (s[i] == '}' && i + 1 < s.size() && (is_digit(s[i + 1]) || s[i + 1] == '{'))
                 return false;
+            if (s[i] == '{' && i != 0 && is_digit(s[i - 1])) return false;
             braces += s[i] == '{' || s[i] == '}';
         }
         // Those of its own holes, and none that the names have.
         if (braces != 2u * u.layered + 2u * u.expert) return false;
-        return s.size() < 200;
+        return !s.empty() && s.size() < 200;
     }
     static void spaces(text_writer& t, std::size_t n) noexcept {
         while (n-- > 0) t << " ";

@@ -12189,7 +12189,8 @@ class row_reader {
             bool whole = segment == n && (after.empty() || is_separator(after[0]));
             bool counted =
                 after.empty() && std::string_view(stem + segment, n - segment) == weight_word;
-            if (!after.empty() && (is_digit(after[0]) || after[0] == '{'))
+            if ((!after.empty() && (is_digit(after[0]) || after[0] == '{')) ||
+                (n != 0 && is_digit(stem[n - 1])))
                 return text_.bad(where, "a number runs into another");
             if (padded || (!whole && !counted)) row.matches = name_row::form::irregular;
             row.hole[row.holes++] = kind;

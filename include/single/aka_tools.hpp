@@ -12189,7 +12189,8 @@ class row_reader {
             bool whole = segment == n && (after.empty() || is_separator(after[0]));
             bool counted =
                 after.empty() && std::string_view(stem + segment, n - segment) == weight_word;
-            if (!after.empty() && (is_digit(after[0]) || after[0] == '{'))
+            if ((!after.empty() && (is_digit(after[0]) || after[0] == '{')) ||
+                (n != 0 && is_digit(stem[n - 1])))
                 return text_.bad(where, "a number runs into another");
             if (padded || (!whole && !counted)) row.matches = name_row::form::irregular;
             row.hole[row.holes++] = kind;
@@ -23209,11 +23210,12 @@ class infer_table {
                 return false;
             if (s[i] == '}' && i + 1 < s.size() && (is_digit(s[i + 1]) || s[i + 1] == '{'))
                 return false;
+            if (s[i] == '{' && i != 0 && is_digit(s[i - 1])) return false;
             braces += s[i] == '{' || s[i] == '}';
         }
         // Those of its own holes, and none that the names have.
         if (braces != 2u * u.layered + 2u * u.expert) return false;
-        return s.size() < 200;
+        return !s.empty() && s.size() < 200;
     }
     static void spaces(text_writer& t, std::size_t n) noexcept {
         while (n-- > 0) t << " ";
