@@ -139,7 +139,8 @@ class file_layout {
         bool same = plan_.container() == detail::container_of(c);
         if (status s = edits(same); !s) return s.error();
         if (status s = distribute(); !s) return s.error();
-        out_.swaps_ = c.format() == checkpoint_format::gguf && needs_swap(c);
+        // What is written is little-endian, but for a header in front of data that stays.
+        out_.swaps_ = c.format() == checkpoint_format::gguf && c.gguf_header().big_endian;
         for (std::size_t i = 0; i < out_.files_.size(); ++i)
             if (status s = file(i, same); !s) return s.error();
         // A model is of one kind: where one shard is laid out anew, the others' headers are, too.
@@ -148,10 +149,6 @@ class file_layout {
     }
 
   private:
-    static bool needs_swap(const checkpoint& c) noexcept {
-        return c.gguf_header().big_endian != static_cast<bool>(AKA_BIG_ENDIAN_HOST);
-    }
-
     // --- keys
 
     status edits(bool same) noexcept {

@@ -27382,7 +27382,8 @@ class file_layout {
         bool same = plan_.container() == detail::container_of(c);
         if (status s = edits(same); !s) return s.error();
         if (status s = distribute(); !s) return s.error();
-        out_.swaps_ = c.format() == checkpoint_format::gguf && needs_swap(c);
+        // What is written is little-endian, but for a header in front of data that stays.
+        out_.swaps_ = c.format() == checkpoint_format::gguf && c.gguf_header().big_endian;
         for (std::size_t i = 0; i < out_.files_.size(); ++i)
             if (status s = file(i, same); !s) return s.error();
         // A model is of one kind: where one shard is laid out anew, the others' headers are, too.
@@ -27391,10 +27392,6 @@ class file_layout {
     }
 
   private:
-    static bool needs_swap(const checkpoint& c) noexcept {
-        return c.gguf_header().big_endian != static_cast<bool>(AKA_BIG_ENDIAN_HOST);
-    }
-
     // --- keys
 
     status edits(bool same) noexcept {
@@ -28169,20 +28166,27 @@ class file_writer {
     }
     // Rows, in pieces of at most a window.
     status gathered(const tensor& t, std::uint64_t to) noexcept {
-        return rows(t, t.size_bytes(), to,
+        if (AKA_BIG_ENDIAN_HOST && !detail::can_swap(t.dtype()))
+            return detail::fail(errc::unsupported, error::nowhere, "tensor ",
+                                detail::quoted{t.name()},
+                                ": the byte order of this type is not settled")
+                .in(t.file());
+        return rows(t, t.dtype(), t.size_bytes(), to,
                     [&](std::uint64_t first, std::uint64_t n, span<std::byte> out) {
                         return t.shape().rank() == 0 ? t.copy_to(out) : t.copy_rows(first, n, out);
                     });
     }
     status computed(const planned_tensor& p, const tensor& t, std::uint64_t to) noexcept {
-        return rows(t, p.bytes, to, [&](std::uint64_t first, std::uint64_t n, span<std::byte> out) {
+        const auto make = [&](std::uint64_t first, std::uint64_t n, span<std::byte> out) {
             if (t.shape().rank() == 0 || n == t.shape()[0]) return t.convert_to(p.dtype, out);
             result<tensor> part = t.slice(0, first, n);
             return part ? part.get_if()->convert_to(p.dtype, out) : status(part.error());
-        });
+        };
+        return rows(t, p.dtype, p.bytes, to, make);
     }
     template <class Make>
-    status rows(const tensor& t, std::uint64_t bytes, std::uint64_t to, Make make) noexcept {
+    status rows(const tensor& t, dtype type, std::uint64_t bytes, std::uint64_t to,
+                Make make) noexcept {
         if (status s = flush_run(); !s) return s;
         constexpr std::uint64_t window = std::uint64_t{16} << 20;
         std::uint64_t all = t.shape().rank() == 0 ? 1 : t.shape()[0];
@@ -28196,6 +28200,8 @@ class file_writer {
             std::uint64_t n = all - first < most ? all - first : most;
             span<std::byte> out(buffer_.data(), static_cast<std::size_t>(n * row));
             if (status s = make(first, n, out); !s) return s;
+            // It comes in this machine's order, files are little-endian.
+            if (AKA_BIG_ENDIAN_HOST) detail::swap_in_place(type, out.data(), out.size());
             if (status s = out_->write(to + first * row, {out.data(), out.size()}); !s) return s;
             if (status s = did(n * row); !s) return s;
         }
