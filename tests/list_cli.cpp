@@ -3,9 +3,10 @@
 
 #include "support/files.hpp"
 #include "support/json.hpp"
-#include "support/programs.hpp"
 #include "support/model.hpp"
 #include "support/model_gguf.hpp"
+#include "support/programs.hpp"
+#include "support/sanitized.hpp"
 #include "support/spellings.hpp"
 #include "support/writer.hpp"
 
@@ -308,19 +309,8 @@ std::string without_names(std::string text) {
     return at == text.npos ? text : text.erase(at, text.find('\n', at + 1) - at);
 }
 
-// Of a program that is measured around the shell that starts it. Sanitizers take their time.
-constexpr double seconds_to_list =
-#if defined(__SANITIZE_ADDRESS__)
-    2;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-    2;
-#else
-    0.05;
-#endif
-#else
-    0.05;
-#endif
+// Of a program that is measured around the shell that starts it.
+constexpr double seconds_to_list = AKA_TEST_TIMED ? 0.05 : 2;
 
 // The size in the name of Llama 3.1 70B, in 30 shards: 141 GB, of which a few KB are on the disk.
 test::model llama_70b() {

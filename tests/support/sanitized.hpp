@@ -13,4 +13,11 @@
 #define AKA_TEST_SANITIZED 0
 #endif
 
+// Whether times are worth judging.
+#if defined(__OPTIMIZE__) && !AKA_TEST_SANITIZED
+#define AKA_TEST_TIMED 1
+#else
+#define AKA_TEST_TIMED 0
+#endif
+
 #endif  // AKA_TEST_SANITIZED_HPP
