@@ -70,7 +70,7 @@ Exit status: 0 every tensor is equal or converted; 1 something differs or is mis
 enum exit_status { fine = 0, answer_is_no = 1, bad_usage = 2, cannot_read_or_write = 3 };
 
 struct options {
-    bool fingerprint = false, long_rows = false, json = false, help = false, version = false;
+    bool fingerprint = false, long_rows = false, json = false;
     std::string threads, rules, colour = "auto";
     std::vector<std::string> paths;
 };
@@ -461,15 +461,9 @@ int main(int argc, char** argv) try {
     args.option("rules", o.rules);
     args.flag("json", o.json);
     args.option("color", o.colour, {"auto", "always", "never"});
-    args.flag("help", o.help, 'h');
-    args.flag("version", o.version);
-    const bool good = args.parse(argc, argv);
-    if (good && o.help) return std::fputs(usage, stdout), fine;
-    if (good && o.version) {
-        std::printf("%s %d.%d.%d\n", program, AKA_VERSION_MAJOR, AKA_VERSION_MINOR,
-                    AKA_VERSION_PATCH);
-        return fine;
-    }
+    bool answered = false;
+    const bool good = args.parse(argc, argv, program, usage, answered);
+    if (answered) return fine;
     const unsigned long threads =
         o.threads.empty() ? cli::processors() : std::strtoul(o.threads.c_str(), nullptr, 10);
     const char* wrong = good && args.words().size() != (o.fingerprint ? 1 : 2)

@@ -49,7 +49,7 @@ Llama family; 2 usage; 3 cannot read or write.
 enum exit_status { fine = 0, answer_is_no = 1, bad_usage = 2, cannot_read_or_write = 3 };
 
 struct options {
-    bool hparams = false, json = false, help = false, version = false;
+    bool hparams = false, json = false;
     std::string rules, colour = "auto", path;
 };
 
@@ -446,15 +446,9 @@ int main(int argc, char** argv) try {
     args.flag("hparams", o.hparams);
     args.flag("json", o.json);
     args.option("color", o.colour, {"auto", "always", "never"});
-    args.flag("help", o.help, 'h');
-    args.flag("version", o.version);
-    const bool good = args.parse(argc, argv);
-    if (good && o.help) return std::fputs(usage, stdout), fine;
-    if (good && o.version) {
-        std::printf("%s %d.%d.%d\n", program, AKA_VERSION_MAJOR, AKA_VERSION_MINOR,
-                    AKA_VERSION_PATCH);
-        return fine;
-    }
+    bool answered = false;
+    const bool good = args.parse(argc, argv, program, usage, answered);
+    if (answered) return fine;
     if (!good || args.words().size() != 1) {
         std::fprintf(stderr, "%s: %s (see --help)\n", program,
                      good ? "one file or folder" : cli::escape(args.error()).c_str());

@@ -70,7 +70,7 @@ enum exit_status { fine = 0, answer_is_no = 1, bad_usage = 2, cannot_read_or_wri
 
 struct options {
     bool long_rows = false, no_fold = false, metadata = false, check = false, hash = false;
-    bool json = false, help = false, version = false;
+    bool json = false;
     std::string colour = "auto";
     std::string as, rules, path;
     std::vector<std::string_view> globs;
@@ -486,15 +486,9 @@ int main(int argc, char** argv) try {
     args.option("rules", o.rules);
     args.flag("json", o.json);
     args.option("color", o.colour, {"auto", "always", "never"});
-    args.flag("help", o.help, 'h');
-    args.flag("version", o.version);
-    const bool good = args.parse(argc, argv);
-    if (good && o.help) return std::fputs(usage, stdout), fine;
-    if (good && o.version) {
-        std::printf("%s %d.%d.%d\n", program, AKA_VERSION_MAJOR, AKA_VERSION_MINOR,
-                    AKA_VERSION_PATCH);
-        return fine;
-    }
+    bool answered = false;
+    const bool good = args.parse(argc, argv, program, usage, answered);
+    if (answered) return fine;
     if (!good || args.words().empty()) {
         std::fprintf(stderr, "%s: %s (see --help)\n", program,
                      good ? "which file or folder?" : cli::escape(args.error()).c_str());

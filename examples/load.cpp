@@ -60,7 +60,7 @@ enum exit_status { fine = 0, answer_is_no = 1, bad_usage = 2, cannot_read = 3 };
 
 struct options {
     bool compare = false, cold = false, direct = false, drop = false, small_pages = false;
-    bool no_coalesce = false, no_vectored = false, json = false, help = false, version = false;
+    bool no_coalesce = false, no_vectored = false, json = false;
     std::string as, rank, rounds, threads, block, colour = "auto";
     std::string path;
     aka::load_options load;
@@ -244,15 +244,9 @@ int main(int argc, char** argv) try {
     args.flag("no-vectored", o.no_vectored);
     args.flag("json", o.json);
     args.option("color", o.colour, {"auto", "always", "never"});
-    args.flag("help", o.help, 'h');
-    args.flag("version", o.version);
-    const bool good = args.parse(argc, argv);
-    if (good && o.help) return std::fputs(usage, stdout), fine;
-    if (good && o.version) {
-        std::printf("%s %d.%d.%d\n", program, AKA_VERSION_MAJOR, AKA_VERSION_MINOR,
-                    AKA_VERSION_PATCH);
-        return fine;
-    }
+    bool answered = false;
+    const bool good = args.parse(argc, argv, program, usage, answered);
+    if (answered) return fine;
     unsigned long threads = o.load.threads, kib = o.load.block >> 10;
     const char* wrong = args.words().size() != 1 ? "which checkpoint?"
                         : !o.threads.empty() && !read_number(o.threads, 64, threads)

@@ -76,7 +76,7 @@ struct options {
     std::vector<std::string> rule, set, unset;
     bool undo = false, keep_unmatched = false, no_provenance = false, in_place = false;
     bool force = false, update_config = false, verify = false, json = false, all = false;
-    bool help = false, version = false;
+    bool help = false;
 };
 
 // What is no fault of the files or the disk.
@@ -420,15 +420,9 @@ int main(int argc, char** argv) try {
     args.flag("json", o.json);
     args.flag("all", o.all);
     args.option("color", o.colour, {"auto", "always", "never"});
-    args.flag("help", o.help, 'h');
-    args.flag("version", o.version);
-    const bool good = args.parse(argc, argv);
-    if (good && o.help) return std::fputs(usage, stdout), fine;
-    if (good && o.version) {
-        std::printf("%s %d.%d.%d\n", program, AKA_VERSION_MAJOR, AKA_VERSION_MINOR,
-                    AKA_VERSION_PATCH);
-        return fine;
-    }
+    bool answered = false;
+    const bool good = args.parse(argc, argv, program, usage, answered);
+    if (answered) return fine;
     if (!good) return misuse(cli::escape(args.error()));
     if (args.words().size() != 1) return misuse("which file or folder? One, please");
     if (o.in_place && !o.output.empty()) return misuse("--in-place or -o, not both");

@@ -250,6 +250,32 @@ TEST_CASE("load: a rank reads its own bytes") {
     }
 }
 
+TEST_CASE("load: as many threads as were asked for, in smaller blocks where that takes memory") {
+    const test::temp_folder folder;
+    test::st_tensor hole;
+    hole.name = "hole", hole.dtype = "F16", hole.shape = {32, 1024, 1024};
+    test::write_sparse_safetensors(folder / "model.safetensors", {hole}, {});
+    auto file = aka::checkpoint::open((folder / "model.safetensors").string());
+    REQUIRE(file);
+    auto memory = aka::load_memory::lay_out(*file);
+    REQUIRE(memory);
+    unsigned threads = 0;
+    aka::load_options o;
+    o.threads = 8;
+    o.executor.self = &threads;
+    o.executor.run = [](void* self, unsigned n, void (*work)(void*), void* context) {
+        *static_cast<unsigned*>(self) = n;
+        work(context);
+    };
+    test::alloc_scope scope;
+    auto r = aka::load(memory->items(), o);
+    REQUIRE(r);
+    CHECK(threads == 8);
+    CHECK(r->calls == 9);  // of 7.5 MiB
+    CHECK(r->read == std::uint64_t{64} << 20);
+    CHECK(scope.peak() < std::uint64_t{8} << 20);
+}
+
 TEST_CASE("load: a file that is cut off meanwhile is an error that names the tensor") {
     const test::temp_folder folder;
     const auto path = test::write_spelling(test::find_spelling("hf_llama"),

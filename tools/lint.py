@@ -22,7 +22,7 @@ from version import ROOT, version
 FLOORS = [
     'version', 'config', 'windows',
     'error', 'span', 'bytes', 'arena', 'atomic', 'path',
-    'dtype', 'shape', 'box', 'box_list',
+    'dtype', 'byte_order', 'shape', 'box', 'box_list',
     'name_index', 'roles', 'role_set', 'layout', 'parts', 'fold', 'convention',
     'conventions_hf', 'conventions_own', 'conventions_gguf', 'conventions_foreign', 'conventions',
     'table_text', 'table_layout', 'table_index', 'table_overlaps', 'table_rows', 'table_compiler',

@@ -2,6 +2,9 @@
 #ifndef AKA_CLI_ARGS_HPP
 #define AKA_CLI_ARGS_HPP
 
+#include <aka/version.hpp>
+
+#include <cstdio>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +25,22 @@ class arguments {
     // An option that may be given more than once.
     void list(std::string_view name, std::vector<std::string>& to) {
         known_.push_back({name, 0, nullptr, nullptr, {}, &to});
+    }
+
+    // Parses, and answers --help and --version, which every program has: then there is nothing
+    // more to do, and `answered` is set.
+    bool parse(int argc, char** argv, const char* program, const char* usage, bool& answered) {
+        bool help = false, version = false;
+        flag("help", help, 'h');
+        flag("version", version);
+        const bool good = parse(argc, argv);
+        answered = good && (help || version);
+        if (good && help)
+            std::fputs(usage, stdout);
+        else if (good && version)
+            std::printf("%s %d.%d.%d\n", program, AKA_VERSION_MAJOR, AKA_VERSION_MINOR,
+                        AKA_VERSION_PATCH);
+        return good;
     }
 
     // False: error() says what is wrong. `--` ends the options.

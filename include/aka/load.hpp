@@ -22,13 +22,14 @@ struct executor {
     void (*run)(void* self, unsigned n, void (*work)(void* context), void* context) = nullptr;
 };
 
-/// How to load. The defaults are those that were never far from the best where it was measured;
-/// each can be changed by itself, to see what it does on another disk.
+/// How to load. Each can be changed by itself, to see what it does on another disk: no way of
+/// reading is the best on all of them.
 struct load_options {
     aka::executor executor;
-    /// Reads under way at once.
+    /// Reads under way at once; at most 64.
     unsigned threads = 4;
     /// Bytes of a read, a page to 64 MiB, in whole pages; they begin and end at multiples of this.
+    /// Less where so many threads would hold more than 64 MiB together.
     std::size_t block = std::size_t{8} << 20;
     /// Reads go across tensors, and past gaps that cost less than another call.
     bool coalesce = true;
@@ -81,13 +82,14 @@ class loading {
             left_[i] = t.stored().size_bytes();
             if (status s = plan_.add(t, static_cast<std::uint32_t>(i)); !s) return s;
         }
-        block_ = block_size(o_);
-        const std::uint64_t gap = o_.coalesce ? 65536 : 0;
-        if (!plan_.cut(block_, gap, !o_.coalesce)) return no_memory();
-        // What a thread holds besides the tensors: all together at most 64 MiB.
         threads_ = o_.executor.run == nullptr || o_.threads == 0 ? 1 : o_.threads;
-        const std::size_t room = (std::size_t{60} << 20) / (block_ + (std::size_t{1} << 18));
-        if (threads_ > room) threads_ = static_cast<unsigned>(room == 0 ? 1 : room);
+        if (threads_ > most_threads) threads_ = most_threads;
+        // What a thread holds besides the tensors, a block and lists of places: all together at
+        // most 64 MiB.
+        constexpr std::size_t lists = std::size_t{1} << 19;
+        const std::size_t share = ((std::size_t{64} << 20) / threads_ - lists) / 4096 * 4096;
+        block_ = block_size(o_) < share ? block_size(o_) : share;
+        if (!plan_.cut(block_, o_.coalesce ? 65536 : 0, !o_.coalesce)) return no_memory();
         return {};
     }
 
@@ -167,6 +169,8 @@ class loading {
         if (t.is_pending()) widen(stored.dtype(), from, to, t.norm_offset());
         if (o_.ready != nullptr) o_.ready(o_.self, i);
     }
+
+    static constexpr unsigned most_threads = 64;
 
     span<const load_item> items_;
     const load_options& o_;

@@ -115,9 +115,8 @@ class sinking {
     static void work(void* self) noexcept { static_cast<sinking*>(self)->work(); }
     void work() noexcept {
         growing<strip> copies;
-        load_options alone = o_;
-        alone.executor = {};
-        alone.ready = nullptr, alone.progress = nullptr, alone.cancelled = nullptr;
+        load_options alone;
+        alone.block = block_;
         while (atomic_get(stop_) == 0) {
             const std::uint64_t i = atomic_add(next_, 1) - 1;
             if (i >= pieces_.size()) return;
@@ -209,8 +208,8 @@ class sinking {
 
 }  // namespace detail
 
-/// Loads tensors into a sink, which gets every byte of each, in what order is not said. The options
-/// count as in load(); of `ready` and `progress` the sink knows enough by itself.
+/// Loads tensors into a sink, which gets every byte of each, in what order is not said. Of the
+/// options `executor`, `threads`, `block` and `cancelled` count; reading is through the page cache.
 /// Errors: as load(); unsupported also where a row that has to be gathered is longer than a block.
 inline result<load_report> load(span<const tensor> tensors, const load_sink& sink,
                                 const load_options& o = {}) noexcept {

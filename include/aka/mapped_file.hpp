@@ -120,6 +120,15 @@ class mapped_file {
                             " bytes now, it had ", size_, " when it was opened")
             .in(path_.view());
     }
+#if !AKA_WINDOWS && !defined(AKA_NO_MMAP)
+    // What madvise says for the pages of a range of the mapping.
+    int advise_pages(std::uint64_t offset, std::uint64_t n, int advice) const noexcept {
+        const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+        const std::uint64_t at = offset & ~(page - 1);
+        return ::madvise(const_cast<std::byte*>(data_) + at,
+                         static_cast<std::size_t>(offset + n - at), advice);
+    }
+#endif
     status check_range(std::uint64_t offset, std::uint64_t n) const noexcept {
         if (offset <= size_ && n <= size_ - offset) return {};
         return detail::fail(errc::out_of_range, offset, n, " bytes asked for, the file has ", size_)
@@ -308,10 +317,7 @@ inline status mapped_file::will_need(std::uint64_t offset, std::uint64_t size) c
     if (size == 0 || (data_ != nullptr && !view_)) return {};
 #if !defined(AKA_NO_MMAP)
     if (view_) {
-        const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-        std::uint64_t at = offset & ~(page - 1);
-        (void)::madvise(const_cast<std::byte*>(data_) + at,
-                        static_cast<std::size_t>(offset + size - at), MADV_WILLNEED);
+        (void)advise_pages(offset, size, MADV_WILLNEED);
         return {};
     }
 #endif
@@ -329,10 +335,7 @@ inline status mapped_file::drop_cache(std::uint64_t offset, std::uint64_t size) 
 #if !defined(AKA_NO_MMAP)
     if (view_) {
         // Pages that are mapped stay cached, so they are let go here first.
-        const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-        std::uint64_t at = offset & ~(page - 1);
-        if (::madvise(const_cast<std::byte*>(data_) + at,
-                      static_cast<std::size_t>(offset + size - at), MADV_DONTNEED) != 0)
+        if (advise_pages(offset, size, MADV_DONTNEED) != 0)
             return fail(errc::cannot_read, errno, "cannot let the pages go");
     }
 #endif

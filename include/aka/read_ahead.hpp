@@ -66,7 +66,8 @@ class read_ahead {
         }
         return {};
     }
-    /// Bytes asked for and not used yet: less than the window and one tensor.
+    /// Bytes asked for and not used yet: less than the window and the range of one piece more,
+    /// which may be as long as what it is cut out of.
     std::uint64_t ahead() const noexcept { return ahead_; }
 
   private:

@@ -1529,50 +1529,6 @@ AKA_END
 
 #endif  // AKA_BOX_LIST_HPP
 
-// ---- aka/atomic.hpp ----------------------------------------------------------------------------
-// aka: the three things that threads do to one number. <atomic> costs more lines than a reader.
-#ifndef AKA_ATOMIC_HPP
-#define AKA_ATOMIC_HPP
-
-#include <cstdint>
-
-#if defined(_MSC_VER) && !defined(__clang__)
-#include <intrin.h>
-#endif
-
-AKA_BEGIN
-namespace detail {
-
-/// Adds, and returns the sum. Nothing that the program says before it happens after it, nor the
-/// other way round.
-inline std::uint32_t atomic_add(std::uint32_t& n, std::uint32_t change) noexcept {
-#if defined(__GNUC__) || defined(__clang__)
-    return __atomic_add_fetch(&n, change, __ATOMIC_ACQ_REL);
-#else
-    auto* p = reinterpret_cast<volatile long*>(&n);
-    return static_cast<std::uint32_t>(_InterlockedExchangeAdd(p, static_cast<long>(change))) +
-           change;
-#endif
-}
-inline std::uint64_t atomic_add(std::uint64_t& n, std::uint64_t change) noexcept {
-#if defined(__GNUC__) || defined(__clang__)
-    return __atomic_add_fetch(&n, change, __ATOMIC_ACQ_REL);
-#else
-    auto* p = reinterpret_cast<volatile long long*>(&n);
-    return static_cast<std::uint64_t>(
-               _InterlockedExchangeAdd64(p, static_cast<long long>(change))) +
-           change;
-#endif
-}
-inline std::uint32_t atomic_get(const std::uint32_t& n) noexcept {
-    return atomic_add(const_cast<std::uint32_t&>(n), 0);
-}
-
-}  // namespace detail
-AKA_END
-
-#endif  // AKA_ATOMIC_HPP
-
 // ---- aka/dtype.hpp -----------------------------------------------------------------------------
 // aka: the element types of both formats, in one table.
 #ifndef AKA_DTYPE_HPP
@@ -1753,6 +1709,95 @@ constexpr bool reads(dtype t) noexcept {
 AKA_END
 
 #endif  // AKA_DTYPE_HPP
+
+// ---- aka/byte_order.hpp ------------------------------------------------------------------------
+// aka: which element types can be put into the other byte order, and how.
+#ifndef AKA_BYTE_ORDER_HPP
+#define AKA_BYTE_ORDER_HPP
+
+#include <cstdint>
+#include <utility>
+
+AKA_BEGIN
+namespace detail {
+
+/// Where the multi-byte numbers of a quantised block are. Only these types exist as big-endian
+/// files; of the others it is not settled which of their words are swapped.
+struct swapped_field {
+    aka::dtype dtype;
+    std::uint16_t offset;
+};
+inline constexpr swapped_field swapped_fields[] = {
+    {dtype::q4_0, 0}, {dtype::q8_0, 0}, {dtype::q4_k, 0}, {dtype::q4_k, 2}, {dtype::q6_k, 208},
+};
+
+/// Whether the byte order of a type can be changed at all, for certain.
+inline bool can_swap(aka::dtype t) noexcept {
+    if (info(t).swap_bytes != 0) return true;
+    for (const swapped_field& f : swapped_fields)
+        if (f.dtype == t) return true;
+    return false;
+}
+inline void swap_in_place(aka::dtype t, std::byte* p, std::uint64_t n) noexcept {
+    auto reverse = [](std::byte* b, unsigned size) {
+        for (unsigned i = 0; i < size / 2; ++i) std::swap(b[i], b[size - 1 - i]);
+    };
+    unsigned width = info(t).swap_bytes, block = info(t).block_bytes;
+    if (width > 1)
+        for (std::uint64_t i = 0; i + width <= n; i += width) reverse(p + i, width);
+    for (const swapped_field& f : swapped_fields)
+        if (width == 0 && f.dtype == t)
+            for (std::uint64_t i = 0; i + block <= n; i += block) reverse(p + i + f.offset, 2);
+}
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_BYTE_ORDER_HPP
+
+// ---- aka/atomic.hpp ----------------------------------------------------------------------------
+// aka: the three things that threads do to one number. <atomic> costs more lines than a reader.
+#ifndef AKA_ATOMIC_HPP
+#define AKA_ATOMIC_HPP
+
+#include <cstdint>
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+#endif
+
+AKA_BEGIN
+namespace detail {
+
+/// Adds, and returns the sum. Nothing that the program says before it happens after it, nor the
+/// other way round.
+inline std::uint32_t atomic_add(std::uint32_t& n, std::uint32_t change) noexcept {
+#if defined(__GNUC__) || defined(__clang__)
+    return __atomic_add_fetch(&n, change, __ATOMIC_ACQ_REL);
+#else
+    auto* p = reinterpret_cast<volatile long*>(&n);
+    return static_cast<std::uint32_t>(_InterlockedExchangeAdd(p, static_cast<long>(change))) +
+           change;
+#endif
+}
+inline std::uint64_t atomic_add(std::uint64_t& n, std::uint64_t change) noexcept {
+#if defined(__GNUC__) || defined(__clang__)
+    return __atomic_add_fetch(&n, change, __ATOMIC_ACQ_REL);
+#else
+    auto* p = reinterpret_cast<volatile long long*>(&n);
+    return static_cast<std::uint64_t>(
+               _InterlockedExchangeAdd64(p, static_cast<long long>(change))) +
+           change;
+#endif
+}
+inline std::uint32_t atomic_get(const std::uint32_t& n) noexcept {
+    return atomic_add(const_cast<std::uint32_t&>(n), 0);
+}
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_ATOMIC_HPP
 
 // ---- aka/error.hpp -----------------------------------------------------------------------------
 // aka: what went wrong, where, with which numbers; and result<T>, a value or that.
@@ -3783,6 +3828,15 @@ class mapped_file {
                             " bytes now, it had ", size_, " when it was opened")
             .in(path_.view());
     }
+#if !AKA_WINDOWS && !defined(AKA_NO_MMAP)
+    // What madvise says for the pages of a range of the mapping.
+    int advise_pages(std::uint64_t offset, std::uint64_t n, int advice) const noexcept {
+        const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+        const std::uint64_t at = offset & ~(page - 1);
+        return ::madvise(const_cast<std::byte*>(data_) + at,
+                         static_cast<std::size_t>(offset + n - at), advice);
+    }
+#endif
     status check_range(std::uint64_t offset, std::uint64_t n) const noexcept {
         if (offset <= size_ && n <= size_ - offset) return {};
         return detail::fail(errc::out_of_range, offset, n, " bytes asked for, the file has ", size_)
@@ -3971,10 +4025,7 @@ inline status mapped_file::will_need(std::uint64_t offset, std::uint64_t size) c
     if (size == 0 || (data_ != nullptr && !view_)) return {};
 #if !defined(AKA_NO_MMAP)
     if (view_) {
-        const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-        std::uint64_t at = offset & ~(page - 1);
-        (void)::madvise(const_cast<std::byte*>(data_) + at,
-                        static_cast<std::size_t>(offset + size - at), MADV_WILLNEED);
+        (void)advise_pages(offset, size, MADV_WILLNEED);
         return {};
     }
 #endif
@@ -3992,10 +4043,7 @@ inline status mapped_file::drop_cache(std::uint64_t offset, std::uint64_t size) 
 #if !defined(AKA_NO_MMAP)
     if (view_) {
         // Pages that are mapped stay cached, so they are let go here first.
-        const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-        std::uint64_t at = offset & ~(page - 1);
-        if (::madvise(const_cast<std::byte*>(data_) + at,
-                      static_cast<std::size_t>(offset + size - at), MADV_DONTNEED) != 0)
+        if (advise_pages(offset, size, MADV_DONTNEED) != 0)
             return fail(errc::cannot_read, errno, "cannot let the pages go");
     }
 #endif
@@ -4770,35 +4818,6 @@ inline status read_strip(const mapped_file& f, const strip& s, std::byte* out) n
         copy_strip(out, buffer, {0, s.dst + i * s.dst_step, n, s.src_step, s.dst_step, s.run});
     }
     return {};
-}
-
-/// Where the multi-byte numbers of a quantised block are. Only these types exist as big-endian
-/// files; of the others it is not settled which of their words are swapped.
-struct swapped_field {
-    aka::dtype dtype;
-    std::uint16_t offset;
-};
-inline constexpr swapped_field swapped_fields[] = {
-    {dtype::q4_0, 0}, {dtype::q8_0, 0}, {dtype::q4_k, 0}, {dtype::q4_k, 2}, {dtype::q6_k, 208},
-};
-
-/// Whether the byte order of a type can be changed at all, for certain.
-inline bool can_swap(aka::dtype t) noexcept {
-    if (info(t).swap_bytes != 0) return true;
-    for (const swapped_field& f : swapped_fields)
-        if (f.dtype == t) return true;
-    return false;
-}
-inline void swap_in_place(aka::dtype t, std::byte* p, std::uint64_t n) noexcept {
-    auto reverse = [](std::byte* b, unsigned size) {
-        for (unsigned i = 0; i < size / 2; ++i) std::swap(b[i], b[size - 1 - i]);
-    };
-    unsigned width = info(t).swap_bytes, block = info(t).block_bytes;
-    if (width > 1)
-        for (std::uint64_t i = 0; i + width <= n; i += width) reverse(p + i, width);
-    for (const swapped_field& f : swapped_fields)
-        if (width == 0 && f.dtype == t)
-            for (std::uint64_t i = 0; i + block <= n; i += block) reverse(p + i + f.offset, 2);
 }
 
 }  // namespace detail

@@ -1442,50 +1442,6 @@ AKA_END
 
 #endif  // AKA_BOX_LIST_HPP
 
-// ---- aka/atomic.hpp ----------------------------------------------------------------------------
-// aka: the three things that threads do to one number. <atomic> costs more lines than a reader.
-#ifndef AKA_ATOMIC_HPP
-#define AKA_ATOMIC_HPP
-
-#include <cstdint>
-
-#if defined(_MSC_VER) && !defined(__clang__)
-#include <intrin.h>
-#endif
-
-AKA_BEGIN
-namespace detail {
-
-/// Adds, and returns the sum. Nothing that the program says before it happens after it, nor the
-/// other way round.
-inline std::uint32_t atomic_add(std::uint32_t& n, std::uint32_t change) noexcept {
-#if defined(__GNUC__) || defined(__clang__)
-    return __atomic_add_fetch(&n, change, __ATOMIC_ACQ_REL);
-#else
-    auto* p = reinterpret_cast<volatile long*>(&n);
-    return static_cast<std::uint32_t>(_InterlockedExchangeAdd(p, static_cast<long>(change))) +
-           change;
-#endif
-}
-inline std::uint64_t atomic_add(std::uint64_t& n, std::uint64_t change) noexcept {
-#if defined(__GNUC__) || defined(__clang__)
-    return __atomic_add_fetch(&n, change, __ATOMIC_ACQ_REL);
-#else
-    auto* p = reinterpret_cast<volatile long long*>(&n);
-    return static_cast<std::uint64_t>(
-               _InterlockedExchangeAdd64(p, static_cast<long long>(change))) +
-           change;
-#endif
-}
-inline std::uint32_t atomic_get(const std::uint32_t& n) noexcept {
-    return atomic_add(const_cast<std::uint32_t&>(n), 0);
-}
-
-}  // namespace detail
-AKA_END
-
-#endif  // AKA_ATOMIC_HPP
-
 // ---- aka/dtype.hpp -----------------------------------------------------------------------------
 // aka: the element types of both formats, in one table.
 #ifndef AKA_DTYPE_HPP
@@ -1666,6 +1622,95 @@ constexpr bool reads(dtype t) noexcept {
 AKA_END
 
 #endif  // AKA_DTYPE_HPP
+
+// ---- aka/byte_order.hpp ------------------------------------------------------------------------
+// aka: which element types can be put into the other byte order, and how.
+#ifndef AKA_BYTE_ORDER_HPP
+#define AKA_BYTE_ORDER_HPP
+
+#include <cstdint>
+#include <utility>
+
+AKA_BEGIN
+namespace detail {
+
+/// Where the multi-byte numbers of a quantised block are. Only these types exist as big-endian
+/// files; of the others it is not settled which of their words are swapped.
+struct swapped_field {
+    aka::dtype dtype;
+    std::uint16_t offset;
+};
+inline constexpr swapped_field swapped_fields[] = {
+    {dtype::q4_0, 0}, {dtype::q8_0, 0}, {dtype::q4_k, 0}, {dtype::q4_k, 2}, {dtype::q6_k, 208},
+};
+
+/// Whether the byte order of a type can be changed at all, for certain.
+inline bool can_swap(aka::dtype t) noexcept {
+    if (info(t).swap_bytes != 0) return true;
+    for (const swapped_field& f : swapped_fields)
+        if (f.dtype == t) return true;
+    return false;
+}
+inline void swap_in_place(aka::dtype t, std::byte* p, std::uint64_t n) noexcept {
+    auto reverse = [](std::byte* b, unsigned size) {
+        for (unsigned i = 0; i < size / 2; ++i) std::swap(b[i], b[size - 1 - i]);
+    };
+    unsigned width = info(t).swap_bytes, block = info(t).block_bytes;
+    if (width > 1)
+        for (std::uint64_t i = 0; i + width <= n; i += width) reverse(p + i, width);
+    for (const swapped_field& f : swapped_fields)
+        if (width == 0 && f.dtype == t)
+            for (std::uint64_t i = 0; i + block <= n; i += block) reverse(p + i + f.offset, 2);
+}
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_BYTE_ORDER_HPP
+
+// ---- aka/atomic.hpp ----------------------------------------------------------------------------
+// aka: the three things that threads do to one number. <atomic> costs more lines than a reader.
+#ifndef AKA_ATOMIC_HPP
+#define AKA_ATOMIC_HPP
+
+#include <cstdint>
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+#endif
+
+AKA_BEGIN
+namespace detail {
+
+/// Adds, and returns the sum. Nothing that the program says before it happens after it, nor the
+/// other way round.
+inline std::uint32_t atomic_add(std::uint32_t& n, std::uint32_t change) noexcept {
+#if defined(__GNUC__) || defined(__clang__)
+    return __atomic_add_fetch(&n, change, __ATOMIC_ACQ_REL);
+#else
+    auto* p = reinterpret_cast<volatile long*>(&n);
+    return static_cast<std::uint32_t>(_InterlockedExchangeAdd(p, static_cast<long>(change))) +
+           change;
+#endif
+}
+inline std::uint64_t atomic_add(std::uint64_t& n, std::uint64_t change) noexcept {
+#if defined(__GNUC__) || defined(__clang__)
+    return __atomic_add_fetch(&n, change, __ATOMIC_ACQ_REL);
+#else
+    auto* p = reinterpret_cast<volatile long long*>(&n);
+    return static_cast<std::uint64_t>(
+               _InterlockedExchangeAdd64(p, static_cast<long long>(change))) +
+           change;
+#endif
+}
+inline std::uint32_t atomic_get(const std::uint32_t& n) noexcept {
+    return atomic_add(const_cast<std::uint32_t&>(n), 0);
+}
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_ATOMIC_HPP
 
 // ---- aka/error.hpp -----------------------------------------------------------------------------
 // aka: what went wrong, where, with which numbers; and result<T>, a value or that.
@@ -3696,6 +3741,15 @@ class mapped_file {
                             " bytes now, it had ", size_, " when it was opened")
             .in(path_.view());
     }
+#if !AKA_WINDOWS && !defined(AKA_NO_MMAP)
+    // What madvise says for the pages of a range of the mapping.
+    int advise_pages(std::uint64_t offset, std::uint64_t n, int advice) const noexcept {
+        const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+        const std::uint64_t at = offset & ~(page - 1);
+        return ::madvise(const_cast<std::byte*>(data_) + at,
+                         static_cast<std::size_t>(offset + n - at), advice);
+    }
+#endif
     status check_range(std::uint64_t offset, std::uint64_t n) const noexcept {
         if (offset <= size_ && n <= size_ - offset) return {};
         return detail::fail(errc::out_of_range, offset, n, " bytes asked for, the file has ", size_)
@@ -3884,10 +3938,7 @@ inline status mapped_file::will_need(std::uint64_t offset, std::uint64_t size) c
     if (size == 0 || (data_ != nullptr && !view_)) return {};
 #if !defined(AKA_NO_MMAP)
     if (view_) {
-        const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-        std::uint64_t at = offset & ~(page - 1);
-        (void)::madvise(const_cast<std::byte*>(data_) + at,
-                        static_cast<std::size_t>(offset + size - at), MADV_WILLNEED);
+        (void)advise_pages(offset, size, MADV_WILLNEED);
         return {};
     }
 #endif
@@ -3905,10 +3956,7 @@ inline status mapped_file::drop_cache(std::uint64_t offset, std::uint64_t size) 
 #if !defined(AKA_NO_MMAP)
     if (view_) {
         // Pages that are mapped stay cached, so they are let go here first.
-        const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-        std::uint64_t at = offset & ~(page - 1);
-        if (::madvise(const_cast<std::byte*>(data_) + at,
-                      static_cast<std::size_t>(offset + size - at), MADV_DONTNEED) != 0)
+        if (advise_pages(offset, size, MADV_DONTNEED) != 0)
             return fail(errc::cannot_read, errno, "cannot let the pages go");
     }
 #endif
@@ -4683,35 +4731,6 @@ inline status read_strip(const mapped_file& f, const strip& s, std::byte* out) n
         copy_strip(out, buffer, {0, s.dst + i * s.dst_step, n, s.src_step, s.dst_step, s.run});
     }
     return {};
-}
-
-/// Where the multi-byte numbers of a quantised block are. Only these types exist as big-endian
-/// files; of the others it is not settled which of their words are swapped.
-struct swapped_field {
-    aka::dtype dtype;
-    std::uint16_t offset;
-};
-inline constexpr swapped_field swapped_fields[] = {
-    {dtype::q4_0, 0}, {dtype::q8_0, 0}, {dtype::q4_k, 0}, {dtype::q4_k, 2}, {dtype::q6_k, 208},
-};
-
-/// Whether the byte order of a type can be changed at all, for certain.
-inline bool can_swap(aka::dtype t) noexcept {
-    if (info(t).swap_bytes != 0) return true;
-    for (const swapped_field& f : swapped_fields)
-        if (f.dtype == t) return true;
-    return false;
-}
-inline void swap_in_place(aka::dtype t, std::byte* p, std::uint64_t n) noexcept {
-    auto reverse = [](std::byte* b, unsigned size) {
-        for (unsigned i = 0; i < size / 2; ++i) std::swap(b[i], b[size - 1 - i]);
-    };
-    unsigned width = info(t).swap_bytes, block = info(t).block_bytes;
-    if (width > 1)
-        for (std::uint64_t i = 0; i + width <= n; i += width) reverse(p + i, width);
-    for (const swapped_field& f : swapped_fields)
-        if (width == 0 && f.dtype == t)
-            for (std::uint64_t i = 0; i + block <= n; i += block) reverse(p + i + f.offset, 2);
 }
 
 }  // namespace detail
@@ -17990,13 +18009,14 @@ struct executor {
     void (*run)(void* self, unsigned n, void (*work)(void* context), void* context) = nullptr;
 };
 
-/// How to load. The defaults are those that were never far from the best where it was measured;
-/// each can be changed by itself, to see what it does on another disk.
+/// How to load. Each can be changed by itself, to see what it does on another disk: no way of
+/// reading is the best on all of them.
 struct load_options {
     aka::executor executor;
-    /// Reads under way at once.
+    /// Reads under way at once; at most 64.
     unsigned threads = 4;
     /// Bytes of a read, a page to 64 MiB, in whole pages; they begin and end at multiples of this.
+    /// Less where so many threads would hold more than 64 MiB together.
     std::size_t block = std::size_t{8} << 20;
     /// Reads go across tensors, and past gaps that cost less than another call.
     bool coalesce = true;
@@ -18049,13 +18069,14 @@ class loading {
             left_[i] = t.stored().size_bytes();
             if (status s = plan_.add(t, static_cast<std::uint32_t>(i)); !s) return s;
         }
-        block_ = block_size(o_);
-        const std::uint64_t gap = o_.coalesce ? 65536 : 0;
-        if (!plan_.cut(block_, gap, !o_.coalesce)) return no_memory();
-        // What a thread holds besides the tensors: all together at most 64 MiB.
         threads_ = o_.executor.run == nullptr || o_.threads == 0 ? 1 : o_.threads;
-        const std::size_t room = (std::size_t{60} << 20) / (block_ + (std::size_t{1} << 18));
-        if (threads_ > room) threads_ = static_cast<unsigned>(room == 0 ? 1 : room);
+        if (threads_ > most_threads) threads_ = most_threads;
+        // What a thread holds besides the tensors, a block and lists of places: all together at
+        // most 64 MiB.
+        constexpr std::size_t lists = std::size_t{1} << 19;
+        const std::size_t share = ((std::size_t{64} << 20) / threads_ - lists) / 4096 * 4096;
+        block_ = block_size(o_) < share ? block_size(o_) : share;
+        if (!plan_.cut(block_, o_.coalesce ? 65536 : 0, !o_.coalesce)) return no_memory();
         return {};
     }
 
@@ -18135,6 +18156,8 @@ class loading {
         if (t.is_pending()) widen(stored.dtype(), from, to, t.norm_offset());
         if (o_.ready != nullptr) o_.ready(o_.self, i);
     }
+
+    static constexpr unsigned most_threads = 64;
 
     span<const load_item> items_;
     const load_options& o_;
@@ -18382,9 +18405,8 @@ class sinking {
     static void work(void* self) noexcept { static_cast<sinking*>(self)->work(); }
     void work() noexcept {
         growing<strip> copies;
-        load_options alone = o_;
-        alone.executor = {};
-        alone.ready = nullptr, alone.progress = nullptr, alone.cancelled = nullptr;
+        load_options alone;
+        alone.block = block_;
         while (atomic_get(stop_) == 0) {
             const std::uint64_t i = atomic_add(next_, 1) - 1;
             if (i >= pieces_.size()) return;
@@ -18476,8 +18498,8 @@ class sinking {
 
 }  // namespace detail
 
-/// Loads tensors into a sink, which gets every byte of each, in what order is not said. The options
-/// count as in load(); of `ready` and `progress` the sink knows enough by itself.
+/// Loads tensors into a sink, which gets every byte of each, in what order is not said. Of the
+/// options `executor`, `threads`, `block` and `cancelled` count; reading is through the page cache.
 /// Errors: as load(); unsupported also where a row that has to be gathered is longer than a block.
 inline result<load_report> load(span<const tensor> tensors, const load_sink& sink,
                                 const load_options& o = {}) noexcept {
@@ -18556,7 +18578,8 @@ class read_ahead {
         }
         return {};
     }
-    /// Bytes asked for and not used yet: less than the window and one tensor.
+    /// Bytes asked for and not used yet: less than the window and the range of one piece more,
+    /// which may be as long as what it is cut out of.
     std::uint64_t ahead() const noexcept { return ahead_; }
 
   private:
