@@ -35,7 +35,7 @@ TESTS = {
     'layout': ['layout', 'random_layouts'],
     'json': ['json'],
     'safetensors': ['safetensors_cases', 'safetensors'],
-    'gguf': ['gguf', 'gguf_cases'],
+    'gguf': ['gguf_edges', 'gguf_cases', 'gguf'],
 }
 
 # What is changed: the text, and what it becomes (1, 2 of support/mutants.hpp). clang-format puts
