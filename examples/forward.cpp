@@ -181,7 +181,7 @@ class transformer {
     // The next position.
     vec operator()(std::size_t token) {
         vec x = embedding_.weight.row(token);
-        scale(x, h_.embedding_scale);
+        scale(x, f_.embedding_scale.value);
         for (layer& l : layers_) {
             add(x, post(l.attn_post_norm, attention(l, norm(l.attn_norm, x))));
             add(x, post(l.ffn_post_norm, mix(l, norm(l.ffn_norm, x))));

@@ -112,6 +112,16 @@ TEST_CASE("forward_hparams: defaults differ by model type") {
     }
 }
 
+TEST_CASE("forward_hparams: Gemma multiplies embeddings by what no file says") {
+    for (const char* type : {"gemma", "gemma2", "gemma3_text"})
+        CHECK_MESSAGE(read_config(config(type)).f.embedding_scale.value == 8, type);
+    CHECK(read_config(config("gemma")).f.embedding_scale.is_default);
+    CHECK(read_config(config("llama")).f.embedding_scale.value == 1);
+    const read_config said(config("granite", "\"embedding_multiplier\": 12"));
+    CHECK(said.f.embedding_scale.value == 12);
+    CHECK(said.f.embedding_scale.source == "embedding_multiplier");
+}
+
 TEST_CASE("forward_hparams: activations") {
     struct expected {
         const char *type, *keys;

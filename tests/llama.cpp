@@ -119,6 +119,31 @@ TEST_CASE("every spelling binds to the same tensors in each row order") {
     MESSAGE(bound, " models bound");
 }
 
+TEST_CASE("what kind of norms a model has, whoever says it") {
+    const auto of = [](const test::spelling& s, const model& m, const std::string& type = {}) {
+        const test::temp_folder folder;
+        const auto path = test::write_spelling(s, m, folder.path());
+        if (!type.empty()) {
+            std::string config = test::read_file(folder / "config.json");
+            const std::string was = "\"model_type\": \"llama\"";
+            REQUIRE(config.find(was) != std::string::npos);
+            config.replace(config.find(was), was.size(), "\"model_type\": \"" + type + "\"");
+            test::write_file(folder / "config.json", config);
+        }
+        const auto l = aka::llama::open(path.string(), {}, known());
+        REQUIRE_OK(l);
+        CHECK(l->sizes(1) == l->source().sizes(1));
+        return l->norm();
+    };
+    const model plain = test::standard_models("F16")[0].model;
+    CHECK(of(test::find_spelling("hf_llama"), plain) == aka::norm_kind::rms);
+    CHECK(of(test::find_spelling("hf_llama"), plain, "stablelm") == aka::norm_kind::layer);
+    for (const test::named_model& m : test::special_models("F16"))
+        for (const test::spelling& s : test::spellings())
+            if (m.name == "no-norms" && s.holds(m.model.config))
+                CHECK_MESSAGE(of(s, m.model) == aka::norm_kind::none, s.id);
+}
+
 TEST_CASE("wrappers around names change nothing") {
     auto m = test::standard_models("F16")[0];
     std::size_t bound = 0;

@@ -9,6 +9,7 @@
 #include "adapt.hpp"
 #include "checkpoint.hpp"
 #include "convert_tensor.hpp"
+#include "forward_hparams.hpp"
 #include "gguf.hpp"
 #include "hparams.hpp"
 #include "identify.hpp"

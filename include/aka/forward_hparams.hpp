@@ -34,7 +34,9 @@ struct forward_hparams {
     implied<double> rope_freq_base;
     implied<double> norm_eps;
     implied<double> attn_scale;  ///< 1 / sqrt(head_dim) unless said; 0: the heads are not known
-    implied<bool> expert_norm;   ///< whether the chosen experts' weights are made to sum to 1
+    /// Embeddings are multiplied by it; sqrt(n_embd) in Gemma's code, which no file says.
+    implied<double> embedding_scale;
+    implied<bool> expert_norm;  ///< whether the chosen experts' weights are made to sum to 1
     implied<aka::activation> act;
     std::string_view act_name;  ///< as it is written, where it is
 
@@ -106,6 +108,10 @@ inline forward_hparams forward_hparams::of(const hparams& h) noexcept {
                       own != 0 ? "the default of this model type" : usual);
     const double root = detail::square_root(static_cast<double>(h.head_dim));
     f.attn_scale = real(&hparams::attn_scale, root == 0 ? 0 : 1 / root, "1 / sqrt(head_dim)");
+    const bool gemma = detail::is_gemma(h.model_type);
+    f.embedding_scale =
+        real(&hparams::embedding_scale,
+             gemma ? detail::square_root(static_cast<double>(h.n_embd)) : 1.0, gemma ? code : "1");
 
     if (h.expert_norm != hparams::answer::unsaid)
         f.expert_norm = {h.expert_norm == hparams::answer::yes, false,

@@ -124,6 +124,17 @@ class llama {
     const identification& source() const noexcept AKA_LIFETIMEBOUND { return roles_.source(); }
     std::uint64_t n_layer() const noexcept { return roles_.source().n_layer(); }
     std::uint64_t n_expert() const noexcept { return roles_.source().sizes(0).e; }
+    /// How long everything is in one layer: heads, their widths, the feed-forward.
+    axis_sizes sizes(std::uint64_t layer = 0) const noexcept { return source().sizes(layer); }
+    /// What kind its norms are; `none`: LayerNorms without weights, as OLMo 1 has them.
+    norm_kind norm() const noexcept {
+        if (!output_norm()) return norm_kind::none;
+        const norm_kind named = source().convention()->norm();
+        // Names that others use for RMSNorms: then a config says it, and there is a bias.
+        const bool layer =
+            hparams().norm_kind == hparams::norm::layer && get(role::output_norm, -1, -1, "bias");
+        return named == norm_kind::rms && layer ? norm_kind::layer : named;
+    }
     /// In which order the rows of q and k come.
     rope_order rope() const noexcept { return roles_.rope(); }
 
