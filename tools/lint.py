@@ -14,6 +14,7 @@ import pathlib
 import re
 import subprocess
 import sys
+from posixpath import dirname, normpath
 
 from version import ROOT, version
 
@@ -47,6 +48,7 @@ FLOORS = [
     'renamed', 'rename_rules', 'provenance', 'rewrite_steps', 'rewrite_plan', 'rewrite_files',
     'folder_files', 'write_files', 'rewrite_in_place', 'verify_rewrite',
     'aka', 'tools',
+    'interop/elements', ('interop/dlpack', 'interop/eigen', 'interop/ggml', 'interop/mdspan'),
 ]
 
 TEXT = {'.hpp', '.cpp', '.in', '.py', '.txt', '.build', '.json', '.md', '.yml', '.sh', '.mjs', ''}
@@ -122,14 +124,15 @@ def meson_list(path, name):
 def check_lists():
     for folder, in_cmake, in_meson, pattern in [
             ('tests', 'AKA_TEST_SOURCES', 'test_sources', 'tests/*.cpp'),
-            ('tests', 'AKA_HEADERS', 'headers', 'include/aka/*.hpp'),
+            ('tests', 'AKA_HEADERS', 'headers', 'include/aka/**/*.hpp'),
             ('tests', 'AKA_SINGLE_HEADERS', 'single_headers', 'include/single/*.hpp'),
             ('examples', 'AKA_EXAMPLE_SOURCES', 'example_sources', 'examples/*.cpp'),
             ('bench', 'AKA_BENCH_SOURCES', 'bench_sources', 'bench/*.cpp')]:
         cmake = ROOT / folder / 'CMakeLists.txt'
         a = cmake_list(cmake, in_cmake)
         b = meson_list(ROOT / folder / 'meson.build', in_meson)
-        disk = {path.stem for path in ROOT.glob(pattern)}
+        base = ROOT / pattern[:pattern.index('/*') + 1]
+        disk = {path.relative_to(base).with_suffix('').as_posix() for path in ROOT.glob(pattern)}
         if folder == 'tests' and pattern.startswith('tests'):
             disk.discard('main')
         for left, right, text in [(a, b, 'in CMake, not in Meson'), (b, a, 'in Meson, not in CMake'),
@@ -159,7 +162,8 @@ def check_floors():
             say(path, 0, '#pragma once, where a guard belongs')
         for n, line in enumerate(text.splitlines(), 1):
             found = re.match(r'#\s*include\s*"([^"]+)\.hpp"', line)
-            if found and height.get(found.group(1), len(FLOORS)) >= height[name]:
+            if found and height.get(normpath(dirname(name) + '/' + found.group(1)).lstrip('/'),
+                                    len(FLOORS)) >= height[name]:
                 say(path, n, '%s does not stand below %s' % (found.group(1), name))
             if re.match(r'#\s*include\s*[<"]aka/', line):
                 say(path, n, 'headers include each other as "name.hpp"')

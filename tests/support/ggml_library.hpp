@@ -22,6 +22,11 @@ struct gguf_init_params {
     bool no_alloc;
     ggml_context** ctx;
 };
+struct ggml_init_params {
+    std::size_t mem_size;
+    void* mem_buffer;
+    bool no_alloc;
+};
 }
 
 // X(return type, name, parameters)
@@ -34,10 +39,15 @@ struct gguf_init_params {
     X(void*, ggml_get_data, (const ggml_tensor*))                                         \
     X(std::size_t, ggml_nbytes, (const ggml_tensor*))                                     \
     X(std::int64_t, ggml_nelements, (const ggml_tensor*))                                 \
+    X(ggml_context*, ggml_init, (ggml_init_params))                                       \
+    X(ggml_tensor*, ggml_new_tensor, (ggml_context*, int, int, const std::int64_t*))      \
+    X(ggml_tensor*, ggml_set_name, (ggml_tensor*, const char*))                           \
     X(void, ggml_free, (ggml_context*))                                                   \
     X(gguf_context*, gguf_init_from_file, (const char*, gguf_init_params))                \
     X(gguf_context*, gguf_init_from_buffer, (const void*, std::size_t, gguf_init_params)) \
     X(void, ggml_set_abort_callback, (void (*)(const char*)))                             \
+    X(gguf_context*, gguf_init_empty, ())                                                 \
+    X(void, gguf_add_tensor, (gguf_context*, const ggml_tensor*))                         \
     X(void, gguf_free, (gguf_context*))                                                   \
     X(std::uint32_t, gguf_get_version, (const gguf_context*))                             \
     X(std::size_t, gguf_get_alignment, (const gguf_context*))                             \
