@@ -229,10 +229,8 @@ TEST_CASE("fold: 92,000 names") {
     MESSAGE("fold: " << names.size() << " names in order " << in_order * 1e3 << " ms ("
                      << per_name(in_order) << " ns a name), shuffled " << shuffled * 1e3 << " ms ("
                      << per_name(shuffled) << " ns a name)");
-#if defined(__OPTIMIZE__) && !AKA_TEST_SANITIZED
-    // generous: the machine is shared; the figure itself is printed
-    CHECK(in_order < 0.05);
-#endif
+    // Generous: the machine is shared; the figure is printed.
+    if (test::timed) CHECK(in_order < 0.05);
 }
 
 }  // namespace test_fold

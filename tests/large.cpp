@@ -8,6 +8,7 @@
 #include "support/expect_tensors.hpp"
 #include "support/files.hpp"
 #include "support/model.hpp"
+#include "support/sanitized.hpp"
 #include "support/writer.hpp"
 
 #include <algorithm>
@@ -119,7 +120,7 @@ TEST_CASE("large: a file of 60 GiB, safetensors and gguf") {
             test::alloc_scope memory;
             const stopwatch watch;
             const auto c = aka::checkpoint::open(path, {how});
-            CHECK(watch.seconds() < 1);
+            if (test::timed) CHECK(watch.seconds() < 1);
             REQUIRE_OK(c);
             check_vast(*c, row, end);
             CHECK(memory.largest() < 8 << 20);
@@ -264,7 +265,7 @@ TEST_CASE("large: a model of 140 GB in thirty shards opens at once") {
         for (const auto& t : tensors) test::check_same(c->find(t.name), t);
     }
     std::printf("large: 140 GB in 30 shards: opened in %.1f ms\n", best * 1e3);
-    CHECK(best < 0.25);
+    if (test::timed) CHECK(best < 0.25);
 }
 
 TEST_CASE("large: at most 128 bytes of memory for each of 92,000 tensors") {

@@ -310,7 +310,7 @@ std::string without_names(std::string text) {
 }
 
 // Of a program that is measured around the shell that starts it.
-constexpr double seconds_to_list = AKA_TEST_TIMED ? 0.05 : 2;
+constexpr double seconds_to_list = test::timed ? 0.05 : 30;
 
 // The size in the name of Llama 3.1 70B, in 30 shards: 141 GB, of which a few KB are on the disk.
 test::model llama_70b() {

@@ -59,7 +59,7 @@ platform s390x packages='g++-s390x-linux-gnu qemu-user' cxx=s390x-linux-gnu-g++ 
 platform windows packages='g++-mingw-w64-x86-64-posix wine wine64' \
     cxx=x86_64-w64-mingw32-g++-posix shown='g++ 12 (MinGW), Windows (Wine)' system='Windows AMD64' \
     link=-static run=wine optimise=-O0 \
-    only="$files safetensors gguf write_safetensors write_gguf" \
+    only="$files safetensors gguf write_safetensors write_gguf checkpoint" \
     env='WINEDEBUG=-all WINEDLLOVERRIDES=mscoree,mshtml='
 platform wasm packages='emscripten nodejs' cxx=/usr/bin/em++ shown='Emscripten 3.1 (Node)' \
     library=libc++ flags=-fexceptions run=node only="bytes box json tensor $formats" \

@@ -337,9 +337,9 @@ TEST_CASE("in place: 64 GiB in 60 layers cost a header") {
         MESSAGE(shards, " file(s), ", tensors.size(), " tensors: ", cpu * 1e3, " ms of processor, ",
                 all * 1e3, " ms in all, ", r.written >> 10, " KiB of headers, ",
                 peak ? std::to_string(most - held) : std::string("?"), " KiB of memory");
-        if (peak && !AKA_TEST_SANITIZED) CHECK(most - held < 20 << 10);
-        // Ten times what it takes, since others use this machine, too, and tools that watch.
-        CHECK(cpu < 0.5);
+        if (peak && !AKA_TEST_SANITIZED && !test::emulated) CHECK(most - held < 20 << 10);
+        // Ten times what it takes, since others use this machine, too.
+        if (test::timed) CHECK(cpu < 0.5);
         auto file = aka::checkpoint::open(folder.path().string());
         REQUIRE(file);
         CHECK(file->find("model.layers.59.post_attention_layernorm.weight"));

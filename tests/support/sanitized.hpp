@@ -1,11 +1,14 @@
-// Whether AddressSanitizer is at work, as g++ or clang++ tell: then time and memory are others.
+// Whether AddressSanitizer or ThreadSanitizer is at work, as g++ or clang++ tell: then time and
+// memory are others.
 #ifndef AKA_TEST_SANITIZED_HPP
 #define AKA_TEST_SANITIZED_HPP
 
-#if defined(__SANITIZE_ADDRESS__)
+#include "files.hpp"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define AKA_TEST_SANITIZED 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define AKA_TEST_SANITIZED 1
 #endif
 #endif
@@ -13,11 +16,15 @@
 #define AKA_TEST_SANITIZED 0
 #endif
 
-// Whether times are worth judging.
+namespace test {
+
+// Whether times are worth judging: of optimised code that nothing watches or translates.
 #if defined(__OPTIMIZE__) && !AKA_TEST_SANITIZED
-#define AKA_TEST_TIMED 1
+constexpr bool timed = !emulated;
 #else
-#define AKA_TEST_TIMED 0
+constexpr bool timed = false;
 #endif
+
+}  // namespace test
 
 #endif  // AKA_TEST_SANITIZED_HPP
