@@ -300,4 +300,23 @@ TEST_CASE("large: at most 128 bytes of memory for each of 92,000 tensors") {
     }
 }
 
+TEST_CASE("large: a safetensors header of 100,000,000 bytes, and one more") {
+    const std::uint64_t most = 100000000;
+    for (const std::uint64_t size : {most, most + 1}) {
+        test::bytes_builder b;
+        b.put_u64(size).put_raw("{}").put_fill(static_cast<std::size_t>(size) - 2, ' ');
+        test::alloc_scope memory;
+        const auto ours = aka::safetensors::parse(aka::as_bytes(b.str()));
+        CHECK(ours.code() == (size == most ? aka::errc::none : aka::errc::header_too_large));
+        CHECK(memory.largest() <= 4096);
+        // From a file: a header that is too large is not read, nor is room made for it.
+        const test::temp_folder folder;
+        test::write_file(folder / "a.safetensors", b.str());
+        memory.restart();
+        const auto file = aka::safetensors::open(folder / "a.safetensors", {aka::access::header});
+        CHECK(file.code() == (size == most ? aka::errc::none : aka::errc::header_too_large));
+        CHECK(memory.largest() <= (size == most ? most : 4096));
+    }
+}
+
 }  // namespace test_large

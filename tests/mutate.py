@@ -34,7 +34,7 @@ TESTS = {
     'box': ['box'],
     'layout': ['layout', 'random_layouts'],
     'json': ['json'],
-    'safetensors': ['safetensors_cases', 'safetensors'],
+    'safetensors': ['safetensors_edges', 'safetensors_cases', 'safetensors'],
     'gguf': ['gguf_edges', 'gguf_cases', 'gguf'],
 }
 
@@ -209,7 +209,7 @@ class Header:
 
 
 def sweep(name, options, known):
-    """Prints one header's row and survivors; its score in percent."""
+    """Prints one header's survivors and its row; its score in percent."""
     header, start = Header(name, options), time.monotonic()
     program = header.build()
     header.survey(program)
@@ -237,18 +237,19 @@ def sweep(name, options, known):
     mutants = [m for m in mutants if not equivalent(m)]
     if options.sample and options.sample < len(mutants):
         mutants = sorted(random.Random(options.seed).sample(mutants, options.sample))
+    dead = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        dead = list(pool.map(lambda m: header.killed(program, *m), mutants))
-    score = 100 * sum(dead) / max(len(dead), 1)
+        for mutant, gone in zip(mutants, pool.map(lambda m: header.killed(program, *m), mutants)):
+            dead += gone
+            if not gone:
+                place = header.places[mutant[0]]
+                reached = any(mutant[0] in r for r in header.reach.values())
+                print('    %s:%d:%d: %s -> %s%s\n        %s' %
+                      (file, place.line, place.column, place.old, place.forms[mutant[1]],
+                       '' if reached else '   (not run)', place.source), flush=True)
+    score = 100 * dead / max(len(mutants), 1)
     print('%-16s %4d/%-4d %5.1f %%   of %d mutants, %d equivalent, %d s' %
-          (file, sum(dead), len(dead), score, every, len(skipped), time.monotonic() - start))
-    for mutant, gone in zip(mutants, dead):
-        if not gone:
-            place = header.places[mutant[0]]
-            reached = any(mutant[0] in r for r in header.reach.values())
-            print('    %s:%d:%d: %s -> %s%s\n        %s' %
-                  (file, place.line, place.column, place.old, place.forms[mutant[1]],
-                   '' if reached else '   (not run)', place.source))
+          (file, dead, len(mutants), score, every, len(skipped), time.monotonic() - start))
     sys.stdout.flush()
     return score
 
