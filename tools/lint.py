@@ -51,7 +51,7 @@ FLOORS = [
     'interop/elements', ('interop/dlpack', 'interop/eigen', 'interop/ggml', 'interop/mdspan'),
 ]
 
-TEXT = {'.hpp', '.cpp', '.in', '.py', '.txt', '.build', '.json', '.md', '.yml', '.sh', '.mjs', ''}
+TEXT = {'.hpp', '.cpp', '.cppm', '.in', '.py', '.txt', '.build', '.json', '.md', '.yml', '.sh', '.mjs', ''}
 PROSE = {'.md'}  # may hold more than ASCII
 MACHINE = re.compile(r'(?<![\w.}>)])/(?:work|root|home|tmp)/[\w.]')
 WINDOWS = re.compile(r'\b(?:near|far|small|hyper|interface)\b')
