@@ -5,6 +5,7 @@
 // Short and clear, not fast: it shows what an engine gets from aka::llama, and that the same model
 // gives the same logits, bit for bit, however its files spell it. What it cannot compute it
 // refuses; what no config says is what the model's own code would take (aka::forward_hparams).
+#include <aka/convert_tensor.hpp>
 #include <aka/forward_hparams.hpp>
 #include <aka/llama.hpp>
 
@@ -86,7 +87,8 @@ struct matrix {
             data = reinterpret_cast<const std::byte*>(words->data());
         } else {
             own.resize(static_cast<std::size_t>(t.size_bytes()));
-            if (auto r = t.copy_to({own.data(), own.size()}); !r) return r;
+            // Gemma's norms are less one in Hugging Face's files: then there is arithmetic to do.
+            if (auto r = t.convert_to(type, {own.data(), own.size()}); !r) return r;
             data = own.data();
         }
         return {};
