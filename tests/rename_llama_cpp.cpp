@@ -30,22 +30,9 @@ aka::rewrite_options to_gguf(std::string_view arch) {
     return o;
 }
 
-// The model with the names that llama.cpp's converter gives, and, as it has them, F32 routers.
-gguf_writer right_from_the_start(const test::model& m, const std::string& arch) {
-    test::gguf_model_options o;
-    o.arch = arch;
-    gguf_writer out = test::to_gguf(m, o);
-    out.add("tokenizer.ggml.model", "no_vocab");
-    for (test::gguf_tensor& t : out.tensors) {
-        if (t.name.find("ffn_gate_inp") == std::string::npos) continue;
-        t.data = test::encode_floats(test::decode_floats(t.data, m.config.dtype), "F32");
-        t.type = 0;
-    }
-    return out;
-}
 // The same keys before tensors of another family's names and layout.
 gguf_writer in_gguf(const test::model& m, const std::string& arch, const std::string& spelling) {
-    gguf_writer out = right_from_the_start(m, arch);
+    gguf_writer out = test::to_llama_cpp(m, arch);
     out.tensors.clear();
     for (test::st_tensor t : test::find_spelling(spelling).write(m)) {
         if (t.shape.size() == 1)
@@ -123,7 +110,7 @@ TEST_CASE("llama.cpp says the same from renamed files as from one with its own n
         CAPTURE(s.name);
         const std::string name = s.name, arch = s.arch, to = "gguf:" + arch;
         const test::model m = test::random_model(s.config, ++seed);
-        const gguf_writer right = right_from_the_start(m, arch);
+        const gguf_writer right = test::to_llama_cpp(m, arch);
         const fs::path first = folder / (name + ".gguf");
         right.save(first);
         const test::llama_answer expected = ask(first);
@@ -185,11 +172,11 @@ TEST_CASE("llama.cpp notices rows that were left in the other order") {
     const test::temp_folder folder;
     const sample s = samples()[0];
     const test::model m = test::random_model(s.config, 50);
-    right_from_the_start(m, s.arch).save(folder / "right.gguf");
+    test::to_llama_cpp(m, s.arch).save(folder / "right.gguf");
     const test::llama_answer right = ask(folder / "right.gguf");
     if (!right.problem.empty()) SKIP_TEST(right.problem);
     // q and k keep the rows of Hugging Face.
-    gguf_writer wrong = right_from_the_start(m, s.arch);
+    gguf_writer wrong = test::to_llama_cpp(m, s.arch);
     for (test::gguf_tensor& t : wrong.tensors)
         if (t.name.find("attn_q") != std::string::npos ||
             t.name.find("attn_k.") != std::string::npos)
@@ -205,7 +192,7 @@ TEST_CASE("names alone are changed in place, and llama.cpp says the same") {
     for (const sample& s : samples()) {
         if (std::string(s.arch) != "qwen2") continue;  // the others' rows have to be moved
         const test::model m = test::random_model(s.config, 60);
-        const gguf_writer right = right_from_the_start(m, s.arch);
+        const gguf_writer right = test::to_llama_cpp(m, s.arch);
         right.save(folder / "right.gguf");
         const test::llama_answer expected = ask(folder / "right.gguf");
         if (!expected.problem.empty()) SKIP_TEST(expected.problem);

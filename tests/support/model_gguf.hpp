@@ -14,12 +14,12 @@
 
 namespace test {
 
-// ggml's id of F32, F16 or BF16.
-inline std::uint32_t ggml_id_of(const std::string& st_dtype) {
-    if (st_dtype == "F32") return 0;
-    if (st_dtype == "F16") return 1;
-    if (st_dtype == "BF16") return 30;
-    throw std::runtime_error("no ggml type for " + st_dtype);
+// ggml's id of F32, F16, BF16 or a block type.
+inline std::uint32_t ggml_id_of(const std::string& dtype) {
+    if (dtype == "F32") return 0;
+    if (dtype == "F16") return 1;
+    if (dtype == "BF16") return 30;
+    return ggml_id(dtype);
 }
 
 // `weight_type`: block type of all matrices, filled with random bytes (rows must be whole blocks);
@@ -98,6 +98,20 @@ inline gguf_writer to_gguf(const model& m, const gguf_model_options& options = {
         } else {
             detail::add_model_tensor(out, key, t, options);
         }
+    }
+    return out;
+}
+
+// As llama.cpp loads it, without a vocabulary; routers are F32.
+inline gguf_writer to_llama_cpp(const model& m, const std::string& arch) {
+    gguf_model_options o;
+    o.arch = arch;
+    gguf_writer out = to_gguf(m, o);
+    out.add("tokenizer.ggml.model", "no_vocab");
+    for (gguf_tensor& t : out.tensors) {
+        if (t.name.find("ffn_gate_inp") == std::string::npos || t.type == 0) continue;
+        t.data = encode_floats(decode_floats(t.data, m.config.dtype), "F32");
+        t.type = 0;
     }
     return out;
 }
