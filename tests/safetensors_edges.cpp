@@ -7,6 +7,7 @@
 #include "support/alloc.hpp"
 #include "support/files.hpp"
 #include "support/guard.hpp"
+#include "support/json.hpp"
 #include "support/outcome.hpp"
 #include "support/writer.hpp"
 
@@ -37,13 +38,35 @@ std::uint64_t requests_of(const std::string& json) {
     return memory.count();
 }
 
+// The error, or the tensors.
+std::string outcome_of(const std::string& json) {
+    const parsed p(test::safetensors_raw(json));
+    if (!p.file) return test::code(p.file) + ": " + std::string(p.file.error().detail());
+    std::string out;
+    for (const aka::tensor t : *p.file)
+        out += std::string(t.name()) + std::string(t.dtype_name()) + std::to_string(t.offset());
+    return out;
+}
+// With a blank between all tokens, which is read token by token.
+std::string spaced(const test::json& j) {
+    if (j.is_string()) return test::json_quote(j.text);
+    if (!j.is_object() && !j.is_array()) return j.is_null() ? "null" : j.text;
+    std::string out = j.is_object() ? "{ " : "[ ";
+    for (std::size_t i = 0; i < j.size(); ++i) {
+        if (i != 0) out += ", ";
+        if (j.is_object()) out += test::json_quote(j.keys[i]) + " : ";
+        out += spaced(j.items[i]);
+    }
+    return out + (j.is_object() ? " }" : " ]");
+}
+
 // Whether a header of one entry, with a blank in front of the brackets that end it for each of
 // `padding`, is read in one go: then its shape needs no memory.
 bool at_once(const std::string& one, std::size_t padding = 100) {
     const std::string written = "{" + one + std::string(padding, ' ') + "}";
-    std::string spaced = written;
-    spaced.insert(spaced.find(":{") + 2, " ");
-    const std::uint64_t saved = requests_of(spaced) - requests_of(written);
+    std::string other = written;
+    other.insert(other.find(":{") + 2, " ");
+    const std::uint64_t saved = requests_of(other) - requests_of(written);
     CHECK(saved <= 1);
     return saved == 1;
 }
@@ -109,6 +132,8 @@ TEST_CASE("safetensors edges: an error says at which byte, and names the numbers
          "tensor 'b': data at 16 to 8, it should begin at 16 where the tensor before it ends"},
         {"{@" + entry("a", "I32", "2", "0,16") + "}", errc::size_mismatch,
          "tensor 'a': I32 [2] takes 8 bytes, its offsets span 16"},
+        {"{" + a + ",@" + entry("b", "U8", "40", "16,24") + "}", errc::size_mismatch,
+         "tensor 'b': U8 [40] takes 40 bytes, its offsets span 8"},
         {"{" + none + ",@" + entry("a", "F4", "3", "0,16") + "}", errc::misaligned,
          "tensor 'a': 3 elements of F4 are not whole bytes"},
         {"{@" + entry("a", "U8", "2305843009213693952", "0,16") + "}", errc::size_overflow,
@@ -121,9 +146,12 @@ TEST_CASE("safetensors edges: an error says at which byte, and names the numbers
         std::string json = c.json;
         const std::size_t at = json.find('@');
         json.erase(at, 1);
-        for (const char* padding : {"", " ", "          ", "\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t"}) {
-            const std::string bytes = test::safetensors_raw(padding + json, std::string(16, '\0'));
-            const std::size_t place = 8 + std::string(padding).size() + at;
+        for (const std::size_t before : {0u, 1u, 10u}) {
+            // Behind it, too: near its end a header is not read in one go.
+            const std::size_t behind = at == json.size() ? 0 : 50 * (before % 10);
+            const std::string bytes = test::safetensors_raw(
+                std::string(before, ' ') + json + std::string(behind, '\t'), std::string(16, '\0'));
+            const std::size_t place = 8 + before + at;
             CAPTURE(json);
             const auto ours = aka::safetensors::parse(aka::as_bytes(bytes));
             REQUIRE_FALSE(ours);
@@ -220,7 +248,7 @@ TEST_CASE("safetensors edges: what writers write is read without memory for each
 }
 
 TEST_CASE("safetensors edges: room for records is made a few times, and for few too many") {
-    for (const std::size_t n : {1u, 2u, 15u, 16u, 17u, 100u, 5000u}) {
+    for (const std::size_t n : {1u, 2u, 5u, 10u, 15u, 16u, 17u, 100u, 5000u}) {
         CAPTURE(n);
         std::string json = "{";
         for (std::size_t i = 0; i < n; ++i)
@@ -230,6 +258,9 @@ TEST_CASE("safetensors edges: room for records is made a few times, and for few 
         const auto file = aka::safetensors::parse(aka::as_bytes(bytes));
         REQUIRE_OK(file);
         CHECK(memory.count() <= 7);
+        // No entry is smaller than 49 bytes; there are two other things of 288 bytes.
+        if (n >= 4 && n <= 15)
+            CHECK(memory.largest() <= (1 + json.size() / 49) * sizeof(aka::detail::tensor_record));
         CHECK(memory.largest() <= (n + n / 30 + 16) * sizeof(aka::detail::tensor_record));
     }
 }
@@ -275,6 +306,74 @@ TEST_CASE("safetensors edges: a file behind others in a store") {
                 CHECK(t.bytes == expected[i].size);
             }
         }
+    }
+}
+
+TEST_CASE("safetensors edges: one character more, less or another one, in the form writers use") {
+    const std::string json = "{" + entry("a", "U8", "12345678", "0,12345678") + "," +
+                             entry("b", "U8", "10000000", "12345678,22345678") + "}",
+                      others = "\"{}[],:/;0159aex _-.\\\t\x7f";
+    std::size_t refused = 0, same = 0;
+    const auto check = [&](std::size_t at, std::size_t cut, const std::string& put) {
+        std::string text = json;
+        text.replace(at, cut, put);
+        const std::string said = outcome_of(text + std::string(60, ' '));
+        test::json j;
+        try {
+            j = test::json::parse(text);
+        } catch (const std::runtime_error&) {
+            ++refused;
+            CHECK_MESSAGE(said.find("bad_") == 0, text << " " << said);
+            return;
+        }
+        ++same;
+        CHECK_MESSAGE(said == outcome_of(spaced(j)), text);
+    };
+    check(0, 0, "");
+    for (std::size_t i = 0; i < json.size(); ++i) {
+        for (const std::size_t cut : {1u, 2u}) check(i, cut, "");
+        for (const char c : others)
+            for (const std::size_t cut : {0u, 1u}) check(i, cut, std::string(1, c));
+    }
+    CHECK(refused > 3000);
+    CHECK(same > 500);
+}
+
+TEST_CASE("safetensors edges: a tensor begins where the one before it ends, to the last digit") {
+    for (const char* pattern : {"111111111111111111", "123456789123456789"}) {
+        for (std::size_t n = 1; n <= 18; ++n) {
+            const std::string end(pattern, n);
+            const auto code = [&](const std::string& begin) {
+                const std::string bytes = test::safetensors_raw(
+                    "{" + entry("a", "U8", end, "0," + end) + "," +
+                    entry("b", "U8", "0", begin + "," + begin) + "}" + std::string(60, ' '));
+                return aka::safetensors::parse(aka::as_bytes(bytes)).code();
+            };
+            CHECK(code(end) == errc::truncated);
+            for (std::size_t i = 0; i < n; ++i) {
+                std::string other = end;
+                other[i] = other[i] == '9' ? '8' : static_cast<char>(other[i] + 1);
+                CHECK(code(other) == errc::bad_offset);
+            }
+            CHECK(code(end + "1") == errc::bad_offset);
+        }
+    }
+}
+
+TEST_CASE("safetensors edges: a file that is read stays open, a header does not") {
+    const std::string bytes =
+        test::safetensors_raw("{" + entry("a", "U8", "3", "0,3") + "}", "abc");
+    for (const aka::access how : {aka::access::read, aka::access::header}) {
+        const test::temp_folder folder;
+        test::write_file(folder / "a.safetensors", bytes);
+        const auto file = aka::safetensors::open(folder / "a.safetensors", {how});
+        REQUIRE_OK(file);
+        std::filesystem::remove(folder / "a.safetensors");
+        std::string out(3, '\0');
+        const aka::status s =
+            (*file)[0].copy_to({reinterpret_cast<std::byte*>(out.data()), out.size()});
+        CHECK(s.code() == (how == aka::access::read ? errc::none : errc::no_data));
+        if (s) CHECK(out == "abc");
     }
 }
 
