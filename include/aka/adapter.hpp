@@ -30,9 +30,13 @@ class adapter : public tensor_list {
   public:
     /// Every field decided.
     const aka::target& resolved() const noexcept { return resolved_; }
+    /// The one that the target came down to.
     const aka::convention& convention() const noexcept { return *convention_; }
+    /// What the source's names are.
     const identification& source() const noexcept AKA_LIFETIMEBOUND { return id_; }
+    /// Of the source.
     const aka::hparams& hparams() const noexcept AKA_LIFETIMEBOUND { return id_.hparams(); }
+    /// The order of rows of q and k, as they come.
     rope_order rope() const noexcept { return resolved_.rope; }
 
     /// What the target needs and the file lacks.

@@ -18,6 +18,7 @@ AKA_BEGIN
 
 enum class checkpoint_format : std::uint8_t { safetensors, gguf, index };
 
+/// How to open, and what is let pass: the defaults are the strict ones.
 struct checkpoint_options {
     access how = access::map;
     duplicates names = duplicates::refuse;
@@ -51,11 +52,13 @@ class checkpoint : public tensor_list {
     /// not_a_checkpoint.
     static result<checkpoint> open(detail::path path, const checkpoint_options& o = {}) noexcept;
 
+    /// What the files are.
     checkpoint_format format() const noexcept { return format_; }
     /// The folder that the files are in, for config.json and the like.
     std::string_view folder() const noexcept AKA_LIFETIMEBOUND { return store_->folder; }
     /// The path of the shard index that was opened; empty: there is none.
     std::string_view index_file() const noexcept AKA_LIFETIMEBOUND { return store_->index_file; }
+    /// What is worth knowing and no error: tensors that the index does not list, files passed over.
     span<const note> notes() const noexcept AKA_LIFETIMEBOUND {
         return {store_->notes.data(), store_->notes.size()};
     }

@@ -47,6 +47,7 @@ struct name_row {
 
     // How names find it: the pattern without wrappers, in front of {part}, with holes.
     std::string_view prefix, stem;
+    /// How the pattern is looked up.
     enum class form : std::uint8_t { regular, irregular, begins, ends } matches = form::regular;
     std::uint8_t holes = 0;
     hole_kind hole[detail::max_holes] = {};
@@ -56,7 +57,9 @@ struct name_row {
     std::uint32_t number = 0;                  // position in the catalog
     std::uint32_t used_from = 0, used_to = 0;  // by these conventions
 
+    /// Whether it names weights, and not what is dropped or belongs to something else.
     bool is_tensor() const noexcept { return !drop && !other; }
+    /// Whether tensors of this name hold that role.
     bool holds(role r) const noexcept { return (role_set >> static_cast<unsigned>(r) & 1) != 0; }
 };
 
@@ -97,6 +100,7 @@ struct shape_match {
     std::int8_t layer_from = -1, expert_from = -1, head_from = -1;
     std::int32_t layer = -1, expert = -1, head = -1;
 
+    /// The name with these numbers in its holes.
     parsed_name at(const std::uint32_t* number) const noexcept {
         auto pick = [&](std::int8_t from, std::int32_t value, hole_kind k) {
             return from < 0 ? value
@@ -112,18 +116,25 @@ struct shape_match {
 /// One way to name the tensors of a model. Lives in its catalog.
 class convention {
   public:
+    /// By which it is asked for.
     std::string_view id() const noexcept { return id_; }
+    /// For people; empty where the table has none.
     std::string_view title() const noexcept { return title_; }
+    /// Other ids.
     span<const std::string_view> aliases() const noexcept { return aliases_; }
     /// `model_type` of config.json, or GGUF's architecture.
     span<const std::string_view> model_types() const noexcept { return model_types_; }
+    /// What it extends; null: nothing.
     const convention* base() const noexcept { return base_; }
     /// Order of the rows of q and k. `rope_inferred`: not read in any implementation.
     rope_order rope() const noexcept { return rope_; }
+    /// Whether the order of rows was concluded rather than read in a source.
     bool rope_inferred() const noexcept { return rope_inferred_; }
     /// Per cent of a head that is rotated, where the convention fixes it; else 0.
     unsigned rotary_percent() const noexcept { return rotary_percent_; }
+    /// Of which kind its norms are.
     norm_kind norm() const noexcept { return norm_; }
+    /// Whether the output is the embedding.
     tied_kind tied() const noexcept { return tied_; }
     /// To be added to the stored weight of this norm.
     int norm_offset(role r) const noexcept {
@@ -136,6 +147,7 @@ class convention {
 
     std::size_t size() const noexcept { return row_count_; }
     const name_row& operator[](std::size_t i) const noexcept { return *rows_[i]; }
+    /// All rows, those of its bases among them.
     span<const name_row* const> rows() const noexcept { return {rows_, row_count_}; }
 
     /// The row that a tensor of this role is written by; null when there is none.

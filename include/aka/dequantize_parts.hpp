@@ -101,6 +101,7 @@ class quantised_weight {
     std::string_view name() const noexcept { return b_.payload.name(); }
     /// Rows of the weight, a stack's one after the other, and their length.
     std::uint64_t rows() const noexcept { return b_.form.rows; }
+    /// Numbers of a row.
     std::uint64_t columns() const noexcept { return b_.form.columns; }
 
     /// Writes rows [first, first + count) to `out`, row-major; out.size() must be count *

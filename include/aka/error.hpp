@@ -232,12 +232,14 @@ fixed_text<N>& operator<<(fixed_text<N>& t, quoted q) noexcept {
 class error {
   public:
     static constexpr std::uint64_t nowhere = ~std::uint64_t{0};
+    /// A text in a fixed place, which ends in NUL.
     using text = detail::fixed_text<640>;
 
     error() noexcept = default;
     explicit error(errc code, std::uint64_t offset = nowhere) noexcept
         : code_(code), offset_(offset) {}
 
+    /// Why.
     errc code() const noexcept { return code_; }
     /// Bytes from the start of the file, or `nowhere`.
     std::uint64_t offset() const noexcept { return offset_; }
@@ -259,16 +261,20 @@ class error {
     }
 
     // How the library fills one in; returns itself so that it can stand in a `return`.
+    /// For the library: more of the sentence.
     template <class... A>
     AKA_COLD error& say(const A&... parts) noexcept {
         (void)(detail_ << ... << parts);
         return *this;
     }
+    /// For the library: the file, where none is named yet.
     AKA_COLD error& in(std::string_view file) noexcept {
         if (file_.empty()) file_.name(file, 160);
         return *this;
     }
+    /// For the library: the byte.
     AKA_COLD error& at(std::uint64_t offset) noexcept { return offset_ = offset, *this; }
+    /// For the library: what the system said.
     AKA_COLD error& os(int number) noexcept { return os_error_ = number, *this; }
 
   private:
@@ -297,6 +303,7 @@ class exception : public std::exception {
   public:
     explicit exception(const aka::error& e) noexcept : error_(e), text_(e.message()) {}
     const char* what() const noexcept override { return text_.c_str(); }
+    /// What went wrong.
     const aka::error& error() const noexcept { return error_; }
 
   private:
@@ -337,14 +344,19 @@ class [[nodiscard]] result {
     }
 
     explicit operator bool() const noexcept { return ok_; }
+    /// Whether there is a value: no error.
     bool has_value() const noexcept { return ok_; }
 
     /// What went wrong; code `none` when nothing did.
     aka::error error() const noexcept { return ok_ ? aka::error() : error_; }
+    /// `none` where nothing went wrong.
     errc code() const noexcept { return ok_ ? errc::none : error_.code(); }
 
+    /// The value; null where there is an error.
     T* get_if() noexcept AKA_LIFETIMEBOUND { return ok_ ? &value_ : nullptr; }
+    /// The value; null where there is an error.
     const T* get_if() const noexcept AKA_LIFETIMEBOUND { return ok_ ? &value_ : nullptr; }
+    /// The value, or what is given.
     T value_or(T other) && noexcept { return ok_ ? std::move(value_) : std::move(other); }
 
 #if AKA_EXCEPTIONS
@@ -390,8 +402,11 @@ class [[nodiscard]] result<void> {
     }
 
     explicit operator bool() const noexcept { return ok_; }
+    /// Whether there is a value: no error.
     bool has_value() const noexcept { return ok_; }
+    /// What went wrong; code `none` when nothing did.
     aka::error error() const noexcept { return ok_ ? aka::error() : error_; }
+    /// `none` where nothing went wrong.
     errc code() const noexcept { return ok_ ? errc::none : error_.code(); }
 #if AKA_EXCEPTIONS
     void value() const {

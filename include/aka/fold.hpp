@@ -166,6 +166,7 @@ struct name_shape {
     std::uint32_t holes = 0;
     std::uint32_t low[detail::max_holes] = {}, high[detail::max_holes] = {};
 
+    /// Whether a wrapper stands in the middle of the name.
     bool wrapped_inside() const noexcept { return prefix.size() + core.size() != text.size(); }
 
     // positions of names: the first, the last; and how the next name is guessed
@@ -199,12 +200,14 @@ class folded_names {
             if (!f.unwrap(s)) return detail::no_memory();
         return f;
     }
+    /// Folds names, which are borrowed. Errors: out_of_memory.
     static result<folded_names> of(span<const std::string_view> names) noexcept {
         return of(names.size(), [&](std::size_t i) { return names[i]; });
     }
 
     std::size_t size() const noexcept { return names_.size(); }
     const folded_name& operator[](std::size_t i) const noexcept { return names_[i]; }
+    /// The few shapes that the names have.
     span<const name_shape> shapes() const noexcept AKA_LIFETIMEBOUND {
         return {shapes_.data(), shapes_.size()};
     }

@@ -40,6 +40,7 @@ struct forward_hparams {
     implied<aka::activation> act;
     std::string_view act_name;  ///< as it is written, where it is
 
+    /// From what a checkpoint says.
     static forward_hparams of(const hparams& h) noexcept;
 };
 

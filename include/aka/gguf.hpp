@@ -14,6 +14,7 @@
 
 AKA_BEGIN
 
+/// How to open, and what is let pass.
 struct gguf_options {
     access how = access::map;
     duplicates names = duplicates::refuse;  ///< of tensors and of keys
@@ -530,8 +531,11 @@ class gguf : public tensor_list {
         return make(mapped_file::memory(bytes), o);
     }
 
+    /// 1, 2 or 3.
     std::uint32_t version() const noexcept { return facts_.version; }
+    /// Of the data: 32, or `general.alignment`.
     std::uint64_t alignment() const noexcept { return facts_.alignment; }
+    /// Whether the file is; values come in this machine's order all the same.
     bool big_endian() const noexcept { return facts_.big_endian; }
 
   private:

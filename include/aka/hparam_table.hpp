@@ -21,9 +21,13 @@ class hparams_reader;
 /// (kv heads as many as heads, a head's width, the feed-forward width of Meta's params.json) is
 /// filled in all the same. Owns its memory: the file may go. Move-only.
 struct hparams {
+    /// What a source says to a question.
     enum class answer : std::uint8_t { unsaid, no, yes };
+    /// The kind of norm.
     enum class norm : std::uint8_t { unsaid, rms, layer };
+    /// Of the rows of q and k, where a source says it.
     enum class row_order : std::uint8_t { unsaid, half_split, interleaved };
+    /// How rotary embedding is stretched to longer contexts.
     enum class scaling : std::uint8_t {
         unsaid,
         none,
@@ -35,6 +39,7 @@ struct hparams {
         mrope,
         other
     };
+    /// How experts are weighed.
     enum class gating : std::uint8_t { unsaid, softmax, sigmoid, softmax_weight, other };
 
     hparams_source source = hparams_source::none;
@@ -74,6 +79,7 @@ struct hparams {
     span<const float> long_factors() const noexcept AKA_LIFETIMEBOUND {
         return {factors_[0].data(), factors_[0].size()};
     }
+    /// Likewise.
     span<const float> short_factors() const noexcept AKA_LIFETIMEBOUND {
         return {factors_[1].data(), factors_[1].size()};
     }
@@ -119,12 +125,15 @@ struct hparams {
 
     /// Layers count from 0. Deci and hybrid models have layers without attention: 0 heads.
     std::uint64_t n_head_at(std::uint64_t layer) const noexcept { return at(0, layer, n_head); }
+    /// Of one layer; see n_head_at.
     std::uint64_t n_head_kv_at(std::uint64_t layer) const noexcept {
         if (layers_[1].empty() && !said(&hparams::n_head_kv) && !layers_[0].empty())
             return n_head_at(layer);
         return at(1, layer, n_head_kv);
     }
+    /// Of one layer; see n_head_at.
     std::uint64_t n_ff_at(std::uint64_t layer) const noexcept { return at(2, layer, n_ff); }
+    /// Whether layers have different numbers of heads or widths.
     bool layers_differ() const noexcept {
         return !layers_[0].empty() || !layers_[1].empty() || !layers_[2].empty();
     }
@@ -132,6 +141,7 @@ struct hparams {
     /// The key that gave a field, `said(&hparams::n_head_kv)`; for GGUF without the architecture.
     template <class T>
     std::string_view key(T hparams::*field) const noexcept;
+    /// Whether a source says this field.
     template <class T>
     bool said(T hparams::*field) const noexcept {
         return !key(field).empty();

@@ -44,6 +44,7 @@ struct shape_note {
     std::string_view words;  ///< of unmatched names: the nearest rule; of others: whose they are
 };
 
+/// What was found out about a checkpoint's names. Move-only; borrows from the catalog.
 class identification {
   public:
     /// The convention, null when none fits. Where `ambiguous`, the first of several that do.
@@ -52,6 +53,7 @@ class identification {
     }
     /// Whether this is a Llama-family model that can be bound. If not, `reason` says why.
     bool is_llama() const noexcept { return reason_.empty(); }
+    /// Why nothing was identified; empty where it was.
     std::string_view reason() const noexcept { return reason_.view(); }
 
     /// The best, and all others that neither names nor config can tell from it and that would mean
@@ -59,11 +61,14 @@ class identification {
     span<const candidate> candidates() const noexcept AKA_LIFETIMEBOUND {
         return {candidates_.data(), candidates_.size()};
     }
+    /// Whether several conventions fit, and nothing decides between them.
     bool ambiguous() const noexcept { return candidates_.size() > 1; }
 
+    /// Tensors that the convention has a name for.
     std::uint64_t matched() const noexcept {
         return candidates_.empty() ? 0 : candidates_[0].matched;
     }
+    /// Names that it has none for, folded.
     span<const shape_note> unmatched() const noexcept AKA_LIFETIMEBOUND { return view(unmatched_); }
     /// Tensors of something else that shares the file: a vision tower, a draft head.
     span<const shape_note> other() const noexcept AKA_LIFETIMEBOUND { return view(other_); }
@@ -79,11 +84,14 @@ class identification {
     span<const bound_name> names() const noexcept AKA_LIFETIMEBOUND {
         return {names_.data(), names_.size()};
     }
+    /// All names, folded.
     const folded_names& folded() const noexcept AKA_LIFETIMEBOUND { return folded_; }
+    /// What the checkpoint says of itself, and what its shapes say.
     const aka::hparams& hparams() const noexcept AKA_LIFETIMEBOUND { return hparams_; }
 
     /// Layers that names speak of: one more than the highest number.
     std::uint64_t n_layer() const noexcept { return n_layer_; }
+    /// Experts of a layer; 0: none.
     std::uint64_t n_expert() const noexcept { return n_expert_; }
 
     /// The rows of q and k as stored.

@@ -33,6 +33,7 @@ constexpr bool has(evidence set, evidence e) noexcept {
 /// The order of a fused tensor cannot be seen: q, k and v (or gate and up) one after the other, or
 /// group by group (row by row). Who knows can say it.
 enum class fused_order : std::uint8_t { unsaid, parts, groups };
+/// What to take for granted where names and shapes cannot tell.
 struct infer_options {
     fused_order qkv = fused_order::unsaid, gate_up = fused_order::unsaid;
 };
@@ -59,8 +60,11 @@ struct inferred_row {
     std::uint64_t candidates = 0;  ///< where open: the roles it may have, a set of `1 << role`
     std::string_view why;          ///< where open: why
 
+    /// Whether its meaning was found.
     bool assigned() const noexcept { return role_count != 0; }
+    /// Whether several roles are possible, and which one cannot be told.
     bool ambiguous() const noexcept { return role_count == 0 && candidates != 0; }
+    /// Whether this is one of them.
     bool may_be(role r) const noexcept { return (candidates >> static_cast<unsigned>(r) & 1) != 0; }
 };
 
@@ -81,12 +85,16 @@ class inference {
     bool complete() const noexcept { return complete_; }
     std::uint64_t open() const noexcept { return open_; }
 
+    /// As the names have it.
     std::uint64_t n_layer() const noexcept { return n_layer_; }
+    /// As the names have it; 0: none.
     std::uint64_t n_expert() const noexcept { return n_expert_; }
+    /// As the shapes have it; 0: unknown.
     std::uint64_t n_embd() const noexcept { return n_embd_; }
     /// Never from names or shapes: `unknown` unless the hyper-parameters say it.
     rope_order rope() const noexcept { return rope_; }
 
+    /// The row of this role; null: there is none.
     const inferred_row* find(role r) const noexcept AKA_LIFETIMEBOUND {
         for (const inferred_row& row : rows_)
             for (unsigned i = 0; i < row.role_count; ++i)

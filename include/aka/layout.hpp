@@ -28,6 +28,7 @@ struct axis_sizes {
                a.head == b.head && a.rotary == b.rotary && a.f == b.f && a.f_exps == b.f_exps &&
                a.f_shexp == b.f_shexp && a.e == b.e;
     }
+    /// How long an axis of this role is.
     std::uint64_t of(axis a, role r) const noexcept {
         switch (a) {
             case axis::v:
@@ -64,6 +65,7 @@ struct atom_axis {
     aka::axis axis;
     std::uint64_t n, stride;
 };
+/// How one role lies in a tensor: its axes with their lengths and strides, in elements.
 struct atom_place {
     static constexpr unsigned most_axes = 6;
     aka::role role = role::none;
@@ -72,6 +74,7 @@ struct atom_place {
     std::uint64_t base = 0;
     atom_axis axis[most_axes] = {};
 
+    /// Null where the role has no such axis here.
     const atom_axis* find(aka::axis a) const noexcept {
         for (unsigned i = 0; i < axes; ++i)
             if (axis[i].axis == a) return &axis[i];
@@ -99,6 +102,7 @@ struct placement {
     std::uint64_t dims[most_dims] = {};
     std::uint64_t elements = 0;
 
+    /// Null where the tensor does not hold this role (or, `rest`: rows behind its rotary part).
     const atom_place* find(role r, bool rest = false) const noexcept {
         for (unsigned i = 0; i < atoms; ++i)
             if (atom[i].role == r && atom[i].rest == rest) return &atom[i];

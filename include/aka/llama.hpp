@@ -12,6 +12,7 @@
 
 AKA_BEGIN
 
+/// How to open a model, and as what.
 struct llama_options {
     access how = access::map;
     /// Row order of q and k. `unknown`: as stored, and `rope()` tells.
@@ -107,6 +108,8 @@ class llama {
         if (r) r.get_if()->known_ = std::move(*known.get_if());
         return r;
     }
+    /// Binds a checkpoint that is open. Both borrow: keep `known` as long as the model. Errors: as
+    /// open.
     static result<llama> bind(const checkpoint& c, const llama_options& o,
                               const catalog& known) noexcept {
         result<identification> id = identify(c, known);
@@ -120,9 +123,13 @@ class llama {
         return llama(std::move(*a.get_if()));
     }
 
+    /// From config.json, params.json or GGUF metadata, and from the shapes.
     const aka::hparams& hparams() const noexcept AKA_LIFETIMEBOUND { return roles_.hparams(); }
+    /// What the files' own names are.
     const identification& source() const noexcept AKA_LIFETIMEBOUND { return roles_.source(); }
+    /// How many layers it has.
     std::uint64_t n_layer() const noexcept { return roles_.source().n_layer(); }
+    /// Experts of a layer; 0: none.
     std::uint64_t n_expert() const noexcept { return roles_.source().sizes(0).e; }
     /// How long everything is in one layer: heads, their widths, the feed-forward.
     axis_sizes sizes(std::uint64_t layer = 0) const noexcept { return source().sizes(layer); }
@@ -150,14 +157,18 @@ class llama {
         }
         return roles_.get(r, layer, -1, part);
     }
+    /// The embedding, `v x`.
     tensor token_embd() const noexcept AKA_LIFETIMEBOUND { return get(role::token_embd); }
+    /// The norm in front of the output.
     tensor output_norm() const noexcept AKA_LIFETIMEBOUND { return get(role::output_norm); }
     /// The embedding where the output is tied to it.
     tensor output() const noexcept AKA_LIFETIMEBOUND {
         tensor t = get(role::output);
         return t ? t : token_embd();
     }
+    /// Whether the output is the embedding.
     bool tied() const noexcept { return !get(role::output); }
+    /// All of a layer, by its roles.
     llama_layer layer(std::uint64_t l) const noexcept AKA_LIFETIMEBOUND {
         llama_layer out;
         for (const detail::llama_field& f : detail::llama_fields)
@@ -167,7 +178,9 @@ class llama {
 
     /// Every bound tensor, by GGUF's names; and the ledger.
     const adapter& tensors() const noexcept AKA_LIFETIMEBOUND { return roles_; }
+    /// What the model needs and the files lack.
     span<const ledger_entry> missing() const noexcept AKA_LIFETIMEBOUND { return roles_.missing(); }
+    /// What the files have and no role is.
     span<const ledger_entry> unbound() const noexcept AKA_LIFETIMEBOUND { return roles_.unbound(); }
 
   private:

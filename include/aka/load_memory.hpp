@@ -16,6 +16,7 @@
 
 AKA_BEGIN
 
+/// How the memory is laid out.
 struct load_memory_options {
     /// Of every tensor; a power of two.
     std::size_t align = 64;

@@ -84,6 +84,7 @@ class mapped_file {
     /// Lets the system forget cached pages of a range (they come back when touched).
     status drop_cache(std::uint64_t offset, std::uint64_t size) const noexcept;
 
+    /// Tells the system how the mapping will be touched; does nothing where it takes no advice.
     status advise(pattern p) const noexcept;
 
     /// Gives the descriptor back; what is mapped stays mapped. Reading after this opens the path
@@ -143,6 +144,8 @@ class mapped_file {
     std::uint64_t device_ = 0, inode_ = 0;
 };
 
+/// A descriptor of the file while something reads: the file's own where it is open, else one of its
+/// own.
 struct mapped_file::descriptor {
     detail::raw_file ours;
     const detail::raw_file* file = &ours;

@@ -20,6 +20,7 @@ enum class value_type : std::uint8_t {
 };
 // clang-format on
 
+/// A type of value: its name, and the bytes of a plain one.
 struct value_type_info {
     std::string_view name;
     std::uint8_t size;  ///< bytes of a scalar; 0: strings and arrays carry their own length
@@ -157,9 +158,13 @@ class metadata_value {
 
     /// False: there is no such key.
     explicit operator bool() const noexcept { return raw_.type != value_type::none; }
+    /// As the file spells it.
     std::string_view key() const noexcept { return key_; }
+    /// As the file says.
     value_type type() const noexcept { return raw_.type; }
+    /// Whether it is a text.
     bool is_string() const noexcept { return raw_.type == value_type::string; }
+    /// Whether it is an array.
     bool is_array() const noexcept { return raw_.type == value_type::array; }
 
     /// The number as T, if T can hold it exactly: a u32 of 7 can be read as std::int8_t, one of 300
@@ -183,13 +188,16 @@ class metadata_value {
         return std::string_view(reinterpret_cast<const char*>(raw_.at),
                                 static_cast<std::size_t>(raw_.count));
     }
+    /// The array that it is. Errors: wrong_type.
     result<metadata_array> as_array() const noexcept;
 
+    /// As GGUF calls it, such as "u32"; of an array "array".
     std::string_view type_name() const noexcept {
         return raw_.type == value_type::none
                    ? std::string_view("none")
                    : detail::value_types[static_cast<unsigned>(raw_.type)].name;
     }
+    /// For the writers.
     const detail::raw_value& raw() const noexcept { return raw_; }
 
   private:
@@ -329,14 +337,18 @@ class metadata {
     iterator end() const noexcept AKA_LIFETIMEBOUND { return {this, entries_.size()}; }
 
     // For the readers.
+    /// A key as its file has it.
     struct entry {
         std::string_view key;
         detail::raw_value value;
         std::uint64_t offset;  // in the file, for error messages
         std::uint32_t file;
     };
+    /// For the readers.
     detail::growing<entry>& entries() noexcept { return entries_; }
+    /// For the readers.
     const detail::growing<entry>& entries() const noexcept { return entries_; }
+    /// For the readers.
     template <class Twice>
     detail::name_index::outcome build_index(Twice twice) noexcept {
         return index_.build(

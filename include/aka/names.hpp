@@ -66,9 +66,11 @@ class catalog {
         return compiler.add({&text, 1}, true, file);
     }
 
+    /// In the order in which they were added.
     span<const convention* const> conventions() const noexcept AKA_LIFETIMEBOUND {
         return {tables_.conventions.data(), tables_.conventions.size()};
     }
+    /// Null where there is none.
     const convention* find(std::string_view id_or_alias) const noexcept AKA_LIFETIMEBOUND {
         return tables_.find(id_or_alias);
     }

@@ -24,6 +24,7 @@
 
 AKA_BEGIN
 
+/// How a new file is made.
 struct output_options {
     /// How long the file will be; 0: as long as what is written to it.
     std::uint64_t size = 0;
@@ -185,6 +186,7 @@ class output_set {
     output_set& operator=(const output_set&) = delete;
     ~output_set() { clear(); }
 
+    /// Takes a file that is written. Errors: out_of_memory.
     status add(output_file f) noexcept;
     std::size_t size() const noexcept { return size_; }
     output_file& operator[](std::size_t i) noexcept AKA_LIFETIMEBOUND { return files_[i]; }

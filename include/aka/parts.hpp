@@ -22,6 +22,7 @@ enum class part_kind : std::uint8_t {
     opaque,       ///< flat, packed or a description: cannot be cut
 };
 
+/// What may stand for {part} in a name, and what it is.
 struct part_info {
     std::string_view text;  ///< one `*` stands for an adapter's name
     part_kind kind;

@@ -12,6 +12,7 @@
 
 AKA_BEGIN
 
+/// How far ahead.
 struct read_ahead_options {
     /// Bytes that are on their way or waiting, ahead of the tensor in use.
     std::uint64_t window = std::uint64_t{256} << 20;

@@ -24,8 +24,11 @@ struct rule_piece {
 
 }  // namespace detail
 
-/// `OLD => NEW`, both with the same holes: `model.layers.{l}.ln1.{part} =>
-/// model.layers.{l}.input_layernorm.{part}`. NEW may leave holes out, and then cannot be undone;
+/// `OLD => NEW`, both with the same holes, such as
+///
+///     model.layers.{l}.ln1.{part} => model.layers.{l}.input_layernorm.{part}
+///
+/// NEW may leave holes out, and then cannot be undone;
 /// `OLD => drop` leaves the tensor out. OLD is the whole of a name.
 class rename_rule {
   public:
@@ -59,8 +62,11 @@ class rename_rule {
         return r;
     }
 
+    /// The left side, as written.
     std::string_view from() const noexcept { return from_text_; }
+    /// The right side, as written.
     std::string_view to() const noexcept { return to_text_; }
+    /// Whether tensors of these names are left out.
     bool drops() const noexcept { return drops_; }
 
     /// Whether the name is one that the rule is for; and then its new name, piece by piece.
@@ -74,6 +80,7 @@ class rename_rule {
         }
         return true;
     }
+    /// Whether the rule is for this name.
     bool matches(std::string_view name) const noexcept {
         return apply(name, [](std::string_view) {});
     }

@@ -22,6 +22,7 @@ struct renamed_as {
     const aka::convention* convention = nullptr;
     rope_order rope = rope_order::unknown;
 
+    /// From the metadata of a checkpoint.
     static renamed_as of(const metadata& m, const catalog& known) noexcept {
         renamed_as out;
         metadata_value v = m.find(provenance_key);

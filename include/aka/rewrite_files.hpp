@@ -16,6 +16,7 @@
 
 AKA_BEGIN
 
+/// How the files of a rewrite are laid out.
 struct rewrite_layout_options {
     /// One file, whatever number of them the source has.
     bool one_file = false;
@@ -42,6 +43,7 @@ struct planned_file {
 /// Made by `lay_out`. Borrows the plan.
 class rewrite_files {
   public:
+    /// The plan that they are of.
     const rewrite_plan& plan() const noexcept { return *plan_; }
     std::size_t size() const noexcept { return files_.size(); }
     const planned_file& operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND {

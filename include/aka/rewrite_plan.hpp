@@ -82,16 +82,19 @@ class rewrite_plan {
     }
     /// Null where no convention is asked for.
     const adapter* adapted() const noexcept AKA_LIFETIMEBOUND { return adapter_.get_if(); }
+    /// The format of the files to be written.
     checkpoint_format container() const noexcept { return container_; }
 
     /// Why nothing may be written; none: the plan can be carried out.
     span<const plan_remark> problems() const noexcept AKA_LIFETIMEBOUND { return view_of(bad_); }
+    /// Whether it can be carried out: see `problems`.
     bool ok() const noexcept { return bad_.empty(); }
     /// Tensors that are left out: buffers without weights, what a rule drops.
     span<const plan_remark> dropped() const noexcept AKA_LIFETIMEBOUND { return view_of(drops_); }
 
     /// Of all tensors: bytes that do not lie in the files as they are wanted.
     std::uint64_t bytes_moved() const noexcept { return moved_; }
+    /// Tensors to which this is done.
     std::uint64_t count(rewrite_step s) const noexcept {
         return s == rewrite_step::drop ? drops_.size() : counts_[static_cast<unsigned>(s)];
     }
@@ -104,7 +107,9 @@ class rewrite_plan {
     /// of an earlier rewrite, which undoing brings back, so that it can be undone in turn.
     /// `undoable` tells whether the names can be led back exactly, and if not, why.
     std::string_view provenance() const noexcept AKA_LIFETIMEBOUND { return provenance_; }
+    /// Whether the names can be led back exactly; the error says why not.
     status undoable() const noexcept { return undoable_; }
+    /// Whether this plan leads back itself.
     bool undoes() const noexcept { return undoes_; }
 
   private:

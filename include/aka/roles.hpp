@@ -39,6 +39,7 @@ inline constexpr unsigned axis_count = 10;
 inline constexpr std::string_view axis_names[axis_count] = {"v", "x", "kv", "g", "s",
                                                             "i", "r", "d",  "f", "e"};
 
+/// What a role is: a row of the table.
 struct role_info {
     aka::role role;
     std::string_view name;  ///< as in GGUF

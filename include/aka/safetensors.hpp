@@ -16,6 +16,7 @@
 
 AKA_BEGIN
 
+/// How to open, and what is let pass: the defaults are the strict ones.
 struct safetensors_options {
     access how = access::map;
     duplicates names = duplicates::refuse;  ///< of tensors, and of keys of `__metadata__`

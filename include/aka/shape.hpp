@@ -33,6 +33,7 @@ class shape {
             far_ = dims.data();
     }
 
+    /// Number of dimensions; 0: a scalar.
     std::uint32_t rank() const noexcept { return rank_; }
     std::uint64_t operator[](std::size_t i) const noexcept { return data()[i]; }
     const std::uint64_t* data() const& noexcept AKA_LIFETIMEBOUND {

@@ -62,6 +62,7 @@ class tensor {
 
     /// As the file (or the adapter's convention) spells it. Not NUL-terminated.
     std::string_view name() const noexcept { return {name_, name_size_}; }
+    /// The type of its elements; see stored_dtype.
     aka::dtype dtype() const noexcept { return dtype_; }
     /// As the format writes it: safetensors' own name, ggml's in capitals. Of an unknown dtype the
     /// text of the safetensors header, else `unknown`.
@@ -80,19 +81,23 @@ class tensor {
     }
     /// Outermost first. Empty, like a scalar's, where only names are known: see has_shape.
     const aka::shape& shape() const noexcept AKA_LIFETIMEBOUND { return shape_; }
+    /// False where only the name is known.
     bool has_shape() const noexcept { return has_shape_; }
 
     /// Bytes of the packed tensor. Of an unknown dtype: all up to the next tensor.
     std::uint64_t size_bytes() const noexcept { return bytes_; }
+    /// How many; 0 where the shape is not known.
     std::uint64_t elements() const noexcept { return has_shape_ ? shape_.elements() : 0; }
 
     /// Which file of the checkpoint, its path, and where in it. An offset only where the tensor
     /// is one packed range of one file.
     std::uint32_t file_index() const noexcept { return file_; }
+    /// The path of its file; empty: none, or not one alone.
     std::string_view file() const noexcept {
         return files_ == nullptr || file_ >= files_->size() ? std::string_view()
                                                             : (*files_)[file_].file.path();
     }
+    /// From the start of the file, or error::nowhere.
     std::uint64_t offset() const noexcept { return is_packed() ? offset_ : error::nowhere; }
 
     /// Whether the tensor is one packed range in memory, so that `bytes`, `as` and `row` succeed.

@@ -71,6 +71,7 @@ class tensor_list {
 
     /// The files behind it, by the index that tensors and keys give.
     std::uint32_t file_count() const noexcept { return store_ ? store_->data().size() : 0; }
+    /// File `i` of those that the tensors lie in.
     const mapped_file& file(std::uint32_t i) const noexcept AKA_LIFETIMEBOUND {
         return store_->data()[i].file;
     }
@@ -78,6 +79,7 @@ class tensor_list {
     std::uint64_t data_begin(std::uint32_t i = 0) const noexcept {
         return store_->data()[i].data_begin;
     }
+    /// Where the data of file `i` ends, counted from its first byte.
     std::uint64_t data_end(std::uint32_t i = 0) const noexcept {
         return store_->data()[i].data_end;
     }
@@ -88,6 +90,7 @@ class tensor_list {
     detail::store_ref keep() const noexcept { return store_; }
 
   protected:
+    /// Tensor `i` of a store.
     static tensor at(const detail::store& s, std::size_t i) noexcept {
         return {s.data(), s.tensors[i], s.plans.empty() ? nullptr : s.plans[i]};
     }

@@ -26,6 +26,7 @@ struct rewrite_progress {
     }
 };
 
+/// How new files are written.
 struct write_options {
     bool replace = false;  ///< targets may be there
     /// To a folder: its other files (configuration, tokenizer) come along, those of weights do not.

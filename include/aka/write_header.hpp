@@ -64,6 +64,7 @@ struct header_padding {
 /// A finished header. Move-only; owns its bytes.
 class header_bytes {
   public:
+    /// The header, as it is to stand at the front of the file.
     byte_span bytes() const noexcept AKA_LIFETIMEBOUND {
         return {reinterpret_cast<const std::byte*>(text_.data()), text_.size()};
     }
@@ -73,6 +74,7 @@ class header_bytes {
     std::uint64_t used() const noexcept { return used_; }
     /// Bytes of the data section. GGUF: with the padding behind the last tensor, which ggml reads.
     std::uint64_t data_size() const noexcept { return data_size_; }
+    /// Of the header and the data behind it.
     std::uint64_t file_size() const noexcept { return size() + data_size_; }
 
     // For the writers.

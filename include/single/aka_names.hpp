@@ -583,12 +583,14 @@ fixed_text<N>& operator<<(fixed_text<N>& t, quoted q) noexcept {
 class error {
   public:
     static constexpr std::uint64_t nowhere = ~std::uint64_t{0};
+    /// A text in a fixed place, which ends in NUL.
     using text = detail::fixed_text<640>;
 
     error() noexcept = default;
     explicit error(errc code, std::uint64_t offset = nowhere) noexcept
         : code_(code), offset_(offset) {}
 
+    /// Why.
     errc code() const noexcept { return code_; }
     /// Bytes from the start of the file, or `nowhere`.
     std::uint64_t offset() const noexcept { return offset_; }
@@ -610,16 +612,20 @@ class error {
     }
 
     // How the library fills one in; returns itself so that it can stand in a `return`.
+    /// For the library: more of the sentence.
     template <class... A>
     AKA_COLD error& say(const A&... parts) noexcept {
         (void)(detail_ << ... << parts);
         return *this;
     }
+    /// For the library: the file, where none is named yet.
     AKA_COLD error& in(std::string_view file) noexcept {
         if (file_.empty()) file_.name(file, 160);
         return *this;
     }
+    /// For the library: the byte.
     AKA_COLD error& at(std::uint64_t offset) noexcept { return offset_ = offset, *this; }
+    /// For the library: what the system said.
     AKA_COLD error& os(int number) noexcept { return os_error_ = number, *this; }
 
   private:
@@ -648,6 +654,7 @@ class exception : public std::exception {
   public:
     explicit exception(const aka::error& e) noexcept : error_(e), text_(e.message()) {}
     const char* what() const noexcept override { return text_.c_str(); }
+    /// What went wrong.
     const aka::error& error() const noexcept { return error_; }
 
   private:
@@ -688,14 +695,19 @@ class [[nodiscard]] result {
     }
 
     explicit operator bool() const noexcept { return ok_; }
+    /// Whether there is a value: no error.
     bool has_value() const noexcept { return ok_; }
 
     /// What went wrong; code `none` when nothing did.
     aka::error error() const noexcept { return ok_ ? aka::error() : error_; }
+    /// `none` where nothing went wrong.
     errc code() const noexcept { return ok_ ? errc::none : error_.code(); }
 
+    /// The value; null where there is an error.
     T* get_if() noexcept AKA_LIFETIMEBOUND { return ok_ ? &value_ : nullptr; }
+    /// The value; null where there is an error.
     const T* get_if() const noexcept AKA_LIFETIMEBOUND { return ok_ ? &value_ : nullptr; }
+    /// The value, or what is given.
     T value_or(T other) && noexcept { return ok_ ? std::move(value_) : std::move(other); }
 
 #if AKA_EXCEPTIONS
@@ -741,8 +753,11 @@ class [[nodiscard]] result<void> {
     }
 
     explicit operator bool() const noexcept { return ok_; }
+    /// Whether there is a value: no error.
     bool has_value() const noexcept { return ok_; }
+    /// What went wrong; code `none` when nothing did.
     aka::error error() const noexcept { return ok_ ? aka::error() : error_; }
+    /// `none` where nothing went wrong.
     errc code() const noexcept { return ok_ ? errc::none : error_.code(); }
 #if AKA_EXCEPTIONS
     void value() const {
@@ -1198,6 +1213,7 @@ enum class part_kind : std::uint8_t {
     opaque,       ///< flat, packed or a description: cannot be cut
 };
 
+/// What may stand for {part} in a name, and what it is.
 struct part_info {
     std::string_view text;  ///< one `*` stands for an adapter's name
     part_kind kind;
@@ -1476,6 +1492,7 @@ struct name_shape {
     std::uint32_t holes = 0;
     std::uint32_t low[detail::max_holes] = {}, high[detail::max_holes] = {};
 
+    /// Whether a wrapper stands in the middle of the name.
     bool wrapped_inside() const noexcept { return prefix.size() + core.size() != text.size(); }
 
     // positions of names: the first, the last; and how the next name is guessed
@@ -1509,12 +1526,14 @@ class folded_names {
             if (!f.unwrap(s)) return detail::no_memory();
         return f;
     }
+    /// Folds names, which are borrowed. Errors: out_of_memory.
     static result<folded_names> of(span<const std::string_view> names) noexcept {
         return of(names.size(), [&](std::size_t i) { return names[i]; });
     }
 
     std::size_t size() const noexcept { return names_.size(); }
     const folded_name& operator[](std::size_t i) const noexcept { return names_[i]; }
+    /// The few shapes that the names have.
     span<const name_shape> shapes() const noexcept AKA_LIFETIMEBOUND {
         return {shapes_.data(), shapes_.size()};
     }
@@ -1688,6 +1707,7 @@ inline constexpr unsigned axis_count = 10;
 inline constexpr std::string_view axis_names[axis_count] = {"v", "x", "kv", "g", "s",
                                                             "i", "r", "d",  "f", "e"};
 
+/// What a role is: a row of the table.
 struct role_info {
     aka::role role;
     std::string_view name;  ///< as in GGUF
@@ -1840,6 +1860,7 @@ struct name_row {
 
     // How names find it: the pattern without wrappers, in front of {part}, with holes.
     std::string_view prefix, stem;
+    /// How the pattern is looked up.
     enum class form : std::uint8_t { regular, irregular, begins, ends } matches = form::regular;
     std::uint8_t holes = 0;
     hole_kind hole[detail::max_holes] = {};
@@ -1849,7 +1870,9 @@ struct name_row {
     std::uint32_t number = 0;                  // position in the catalog
     std::uint32_t used_from = 0, used_to = 0;  // by these conventions
 
+    /// Whether it names weights, and not what is dropped or belongs to something else.
     bool is_tensor() const noexcept { return !drop && !other; }
+    /// Whether tensors of this name hold that role.
     bool holds(role r) const noexcept { return (role_set >> static_cast<unsigned>(r) & 1) != 0; }
 };
 
@@ -1890,6 +1913,7 @@ struct shape_match {
     std::int8_t layer_from = -1, expert_from = -1, head_from = -1;
     std::int32_t layer = -1, expert = -1, head = -1;
 
+    /// The name with these numbers in its holes.
     parsed_name at(const std::uint32_t* number) const noexcept {
         auto pick = [&](std::int8_t from, std::int32_t value, hole_kind k) {
             return from < 0 ? value
@@ -1905,18 +1929,25 @@ struct shape_match {
 /// One way to name the tensors of a model. Lives in its catalog.
 class convention {
   public:
+    /// By which it is asked for.
     std::string_view id() const noexcept { return id_; }
+    /// For people; empty where the table has none.
     std::string_view title() const noexcept { return title_; }
+    /// Other ids.
     span<const std::string_view> aliases() const noexcept { return aliases_; }
     /// `model_type` of config.json, or GGUF's architecture.
     span<const std::string_view> model_types() const noexcept { return model_types_; }
+    /// What it extends; null: nothing.
     const convention* base() const noexcept { return base_; }
     /// Order of the rows of q and k. `rope_inferred`: not read in any implementation.
     rope_order rope() const noexcept { return rope_; }
+    /// Whether the order of rows was concluded rather than read in a source.
     bool rope_inferred() const noexcept { return rope_inferred_; }
     /// Per cent of a head that is rotated, where the convention fixes it; else 0.
     unsigned rotary_percent() const noexcept { return rotary_percent_; }
+    /// Of which kind its norms are.
     norm_kind norm() const noexcept { return norm_; }
+    /// Whether the output is the embedding.
     tied_kind tied() const noexcept { return tied_; }
     /// To be added to the stored weight of this norm.
     int norm_offset(role r) const noexcept {
@@ -1929,6 +1960,7 @@ class convention {
 
     std::size_t size() const noexcept { return row_count_; }
     const name_row& operator[](std::size_t i) const noexcept { return *rows_[i]; }
+    /// All rows, those of its bases among them.
     span<const name_row* const> rows() const noexcept { return {rows_, row_count_}; }
 
     /// The row that a tensor of this role is written by; null when there is none.
@@ -4667,9 +4699,11 @@ class catalog {
         return compiler.add({&text, 1}, true, file);
     }
 
+    /// In the order in which they were added.
     span<const convention* const> conventions() const noexcept AKA_LIFETIMEBOUND {
         return {tables_.conventions.data(), tables_.conventions.size()};
     }
+    /// Null where there is none.
     const convention* find(std::string_view id_or_alias) const noexcept AKA_LIFETIMEBOUND {
         return tables_.find(id_or_alias);
     }

@@ -2032,12 +2032,14 @@ fixed_text<N>& operator<<(fixed_text<N>& t, quoted q) noexcept {
 class error {
   public:
     static constexpr std::uint64_t nowhere = ~std::uint64_t{0};
+    /// A text in a fixed place, which ends in NUL.
     using text = detail::fixed_text<640>;
 
     error() noexcept = default;
     explicit error(errc code, std::uint64_t offset = nowhere) noexcept
         : code_(code), offset_(offset) {}
 
+    /// Why.
     errc code() const noexcept { return code_; }
     /// Bytes from the start of the file, or `nowhere`.
     std::uint64_t offset() const noexcept { return offset_; }
@@ -2059,16 +2061,20 @@ class error {
     }
 
     // How the library fills one in; returns itself so that it can stand in a `return`.
+    /// For the library: more of the sentence.
     template <class... A>
     AKA_COLD error& say(const A&... parts) noexcept {
         (void)(detail_ << ... << parts);
         return *this;
     }
+    /// For the library: the file, where none is named yet.
     AKA_COLD error& in(std::string_view file) noexcept {
         if (file_.empty()) file_.name(file, 160);
         return *this;
     }
+    /// For the library: the byte.
     AKA_COLD error& at(std::uint64_t offset) noexcept { return offset_ = offset, *this; }
+    /// For the library: what the system said.
     AKA_COLD error& os(int number) noexcept { return os_error_ = number, *this; }
 
   private:
@@ -2097,6 +2103,7 @@ class exception : public std::exception {
   public:
     explicit exception(const aka::error& e) noexcept : error_(e), text_(e.message()) {}
     const char* what() const noexcept override { return text_.c_str(); }
+    /// What went wrong.
     const aka::error& error() const noexcept { return error_; }
 
   private:
@@ -2137,14 +2144,19 @@ class [[nodiscard]] result {
     }
 
     explicit operator bool() const noexcept { return ok_; }
+    /// Whether there is a value: no error.
     bool has_value() const noexcept { return ok_; }
 
     /// What went wrong; code `none` when nothing did.
     aka::error error() const noexcept { return ok_ ? aka::error() : error_; }
+    /// `none` where nothing went wrong.
     errc code() const noexcept { return ok_ ? errc::none : error_.code(); }
 
+    /// The value; null where there is an error.
     T* get_if() noexcept AKA_LIFETIMEBOUND { return ok_ ? &value_ : nullptr; }
+    /// The value; null where there is an error.
     const T* get_if() const noexcept AKA_LIFETIMEBOUND { return ok_ ? &value_ : nullptr; }
+    /// The value, or what is given.
     T value_or(T other) && noexcept { return ok_ ? std::move(value_) : std::move(other); }
 
 #if AKA_EXCEPTIONS
@@ -2190,8 +2202,11 @@ class [[nodiscard]] result<void> {
     }
 
     explicit operator bool() const noexcept { return ok_; }
+    /// Whether there is a value: no error.
     bool has_value() const noexcept { return ok_; }
+    /// What went wrong; code `none` when nothing did.
     aka::error error() const noexcept { return ok_ ? aka::error() : error_; }
+    /// `none` where nothing went wrong.
     errc code() const noexcept { return ok_ ? errc::none : error_.code(); }
 #if AKA_EXCEPTIONS
     void value() const {
@@ -3792,6 +3807,7 @@ class mapped_file {
     /// Lets the system forget cached pages of a range (they come back when touched).
     status drop_cache(std::uint64_t offset, std::uint64_t size) const noexcept;
 
+    /// Tells the system how the mapping will be touched; does nothing where it takes no advice.
     status advise(pattern p) const noexcept;
 
     /// Gives the descriptor back; what is mapped stays mapped. Reading after this opens the path
@@ -3851,6 +3867,8 @@ class mapped_file {
     std::uint64_t device_ = 0, inode_ = 0;
 };
 
+/// A descriptor of the file while something reads: the file's own where it is open, else one of its
+/// own.
 struct mapped_file::descriptor {
     detail::raw_file ours;
     const detail::raw_file* file = &ours;
@@ -4126,6 +4144,7 @@ enum class value_type : std::uint8_t {
 };
 // clang-format on
 
+/// A type of value: its name, and the bytes of a plain one.
 struct value_type_info {
     std::string_view name;
     std::uint8_t size;  ///< bytes of a scalar; 0: strings and arrays carry their own length
@@ -4263,9 +4282,13 @@ class metadata_value {
 
     /// False: there is no such key.
     explicit operator bool() const noexcept { return raw_.type != value_type::none; }
+    /// As the file spells it.
     std::string_view key() const noexcept { return key_; }
+    /// As the file says.
     value_type type() const noexcept { return raw_.type; }
+    /// Whether it is a text.
     bool is_string() const noexcept { return raw_.type == value_type::string; }
+    /// Whether it is an array.
     bool is_array() const noexcept { return raw_.type == value_type::array; }
 
     /// The number as T, if T can hold it exactly: a u32 of 7 can be read as std::int8_t, one of 300
@@ -4289,13 +4312,16 @@ class metadata_value {
         return std::string_view(reinterpret_cast<const char*>(raw_.at),
                                 static_cast<std::size_t>(raw_.count));
     }
+    /// The array that it is. Errors: wrong_type.
     result<metadata_array> as_array() const noexcept;
 
+    /// As GGUF calls it, such as "u32"; of an array "array".
     std::string_view type_name() const noexcept {
         return raw_.type == value_type::none
                    ? std::string_view("none")
                    : detail::value_types[static_cast<unsigned>(raw_.type)].name;
     }
+    /// For the writers.
     const detail::raw_value& raw() const noexcept { return raw_; }
 
   private:
@@ -4435,14 +4461,18 @@ class metadata {
     iterator end() const noexcept AKA_LIFETIMEBOUND { return {this, entries_.size()}; }
 
     // For the readers.
+    /// A key as its file has it.
     struct entry {
         std::string_view key;
         detail::raw_value value;
         std::uint64_t offset;  // in the file, for error messages
         std::uint32_t file;
     };
+    /// For the readers.
     detail::growing<entry>& entries() noexcept { return entries_; }
+    /// For the readers.
     const detail::growing<entry>& entries() const noexcept { return entries_; }
+    /// For the readers.
     template <class Twice>
     detail::name_index::outcome build_index(Twice twice) noexcept {
         return index_.build(
@@ -4491,6 +4521,7 @@ class shape {
             far_ = dims.data();
     }
 
+    /// Number of dimensions; 0: a scalar.
     std::uint32_t rank() const noexcept { return rank_; }
     std::uint64_t operator[](std::size_t i) const noexcept { return data()[i]; }
     const std::uint64_t* data() const& noexcept AKA_LIFETIMEBOUND {
@@ -4836,6 +4867,7 @@ class tensor {
 
     /// As the file (or the adapter's convention) spells it. Not NUL-terminated.
     std::string_view name() const noexcept { return {name_, name_size_}; }
+    /// The type of its elements; see stored_dtype.
     aka::dtype dtype() const noexcept { return dtype_; }
     /// As the format writes it: safetensors' own name, ggml's in capitals. Of an unknown dtype the
     /// text of the safetensors header, else `unknown`.
@@ -4854,19 +4886,23 @@ class tensor {
     }
     /// Outermost first. Empty, like a scalar's, where only names are known: see has_shape.
     const aka::shape& shape() const noexcept AKA_LIFETIMEBOUND { return shape_; }
+    /// False where only the name is known.
     bool has_shape() const noexcept { return has_shape_; }
 
     /// Bytes of the packed tensor. Of an unknown dtype: all up to the next tensor.
     std::uint64_t size_bytes() const noexcept { return bytes_; }
+    /// How many; 0 where the shape is not known.
     std::uint64_t elements() const noexcept { return has_shape_ ? shape_.elements() : 0; }
 
     /// Which file of the checkpoint, its path, and where in it. An offset only where the tensor
     /// is one packed range of one file.
     std::uint32_t file_index() const noexcept { return file_; }
+    /// The path of its file; empty: none, or not one alone.
     std::string_view file() const noexcept {
         return files_ == nullptr || file_ >= files_->size() ? std::string_view()
                                                             : (*files_)[file_].file.path();
     }
+    /// From the start of the file, or error::nowhere.
     std::uint64_t offset() const noexcept { return is_packed() ? offset_ : error::nowhere; }
 
     /// Whether the tensor is one packed range in memory, so that `bytes`, `as` and `row` succeed.
@@ -5420,6 +5456,7 @@ class tensor_list {
 
     /// The files behind it, by the index that tensors and keys give.
     std::uint32_t file_count() const noexcept { return store_ ? store_->data().size() : 0; }
+    /// File `i` of those that the tensors lie in.
     const mapped_file& file(std::uint32_t i) const noexcept AKA_LIFETIMEBOUND {
         return store_->data()[i].file;
     }
@@ -5427,6 +5464,7 @@ class tensor_list {
     std::uint64_t data_begin(std::uint32_t i = 0) const noexcept {
         return store_->data()[i].data_begin;
     }
+    /// Where the data of file `i` ends, counted from its first byte.
     std::uint64_t data_end(std::uint32_t i = 0) const noexcept {
         return store_->data()[i].data_end;
     }
@@ -5437,6 +5475,7 @@ class tensor_list {
     detail::store_ref keep() const noexcept { return store_; }
 
   protected:
+    /// Tensor `i` of a store.
     static tensor at(const detail::store& s, std::size_t i) noexcept {
         return {s.data(), s.tensors[i], s.plans.empty() ? nullptr : s.plans[i]};
     }
@@ -5466,6 +5505,7 @@ AKA_END
 
 AKA_BEGIN
 
+/// How to open, and what is let pass: the defaults are the strict ones.
 struct safetensors_options {
     access how = access::map;
     duplicates names = duplicates::refuse;  ///< of tensors, and of keys of `__metadata__`

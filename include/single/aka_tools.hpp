@@ -785,6 +785,7 @@ enum class part_kind : std::uint8_t {
     opaque,       ///< flat, packed or a description: cannot be cut
 };
 
+/// What may stand for {part} in a name, and what it is.
 struct part_info {
     std::string_view text;  ///< one `*` stands for an adapter's name
     part_kind kind;
@@ -941,6 +942,7 @@ inline constexpr unsigned axis_count = 10;
 inline constexpr std::string_view axis_names[axis_count] = {"v", "x", "kv", "g", "s",
                                                             "i", "r", "d",  "f", "e"};
 
+/// What a role is: a row of the table.
 struct role_info {
     aka::role role;
     std::string_view name;  ///< as in GGUF
@@ -1945,12 +1947,14 @@ fixed_text<N>& operator<<(fixed_text<N>& t, quoted q) noexcept {
 class error {
   public:
     static constexpr std::uint64_t nowhere = ~std::uint64_t{0};
+    /// A text in a fixed place, which ends in NUL.
     using text = detail::fixed_text<640>;
 
     error() noexcept = default;
     explicit error(errc code, std::uint64_t offset = nowhere) noexcept
         : code_(code), offset_(offset) {}
 
+    /// Why.
     errc code() const noexcept { return code_; }
     /// Bytes from the start of the file, or `nowhere`.
     std::uint64_t offset() const noexcept { return offset_; }
@@ -1972,16 +1976,20 @@ class error {
     }
 
     // How the library fills one in; returns itself so that it can stand in a `return`.
+    /// For the library: more of the sentence.
     template <class... A>
     AKA_COLD error& say(const A&... parts) noexcept {
         (void)(detail_ << ... << parts);
         return *this;
     }
+    /// For the library: the file, where none is named yet.
     AKA_COLD error& in(std::string_view file) noexcept {
         if (file_.empty()) file_.name(file, 160);
         return *this;
     }
+    /// For the library: the byte.
     AKA_COLD error& at(std::uint64_t offset) noexcept { return offset_ = offset, *this; }
+    /// For the library: what the system said.
     AKA_COLD error& os(int number) noexcept { return os_error_ = number, *this; }
 
   private:
@@ -2010,6 +2018,7 @@ class exception : public std::exception {
   public:
     explicit exception(const aka::error& e) noexcept : error_(e), text_(e.message()) {}
     const char* what() const noexcept override { return text_.c_str(); }
+    /// What went wrong.
     const aka::error& error() const noexcept { return error_; }
 
   private:
@@ -2050,14 +2059,19 @@ class [[nodiscard]] result {
     }
 
     explicit operator bool() const noexcept { return ok_; }
+    /// Whether there is a value: no error.
     bool has_value() const noexcept { return ok_; }
 
     /// What went wrong; code `none` when nothing did.
     aka::error error() const noexcept { return ok_ ? aka::error() : error_; }
+    /// `none` where nothing went wrong.
     errc code() const noexcept { return ok_ ? errc::none : error_.code(); }
 
+    /// The value; null where there is an error.
     T* get_if() noexcept AKA_LIFETIMEBOUND { return ok_ ? &value_ : nullptr; }
+    /// The value; null where there is an error.
     const T* get_if() const noexcept AKA_LIFETIMEBOUND { return ok_ ? &value_ : nullptr; }
+    /// The value, or what is given.
     T value_or(T other) && noexcept { return ok_ ? std::move(value_) : std::move(other); }
 
 #if AKA_EXCEPTIONS
@@ -2103,8 +2117,11 @@ class [[nodiscard]] result<void> {
     }
 
     explicit operator bool() const noexcept { return ok_; }
+    /// Whether there is a value: no error.
     bool has_value() const noexcept { return ok_; }
+    /// What went wrong; code `none` when nothing did.
     aka::error error() const noexcept { return ok_ ? aka::error() : error_; }
+    /// `none` where nothing went wrong.
     errc code() const noexcept { return ok_ ? errc::none : error_.code(); }
 #if AKA_EXCEPTIONS
     void value() const {
@@ -3705,6 +3722,7 @@ class mapped_file {
     /// Lets the system forget cached pages of a range (they come back when touched).
     status drop_cache(std::uint64_t offset, std::uint64_t size) const noexcept;
 
+    /// Tells the system how the mapping will be touched; does nothing where it takes no advice.
     status advise(pattern p) const noexcept;
 
     /// Gives the descriptor back; what is mapped stays mapped. Reading after this opens the path
@@ -3764,6 +3782,8 @@ class mapped_file {
     std::uint64_t device_ = 0, inode_ = 0;
 };
 
+/// A descriptor of the file while something reads: the file's own where it is open, else one of its
+/// own.
 struct mapped_file::descriptor {
     detail::raw_file ours;
     const detail::raw_file* file = &ours;
@@ -4039,6 +4059,7 @@ enum class value_type : std::uint8_t {
 };
 // clang-format on
 
+/// A type of value: its name, and the bytes of a plain one.
 struct value_type_info {
     std::string_view name;
     std::uint8_t size;  ///< bytes of a scalar; 0: strings and arrays carry their own length
@@ -4176,9 +4197,13 @@ class metadata_value {
 
     /// False: there is no such key.
     explicit operator bool() const noexcept { return raw_.type != value_type::none; }
+    /// As the file spells it.
     std::string_view key() const noexcept { return key_; }
+    /// As the file says.
     value_type type() const noexcept { return raw_.type; }
+    /// Whether it is a text.
     bool is_string() const noexcept { return raw_.type == value_type::string; }
+    /// Whether it is an array.
     bool is_array() const noexcept { return raw_.type == value_type::array; }
 
     /// The number as T, if T can hold it exactly: a u32 of 7 can be read as std::int8_t, one of 300
@@ -4202,13 +4227,16 @@ class metadata_value {
         return std::string_view(reinterpret_cast<const char*>(raw_.at),
                                 static_cast<std::size_t>(raw_.count));
     }
+    /// The array that it is. Errors: wrong_type.
     result<metadata_array> as_array() const noexcept;
 
+    /// As GGUF calls it, such as "u32"; of an array "array".
     std::string_view type_name() const noexcept {
         return raw_.type == value_type::none
                    ? std::string_view("none")
                    : detail::value_types[static_cast<unsigned>(raw_.type)].name;
     }
+    /// For the writers.
     const detail::raw_value& raw() const noexcept { return raw_; }
 
   private:
@@ -4348,14 +4376,18 @@ class metadata {
     iterator end() const noexcept AKA_LIFETIMEBOUND { return {this, entries_.size()}; }
 
     // For the readers.
+    /// A key as its file has it.
     struct entry {
         std::string_view key;
         detail::raw_value value;
         std::uint64_t offset;  // in the file, for error messages
         std::uint32_t file;
     };
+    /// For the readers.
     detail::growing<entry>& entries() noexcept { return entries_; }
+    /// For the readers.
     const detail::growing<entry>& entries() const noexcept { return entries_; }
+    /// For the readers.
     template <class Twice>
     detail::name_index::outcome build_index(Twice twice) noexcept {
         return index_.build(
@@ -4404,6 +4436,7 @@ class shape {
             far_ = dims.data();
     }
 
+    /// Number of dimensions; 0: a scalar.
     std::uint32_t rank() const noexcept { return rank_; }
     std::uint64_t operator[](std::size_t i) const noexcept { return data()[i]; }
     const std::uint64_t* data() const& noexcept AKA_LIFETIMEBOUND {
@@ -4749,6 +4782,7 @@ class tensor {
 
     /// As the file (or the adapter's convention) spells it. Not NUL-terminated.
     std::string_view name() const noexcept { return {name_, name_size_}; }
+    /// The type of its elements; see stored_dtype.
     aka::dtype dtype() const noexcept { return dtype_; }
     /// As the format writes it: safetensors' own name, ggml's in capitals. Of an unknown dtype the
     /// text of the safetensors header, else `unknown`.
@@ -4767,19 +4801,23 @@ class tensor {
     }
     /// Outermost first. Empty, like a scalar's, where only names are known: see has_shape.
     const aka::shape& shape() const noexcept AKA_LIFETIMEBOUND { return shape_; }
+    /// False where only the name is known.
     bool has_shape() const noexcept { return has_shape_; }
 
     /// Bytes of the packed tensor. Of an unknown dtype: all up to the next tensor.
     std::uint64_t size_bytes() const noexcept { return bytes_; }
+    /// How many; 0 where the shape is not known.
     std::uint64_t elements() const noexcept { return has_shape_ ? shape_.elements() : 0; }
 
     /// Which file of the checkpoint, its path, and where in it. An offset only where the tensor
     /// is one packed range of one file.
     std::uint32_t file_index() const noexcept { return file_; }
+    /// The path of its file; empty: none, or not one alone.
     std::string_view file() const noexcept {
         return files_ == nullptr || file_ >= files_->size() ? std::string_view()
                                                             : (*files_)[file_].file.path();
     }
+    /// From the start of the file, or error::nowhere.
     std::uint64_t offset() const noexcept { return is_packed() ? offset_ : error::nowhere; }
 
     /// Whether the tensor is one packed range in memory, so that `bytes`, `as` and `row` succeed.
@@ -5333,6 +5371,7 @@ class tensor_list {
 
     /// The files behind it, by the index that tensors and keys give.
     std::uint32_t file_count() const noexcept { return store_ ? store_->data().size() : 0; }
+    /// File `i` of those that the tensors lie in.
     const mapped_file& file(std::uint32_t i) const noexcept AKA_LIFETIMEBOUND {
         return store_->data()[i].file;
     }
@@ -5340,6 +5379,7 @@ class tensor_list {
     std::uint64_t data_begin(std::uint32_t i = 0) const noexcept {
         return store_->data()[i].data_begin;
     }
+    /// Where the data of file `i` ends, counted from its first byte.
     std::uint64_t data_end(std::uint32_t i = 0) const noexcept {
         return store_->data()[i].data_end;
     }
@@ -5350,6 +5390,7 @@ class tensor_list {
     detail::store_ref keep() const noexcept { return store_; }
 
   protected:
+    /// Tensor `i` of a store.
     static tensor at(const detail::store& s, std::size_t i) noexcept {
         return {s.data(), s.tensors[i], s.plans.empty() ? nullptr : s.plans[i]};
     }
@@ -5378,6 +5419,7 @@ AKA_END
 
 AKA_BEGIN
 
+/// How to open, and what is let pass.
 struct gguf_options {
     access how = access::map;
     duplicates names = duplicates::refuse;  ///< of tensors and of keys
@@ -5894,8 +5936,11 @@ class gguf : public tensor_list {
         return make(mapped_file::memory(bytes), o);
     }
 
+    /// 1, 2 or 3.
     std::uint32_t version() const noexcept { return facts_.version; }
+    /// Of the data: 32, or `general.alignment`.
     std::uint64_t alignment() const noexcept { return facts_.alignment; }
+    /// Whether the file is; values come in this machine's order all the same.
     bool big_endian() const noexcept { return facts_.big_endian; }
 
   private:
@@ -6437,6 +6482,7 @@ AKA_END
 
 AKA_BEGIN
 
+/// How to open, and what is let pass: the defaults are the strict ones.
 struct safetensors_options {
     access how = access::map;
     duplicates names = duplicates::refuse;  ///< of tensors, and of keys of `__metadata__`
@@ -7218,6 +7264,7 @@ AKA_BEGIN
 
 enum class checkpoint_format : std::uint8_t { safetensors, gguf, index };
 
+/// How to open, and what is let pass: the defaults are the strict ones.
 struct checkpoint_options {
     access how = access::map;
     duplicates names = duplicates::refuse;
@@ -7251,11 +7298,13 @@ class checkpoint : public tensor_list {
     /// not_a_checkpoint.
     static result<checkpoint> open(detail::path path, const checkpoint_options& o = {}) noexcept;
 
+    /// What the files are.
     checkpoint_format format() const noexcept { return format_; }
     /// The folder that the files are in, for config.json and the like.
     std::string_view folder() const noexcept AKA_LIFETIMEBOUND { return store_->folder; }
     /// The path of the shard index that was opened; empty: there is none.
     std::string_view index_file() const noexcept AKA_LIFETIMEBOUND { return store_->index_file; }
+    /// What is worth knowing and no error: tensors that the index does not list, files passed over.
     span<const note> notes() const noexcept AKA_LIFETIMEBOUND {
         return {store_->notes.data(), store_->notes.size()};
     }
@@ -7786,6 +7835,7 @@ struct name_shape {
     std::uint32_t holes = 0;
     std::uint32_t low[detail::max_holes] = {}, high[detail::max_holes] = {};
 
+    /// Whether a wrapper stands in the middle of the name.
     bool wrapped_inside() const noexcept { return prefix.size() + core.size() != text.size(); }
 
     // positions of names: the first, the last; and how the next name is guessed
@@ -7819,12 +7869,14 @@ class folded_names {
             if (!f.unwrap(s)) return detail::no_memory();
         return f;
     }
+    /// Folds names, which are borrowed. Errors: out_of_memory.
     static result<folded_names> of(span<const std::string_view> names) noexcept {
         return of(names.size(), [&](std::size_t i) { return names[i]; });
     }
 
     std::size_t size() const noexcept { return names_.size(); }
     const folded_name& operator[](std::size_t i) const noexcept { return names_[i]; }
+    /// The few shapes that the names have.
     span<const name_shape> shapes() const noexcept AKA_LIFETIMEBOUND {
         return {shapes_.data(), shapes_.size()};
     }
@@ -8316,9 +8368,13 @@ class hparams_reader;
 /// (kv heads as many as heads, a head's width, the feed-forward width of Meta's params.json) is
 /// filled in all the same. Owns its memory: the file may go. Move-only.
 struct hparams {
+    /// What a source says to a question.
     enum class answer : std::uint8_t { unsaid, no, yes };
+    /// The kind of norm.
     enum class norm : std::uint8_t { unsaid, rms, layer };
+    /// Of the rows of q and k, where a source says it.
     enum class row_order : std::uint8_t { unsaid, half_split, interleaved };
+    /// How rotary embedding is stretched to longer contexts.
     enum class scaling : std::uint8_t {
         unsaid,
         none,
@@ -8330,6 +8386,7 @@ struct hparams {
         mrope,
         other
     };
+    /// How experts are weighed.
     enum class gating : std::uint8_t { unsaid, softmax, sigmoid, softmax_weight, other };
 
     hparams_source source = hparams_source::none;
@@ -8369,6 +8426,7 @@ struct hparams {
     span<const float> long_factors() const noexcept AKA_LIFETIMEBOUND {
         return {factors_[0].data(), factors_[0].size()};
     }
+    /// Likewise.
     span<const float> short_factors() const noexcept AKA_LIFETIMEBOUND {
         return {factors_[1].data(), factors_[1].size()};
     }
@@ -8414,12 +8472,15 @@ struct hparams {
 
     /// Layers count from 0. Deci and hybrid models have layers without attention: 0 heads.
     std::uint64_t n_head_at(std::uint64_t layer) const noexcept { return at(0, layer, n_head); }
+    /// Of one layer; see n_head_at.
     std::uint64_t n_head_kv_at(std::uint64_t layer) const noexcept {
         if (layers_[1].empty() && !said(&hparams::n_head_kv) && !layers_[0].empty())
             return n_head_at(layer);
         return at(1, layer, n_head_kv);
     }
+    /// Of one layer; see n_head_at.
     std::uint64_t n_ff_at(std::uint64_t layer) const noexcept { return at(2, layer, n_ff); }
+    /// Whether layers have different numbers of heads or widths.
     bool layers_differ() const noexcept {
         return !layers_[0].empty() || !layers_[1].empty() || !layers_[2].empty();
     }
@@ -8427,6 +8488,7 @@ struct hparams {
     /// The key that gave a field, `said(&hparams::n_head_kv)`; for GGUF without the architecture.
     template <class T>
     std::string_view key(T hparams::*field) const noexcept;
+    /// Whether a source says this field.
     template <class T>
     bool said(T hparams::*field) const noexcept {
         return !key(field).empty();
@@ -9265,6 +9327,7 @@ struct axis_sizes {
                a.head == b.head && a.rotary == b.rotary && a.f == b.f && a.f_exps == b.f_exps &&
                a.f_shexp == b.f_shexp && a.e == b.e;
     }
+    /// How long an axis of this role is.
     std::uint64_t of(axis a, role r) const noexcept {
         switch (a) {
             case axis::v:
@@ -9301,6 +9364,7 @@ struct atom_axis {
     aka::axis axis;
     std::uint64_t n, stride;
 };
+/// How one role lies in a tensor: its axes with their lengths and strides, in elements.
 struct atom_place {
     static constexpr unsigned most_axes = 6;
     aka::role role = role::none;
@@ -9309,6 +9373,7 @@ struct atom_place {
     std::uint64_t base = 0;
     atom_axis axis[most_axes] = {};
 
+    /// Null where the role has no such axis here.
     const atom_axis* find(aka::axis a) const noexcept {
         for (unsigned i = 0; i < axes; ++i)
             if (axis[i].axis == a) return &axis[i];
@@ -9336,6 +9401,7 @@ struct placement {
     std::uint64_t dims[most_dims] = {};
     std::uint64_t elements = 0;
 
+    /// Null where the tensor does not hold this role (or, `rest`: rows behind its rotary part).
     const atom_place* find(role r, bool rest = false) const noexcept {
         for (unsigned i = 0; i < atoms; ++i)
             if (atom[i].role == r && atom[i].rest == rest) return &atom[i];
@@ -9820,6 +9886,7 @@ struct name_row {
 
     // How names find it: the pattern without wrappers, in front of {part}, with holes.
     std::string_view prefix, stem;
+    /// How the pattern is looked up.
     enum class form : std::uint8_t { regular, irregular, begins, ends } matches = form::regular;
     std::uint8_t holes = 0;
     hole_kind hole[detail::max_holes] = {};
@@ -9829,7 +9896,9 @@ struct name_row {
     std::uint32_t number = 0;                  // position in the catalog
     std::uint32_t used_from = 0, used_to = 0;  // by these conventions
 
+    /// Whether it names weights, and not what is dropped or belongs to something else.
     bool is_tensor() const noexcept { return !drop && !other; }
+    /// Whether tensors of this name hold that role.
     bool holds(role r) const noexcept { return (role_set >> static_cast<unsigned>(r) & 1) != 0; }
 };
 
@@ -9870,6 +9939,7 @@ struct shape_match {
     std::int8_t layer_from = -1, expert_from = -1, head_from = -1;
     std::int32_t layer = -1, expert = -1, head = -1;
 
+    /// The name with these numbers in its holes.
     parsed_name at(const std::uint32_t* number) const noexcept {
         auto pick = [&](std::int8_t from, std::int32_t value, hole_kind k) {
             return from < 0 ? value
@@ -9885,18 +9955,25 @@ struct shape_match {
 /// One way to name the tensors of a model. Lives in its catalog.
 class convention {
   public:
+    /// By which it is asked for.
     std::string_view id() const noexcept { return id_; }
+    /// For people; empty where the table has none.
     std::string_view title() const noexcept { return title_; }
+    /// Other ids.
     span<const std::string_view> aliases() const noexcept { return aliases_; }
     /// `model_type` of config.json, or GGUF's architecture.
     span<const std::string_view> model_types() const noexcept { return model_types_; }
+    /// What it extends; null: nothing.
     const convention* base() const noexcept { return base_; }
     /// Order of the rows of q and k. `rope_inferred`: not read in any implementation.
     rope_order rope() const noexcept { return rope_; }
+    /// Whether the order of rows was concluded rather than read in a source.
     bool rope_inferred() const noexcept { return rope_inferred_; }
     /// Per cent of a head that is rotated, where the convention fixes it; else 0.
     unsigned rotary_percent() const noexcept { return rotary_percent_; }
+    /// Of which kind its norms are.
     norm_kind norm() const noexcept { return norm_; }
+    /// Whether the output is the embedding.
     tied_kind tied() const noexcept { return tied_; }
     /// To be added to the stored weight of this norm.
     int norm_offset(role r) const noexcept {
@@ -9909,6 +9986,7 @@ class convention {
 
     std::size_t size() const noexcept { return row_count_; }
     const name_row& operator[](std::size_t i) const noexcept { return *rows_[i]; }
+    /// All rows, those of its bases among them.
     span<const name_row* const> rows() const noexcept { return {rows_, row_count_}; }
 
     /// The row that a tensor of this role is written by; null when there is none.
@@ -12647,9 +12725,11 @@ class catalog {
         return compiler.add({&text, 1}, true, file);
     }
 
+    /// In the order in which they were added.
     span<const convention* const> conventions() const noexcept AKA_LIFETIMEBOUND {
         return {tables_.conventions.data(), tables_.conventions.size()};
     }
+    /// Null where there is none.
     const convention* find(std::string_view id_or_alias) const noexcept AKA_LIFETIMEBOUND {
         return tables_.find(id_or_alias);
     }
@@ -12695,6 +12775,7 @@ struct renamed_as {
     const aka::convention* convention = nullptr;
     rope_order rope = rope_order::unknown;
 
+    /// From the metadata of a checkpoint.
     static renamed_as of(const metadata& m, const catalog& known) noexcept {
         renamed_as out;
         metadata_value v = m.find(provenance_key);
@@ -12765,6 +12846,7 @@ struct shape_note {
     std::string_view words;  ///< of unmatched names: the nearest rule; of others: whose they are
 };
 
+/// What was found out about a checkpoint's names. Move-only; borrows from the catalog.
 class identification {
   public:
     /// The convention, null when none fits. Where `ambiguous`, the first of several that do.
@@ -12773,6 +12855,7 @@ class identification {
     }
     /// Whether this is a Llama-family model that can be bound. If not, `reason` says why.
     bool is_llama() const noexcept { return reason_.empty(); }
+    /// Why nothing was identified; empty where it was.
     std::string_view reason() const noexcept { return reason_.view(); }
 
     /// The best, and all others that neither names nor config can tell from it and that would mean
@@ -12780,11 +12863,14 @@ class identification {
     span<const candidate> candidates() const noexcept AKA_LIFETIMEBOUND {
         return {candidates_.data(), candidates_.size()};
     }
+    /// Whether several conventions fit, and nothing decides between them.
     bool ambiguous() const noexcept { return candidates_.size() > 1; }
 
+    /// Tensors that the convention has a name for.
     std::uint64_t matched() const noexcept {
         return candidates_.empty() ? 0 : candidates_[0].matched;
     }
+    /// Names that it has none for, folded.
     span<const shape_note> unmatched() const noexcept AKA_LIFETIMEBOUND { return view(unmatched_); }
     /// Tensors of something else that shares the file: a vision tower, a draft head.
     span<const shape_note> other() const noexcept AKA_LIFETIMEBOUND { return view(other_); }
@@ -12800,11 +12886,14 @@ class identification {
     span<const bound_name> names() const noexcept AKA_LIFETIMEBOUND {
         return {names_.data(), names_.size()};
     }
+    /// All names, folded.
     const folded_names& folded() const noexcept AKA_LIFETIMEBOUND { return folded_; }
+    /// What the checkpoint says of itself, and what its shapes say.
     const aka::hparams& hparams() const noexcept AKA_LIFETIMEBOUND { return hparams_; }
 
     /// Layers that names speak of: one more than the highest number.
     std::uint64_t n_layer() const noexcept { return n_layer_; }
+    /// Experts of a layer; 0: none.
     std::uint64_t n_expert() const noexcept { return n_expert_; }
 
     /// The rows of q and k as stored.
@@ -13530,9 +13619,13 @@ class adapter : public tensor_list {
   public:
     /// Every field decided.
     const aka::target& resolved() const noexcept { return resolved_; }
+    /// The one that the target came down to.
     const aka::convention& convention() const noexcept { return *convention_; }
+    /// What the source's names are.
     const identification& source() const noexcept AKA_LIFETIMEBOUND { return id_; }
+    /// Of the source.
     const aka::hparams& hparams() const noexcept AKA_LIFETIMEBOUND { return id_.hparams(); }
+    /// The order of rows of q and k, as they come.
     rope_order rope() const noexcept { return resolved_.rope; }
 
     /// What the target needs and the file lacks.
@@ -17494,6 +17587,7 @@ struct forward_hparams {
     implied<aka::activation> act;
     std::string_view act_name;  ///< as it is written, where it is
 
+    /// From what a checkpoint says.
     static forward_hparams of(const hparams& h) noexcept;
 };
 
@@ -17607,6 +17701,7 @@ AKA_END
 
 AKA_BEGIN
 
+/// How to open a model, and as what.
 struct llama_options {
     access how = access::map;
     /// Row order of q and k. `unknown`: as stored, and `rope()` tells.
@@ -17702,6 +17797,8 @@ class llama {
         if (r) r.get_if()->known_ = std::move(*known.get_if());
         return r;
     }
+    /// Binds a checkpoint that is open. Both borrow: keep `known` as long as the model. Errors: as
+    /// open.
     static result<llama> bind(const checkpoint& c, const llama_options& o,
                               const catalog& known) noexcept {
         result<identification> id = identify(c, known);
@@ -17715,9 +17812,13 @@ class llama {
         return llama(std::move(*a.get_if()));
     }
 
+    /// From config.json, params.json or GGUF metadata, and from the shapes.
     const aka::hparams& hparams() const noexcept AKA_LIFETIMEBOUND { return roles_.hparams(); }
+    /// What the files' own names are.
     const identification& source() const noexcept AKA_LIFETIMEBOUND { return roles_.source(); }
+    /// How many layers it has.
     std::uint64_t n_layer() const noexcept { return roles_.source().n_layer(); }
+    /// Experts of a layer; 0: none.
     std::uint64_t n_expert() const noexcept { return roles_.source().sizes(0).e; }
     /// How long everything is in one layer: heads, their widths, the feed-forward.
     axis_sizes sizes(std::uint64_t layer = 0) const noexcept { return source().sizes(layer); }
@@ -17745,14 +17846,18 @@ class llama {
         }
         return roles_.get(r, layer, -1, part);
     }
+    /// The embedding, `v x`.
     tensor token_embd() const noexcept AKA_LIFETIMEBOUND { return get(role::token_embd); }
+    /// The norm in front of the output.
     tensor output_norm() const noexcept AKA_LIFETIMEBOUND { return get(role::output_norm); }
     /// The embedding where the output is tied to it.
     tensor output() const noexcept AKA_LIFETIMEBOUND {
         tensor t = get(role::output);
         return t ? t : token_embd();
     }
+    /// Whether the output is the embedding.
     bool tied() const noexcept { return !get(role::output); }
+    /// All of a layer, by its roles.
     llama_layer layer(std::uint64_t l) const noexcept AKA_LIFETIMEBOUND {
         llama_layer out;
         for (const detail::llama_field& f : detail::llama_fields)
@@ -17762,7 +17867,9 @@ class llama {
 
     /// Every bound tensor, by GGUF's names; and the ledger.
     const adapter& tensors() const noexcept AKA_LIFETIMEBOUND { return roles_; }
+    /// What the model needs and the files lack.
     span<const ledger_entry> missing() const noexcept AKA_LIFETIMEBOUND { return roles_.missing(); }
+    /// What the files have and no role is.
     span<const ledger_entry> unbound() const noexcept AKA_LIFETIMEBOUND { return roles_.unbound(); }
 
   private:
@@ -18358,6 +18465,7 @@ AKA_END
 
 AKA_BEGIN
 
+/// How the memory is laid out.
 struct load_memory_options {
     /// Of every tensor; a power of two.
     std::size_t align = 64;
@@ -18676,6 +18784,7 @@ AKA_END
 
 AKA_BEGIN
 
+/// How far ahead.
 struct read_ahead_options {
     /// Bytes that are on their way or waiting, ahead of the tensor in use.
     std::uint64_t window = std::uint64_t{256} << 20;
@@ -20494,6 +20603,7 @@ class quantised_weight {
     std::string_view name() const noexcept { return b_.payload.name(); }
     /// Rows of the weight, a stack's one after the other, and their length.
     std::uint64_t rows() const noexcept { return b_.form.rows; }
+    /// Numbers of a row.
     std::uint64_t columns() const noexcept { return b_.form.columns; }
 
     /// Writes rows [first, first + count) to `out`, row-major; out.size() must be count *
@@ -21921,6 +22031,7 @@ constexpr bool has(evidence set, evidence e) noexcept {
 /// The order of a fused tensor cannot be seen: q, k and v (or gate and up) one after the other, or
 /// group by group (row by row). Who knows can say it.
 enum class fused_order : std::uint8_t { unsaid, parts, groups };
+/// What to take for granted where names and shapes cannot tell.
 struct infer_options {
     fused_order qkv = fused_order::unsaid, gate_up = fused_order::unsaid;
 };
@@ -21947,8 +22058,11 @@ struct inferred_row {
     std::uint64_t candidates = 0;  ///< where open: the roles it may have, a set of `1 << role`
     std::string_view why;          ///< where open: why
 
+    /// Whether its meaning was found.
     bool assigned() const noexcept { return role_count != 0; }
+    /// Whether several roles are possible, and which one cannot be told.
     bool ambiguous() const noexcept { return role_count == 0 && candidates != 0; }
+    /// Whether this is one of them.
     bool may_be(role r) const noexcept { return (candidates >> static_cast<unsigned>(r) & 1) != 0; }
 };
 
@@ -21969,12 +22083,16 @@ class inference {
     bool complete() const noexcept { return complete_; }
     std::uint64_t open() const noexcept { return open_; }
 
+    /// As the names have it.
     std::uint64_t n_layer() const noexcept { return n_layer_; }
+    /// As the names have it; 0: none.
     std::uint64_t n_expert() const noexcept { return n_expert_; }
+    /// As the shapes have it; 0: unknown.
     std::uint64_t n_embd() const noexcept { return n_embd_; }
     /// Never from names or shapes: `unknown` unless the hyper-parameters say it.
     rope_order rope() const noexcept { return rope_; }
 
+    /// The row of this role; null: there is none.
     const inferred_row* find(role r) const noexcept AKA_LIFETIMEBOUND {
         for (const inferred_row& row : rows_)
             for (unsigned i = 0; i < row.role_count; ++i)
@@ -24305,6 +24423,7 @@ AKA_END
 
 AKA_BEGIN
 
+/// How a new file is made.
 struct output_options {
     /// How long the file will be; 0: as long as what is written to it.
     std::uint64_t size = 0;
@@ -24466,6 +24585,7 @@ class output_set {
     output_set& operator=(const output_set&) = delete;
     ~output_set() { clear(); }
 
+    /// Takes a file that is written. Errors: out_of_memory.
     status add(output_file f) noexcept;
     std::size_t size() const noexcept { return size_; }
     output_file& operator[](std::size_t i) noexcept AKA_LIFETIMEBOUND { return files_[i]; }
@@ -25353,8 +25473,11 @@ struct rule_piece {
 
 }  // namespace detail
 
-/// `OLD => NEW`, both with the same holes: `model.layers.{l}.ln1.{part} =>
-/// model.layers.{l}.input_layernorm.{part}`. NEW may leave holes out, and then cannot be undone;
+/// `OLD => NEW`, both with the same holes, such as
+///
+///     model.layers.{l}.ln1.{part} => model.layers.{l}.input_layernorm.{part}
+///
+/// NEW may leave holes out, and then cannot be undone;
 /// `OLD => drop` leaves the tensor out. OLD is the whole of a name.
 class rename_rule {
   public:
@@ -25388,8 +25511,11 @@ class rename_rule {
         return r;
     }
 
+    /// The left side, as written.
     std::string_view from() const noexcept { return from_text_; }
+    /// The right side, as written.
     std::string_view to() const noexcept { return to_text_; }
+    /// Whether tensors of these names are left out.
     bool drops() const noexcept { return drops_; }
 
     /// Whether the name is one that the rule is for; and then its new name, piece by piece.
@@ -25403,6 +25529,7 @@ class rename_rule {
         }
         return true;
     }
+    /// Whether the rule is for this name.
     bool matches(std::string_view name) const noexcept {
         return apply(name, [](std::string_view) {});
     }
@@ -26066,16 +26193,19 @@ class rewrite_plan {
     }
     /// Null where no convention is asked for.
     const adapter* adapted() const noexcept AKA_LIFETIMEBOUND { return adapter_.get_if(); }
+    /// The format of the files to be written.
     checkpoint_format container() const noexcept { return container_; }
 
     /// Why nothing may be written; none: the plan can be carried out.
     span<const plan_remark> problems() const noexcept AKA_LIFETIMEBOUND { return view_of(bad_); }
+    /// Whether it can be carried out: see `problems`.
     bool ok() const noexcept { return bad_.empty(); }
     /// Tensors that are left out: buffers without weights, what a rule drops.
     span<const plan_remark> dropped() const noexcept AKA_LIFETIMEBOUND { return view_of(drops_); }
 
     /// Of all tensors: bytes that do not lie in the files as they are wanted.
     std::uint64_t bytes_moved() const noexcept { return moved_; }
+    /// Tensors to which this is done.
     std::uint64_t count(rewrite_step s) const noexcept {
         return s == rewrite_step::drop ? drops_.size() : counts_[static_cast<unsigned>(s)];
     }
@@ -26088,7 +26218,9 @@ class rewrite_plan {
     /// of an earlier rewrite, which undoing brings back, so that it can be undone in turn.
     /// `undoable` tells whether the names can be led back exactly, and if not, why.
     std::string_view provenance() const noexcept AKA_LIFETIMEBOUND { return provenance_; }
+    /// Whether the names can be led back exactly; the error says why not.
     status undoable() const noexcept { return undoable_; }
+    /// Whether this plan leads back itself.
     bool undoes() const noexcept { return undoes_; }
 
   private:
@@ -26598,6 +26730,7 @@ struct header_padding {
 /// A finished header. Move-only; owns its bytes.
 class header_bytes {
   public:
+    /// The header, as it is to stand at the front of the file.
     byte_span bytes() const noexcept AKA_LIFETIMEBOUND {
         return {reinterpret_cast<const std::byte*>(text_.data()), text_.size()};
     }
@@ -26607,6 +26740,7 @@ class header_bytes {
     std::uint64_t used() const noexcept { return used_; }
     /// Bytes of the data section. GGUF: with the padding behind the last tensor, which ggml reads.
     std::uint64_t data_size() const noexcept { return data_size_; }
+    /// Of the header and the data behind it.
     std::uint64_t file_size() const noexcept { return size() + data_size_; }
 
     // For the writers.
@@ -27124,6 +27258,7 @@ enum class safetensors_order : std::uint8_t {
     as_given,
 };
 
+/// In which order, and how aligned, the data of a new file lies.
 struct safetensors_layout {
     safetensors_order order = safetensors_order::reference;
     std::uint64_t align = 8;  ///< for `aligned`; give the same to the header's padding
@@ -27434,6 +27569,7 @@ AKA_END
 
 AKA_BEGIN
 
+/// How the files of a rewrite are laid out.
 struct rewrite_layout_options {
     /// One file, whatever number of them the source has.
     bool one_file = false;
@@ -27460,6 +27596,7 @@ struct planned_file {
 /// Made by `lay_out`. Borrows the plan.
 class rewrite_files {
   public:
+    /// The plan that they are of.
     const rewrite_plan& plan() const noexcept { return *plan_; }
     std::size_t size() const noexcept { return files_.size(); }
     const planned_file& operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND {
@@ -28159,6 +28296,7 @@ struct rewrite_progress {
     }
 };
 
+/// How new files are written.
 struct write_options {
     bool replace = false;  ///< targets may be there
     /// To a folder: its other files (configuration, tokenizer) come along, those of weights do not.
