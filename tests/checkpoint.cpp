@@ -173,7 +173,9 @@ TEST_CASE("checkpoint: a snapshot whose files are links into a store of blobs") 
     for (const fs::path& f : files) {
         const std::string blob = std::to_string(test::hash_bytes(f.filename().string()));
         fs::rename(f, blobs / blob);
-        fs::create_symlink(fs::path("../../blobs") / blob, f);
+        std::error_code refused;
+        fs::create_symlink(fs::path("../../blobs") / blob, f, refused);
+        if (refused) SKIP_TEST("this system makes no symbolic links: " + refused.message());
     }
     for (const fs::path& path : {snapshot, snapshot / "model.safetensors.index.json"}) {
         const auto c = checkpoint::open(path);
@@ -242,13 +244,17 @@ TEST_CASE("checkpoint: several choices in a folder are never mixed") {
     }
     fs::remove(folder / "model.safetensors");
     fs::remove(folder / "consolidated.safetensors");
-    const auto one = open();
-    REQUIRE_OK(one);
-    check_model(*one, other);
+    {
+        const auto c = open();
+        REQUIRE_OK(c);
+        check_model(*c, other);
+    }
     fs::remove(folder / "adapter_model.safetensors");
-    const auto gguf = open();
-    REQUIRE_OK(gguf);
-    check_gguf(*gguf, gguf_model(1));
+    {
+        const auto c = open();
+        REQUIRE_OK(c);
+        check_gguf(*c, gguf_model(1));
+    }
     fs::remove(folder / "a.gguf");
     CHECK_REFUSED(open(), missing_file);
 }
@@ -276,10 +282,12 @@ TEST_CASE("checkpoint: numbered files without an index") {
     o.index = "";
     test::write_sharded(folder.path(), tensors, 3, o);
     const auto open = [&] { return checkpoint::open(folder.path()); };
-    const auto c = open();
-    REQUIRE_OK(c);
-    check_model(*c, tensors);
-    CHECK(c->file_count() == 3);
+    {  // not longer: on Windows a mapped file cannot be removed
+        const auto c = open();
+        REQUIRE_OK(c);
+        check_model(*c, tensors);
+        CHECK(c->file_count() == 3);
+    }
     // Beside one of the preferred names it is passed over.
     save(folder / "consolidated.safetensors", {tensors[0]});
     CHECK(open()->size() == 1);
