@@ -8,7 +8,7 @@
 * no name in a header that <windows.h> makes a macro of
 * a header includes only headers of lower floors, or earlier ones of its own
 * a header is one idea: a warning past 600 lines
-* include/single/ is fresh
+* include/single/ and module/ are fresh
 """
 import pathlib
 import re
@@ -184,7 +184,7 @@ def check_single():
     if done.returncode != 0:
         lines = (done.stdout + done.stderr).splitlines()
         bad.append('\n'.join(lines[:40] + ['...'] * (len(lines) > 40)))
-        bad.append('include/single: stale; run tools/amalgamate.py')
+        bad.append('include/single or module: stale; run tools/amalgamate.py')
 
 
 def main():
