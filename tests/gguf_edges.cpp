@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "support/expect_gguf.hpp"
+#include "support/files.hpp"
 #include "support/guard.hpp"
 #include "support/writer.hpp"
 
@@ -110,7 +111,7 @@ class modelled_header {
                                          std::to_string(from) + ", the file ends " +
                                          std::to_string(to - n) + " bytes before that";
                               }});
-            out_.put_fill(to - out_.size(), 'd');
+            if (to > out_.size()) out_.put_fill(to - out_.size(), 'd');
         }
         header_ = size;
     }
@@ -179,7 +180,7 @@ class modelled_header {
 modelled_header every_field(std::uint32_t version, bool big) {
     const unsigned width = version == 1 ? 4 : 8;
     modelled_header m(version, big);
-    m.counts(3, 6);
+    m.counts(4, 6);
     m.key("a.byte", 0);
     m.value(7, 1);
     m.key("general.alignment", 4);
@@ -202,10 +203,40 @@ modelled_header every_field(std::uint32_t version, bool big) {
     m.element("nested", "x");
     m.tensor("s", {}, 0, 0);
     m.tensor("m", {32, 2}, 2, 8);
+    m.tensor("none", {0}, 1, 48);
     m.tensor("last", {1, 1, 1, 3}, 24, 48);
-    m.data(8, {{0, 4}, {8, 36}, {48, 3}});
+    m.data(8, {{0, 4}, {8, 36}, {48, 0}, {48, 3}});
     return m;
 }
+// Nothing but a vocabulary, the last word of which ends where the file does.
+modelled_header words_only(std::uint32_t version, bool big) {
+    modelled_header m(version, big);
+    m.counts(0, 1);
+    m.key("k", 9);
+    m.array("k", 8, "string", 2, version == 1 ? 4 : 8);
+    m.element("k", "");
+    m.element("k", "last");
+    m.data(1, {});
+    return m;
+}
+
+// What the reader says of a file of `size` bytes that begins with `bytes`.
+struct reading {
+    aka::detail::store_ref store = with_a_file();
+    aka::detail::gguf_reader reader = {*store, 0};
+    bool more = false;
+
+    static aka::detail::store_ref with_a_file() {
+        auto s = aka::detail::store_ref::make();
+        REQUIRE((s && s->files.reserve(1)));
+        s->files.add();
+        return s;
+    }
+    aka::status of(std::string_view bytes, std::uint64_t size) {
+        const test::guard_buffer guarded(bytes);
+        return reader.read(aka::as_bytes(guarded.view()), size, more);
+    }
+};
 
 template <class F>
 void in_every_form(F f) {
@@ -214,6 +245,7 @@ void in_every_form(F f) {
             CAPTURE(version);
             CAPTURE(big);
             f(every_field(version, big));
+            f(words_only(version, big));
         }
     }
 }
@@ -222,31 +254,36 @@ void in_every_form(F f) {
 
 TEST_CASE("gguf edges: a file that is cut at any byte, and not read past it") {
     in_every_form([](const modelled_header& m) {
-        for (std::size_t n = 0; n <= m.bytes().size(); ++n)
-            m.check(gguf_bytes(m.bytes().substr(0, n)).file, n, false);
-        const gguf_bytes all(m.bytes());
-        REQUIRE_OK(all.file);
-        CHECK(all.file->size() == 3);
-        CHECK(all.file->metadata().size() == 6);
-        CHECK(all.file->data_end() == m.bytes().size());
+        for (std::size_t n = 0; n <= m.bytes().size(); ++n) {
+            reading r;
+            m.check(r.of(m.bytes().substr(0, n), n), n, false);
+            CHECK_FALSE(r.more);
+        }
     });
+    const modelled_header m = every_field(3, false);
+    const test::temp_folder folder;
+    for (std::size_t n = 0; n <= m.bytes().size(); n += 7) {
+        test::write_file(folder / "a.gguf", m.bytes().substr(0, n));
+        for (const aka::access how : {aka::access::map, aka::access::read, aka::access::header})
+            m.check(aka::gguf::open(folder / "a.gguf", {how}), n, false);
+    }
+    const gguf_bytes all(m.bytes());
+    REQUIRE_OK(all.file);
+    CHECK(all.file->size() == 4);
+    CHECK(all.file->metadata().size() == 6);
+    CHECK(all.file->data_end() == m.bytes().size());
 }
 
 TEST_CASE("gguf edges: a part of a file, of any size, tells that more is needed and no more") {
     in_every_form([](const modelled_header& m) {
-        const auto s = aka::detail::store_ref::make();
-        REQUIRE((s && s->files.reserve(1)));
-        s->files.add();
-        aka::detail::gguf_reader reader(*s, 0);
+        reading r;
         for (std::size_t n = 0; n <= m.header(); ++n) {
-            const test::guard_buffer part(m.bytes().substr(0, n));
-            bool more = false;
-            const aka::status r = reader.read(aka::as_bytes(part.view()), m.bytes().size(), more);
-            m.check(r, n, true);
-            CHECK(more == (n < m.header()));
-            CHECK(s->tensors.size() == (more ? 0 : 3));
-            CHECK(s->meta.entries().size() == (more ? 0 : 6));
+            m.check(r.of(m.bytes().substr(0, n), m.bytes().size()), n, true);
+            CHECK(r.more == (n < m.header()));
+            CHECK(r.store->meta.entries().empty() == r.more);
+            if (r.more) CHECK(r.store->tensors.empty());
         }
+        CHECK((m.bytes().size() == m.header() || r.store->tensors.size() == 4));
     });
 }
 
