@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "support/bound.hpp"
+#include "support/rounds.hpp"
 #include "support/spellings.hpp"
 
 #include <aka/adapt.hpp>
@@ -57,7 +58,8 @@ bool is_target(const test::spelling& s) {
 }
 
 struct outcome {
-    std::size_t pairs = 0, refused = 0;
+    std::size_t pairs = 0;
+    test::one_in tried{3};
     std::map<std::string, std::vector<std::string>> wrong;
 };
 
@@ -76,6 +78,7 @@ void all_pairs(const test::named_model& m, outcome& out) {
         auto file = aka::checkpoint::open(path.string());
         REQUIRE_MESSAGE(file, from.id, ": ", file.error().message().view());
         for (const auto& [to, tensors] : written) {
+            if (out.tried.skips()) continue;
             ++out.pairs;
             auto a = adapt(*file, to, known());
             if (!a) {

@@ -4,6 +4,7 @@
 #include "support/files.hpp"
 #include "support/json.hpp"
 #include "support/programs.hpp"
+#include "support/rounds.hpp"
 #include "support/spellings.hpp"
 
 #include <algorithm>
@@ -231,6 +232,7 @@ TEST_CASE("forward: the logits are right") {
 
 TEST_CASE("forward: every spelling gives the same bits") {
     NEEDS_PROGRAM("aka-forward");
+    test::one_in tried(6);
     for (const char* dtype : {"F32", "F16", "BF16"})
         for (const named_model& m : models(dtype)) {
             CAPTURE(m.name);
@@ -242,7 +244,7 @@ TEST_CASE("forward: every spelling gives the same bits") {
             REQUIRE(expected.size() == m.model.config.n_vocab);
             std::size_t compared = 0;
             for (const spelling& s : test::spellings()) {
-                if (!s.holds(m.model.config)) continue;
+                if (!s.holds(m.model.config) || tried.skips()) continue;
                 CAPTURE(s.id);
                 const test::temp_folder folder;
                 const test::program_result r =
@@ -261,7 +263,7 @@ TEST_CASE("forward: every spelling gives the same bits") {
                 ++compared;
             }
             MESSAGE(m.name << ", " << dtype << ": " << compared << " spellings");
-            CHECK(compared >= (m.model.config.norms ? 7 : 3));
+            CHECK(compared >= tried.of(m.model.config.norms ? 7 : 3));
         }
 }
 

@@ -1,10 +1,11 @@
 // How often a random test is repeated: AKA_TEST_ROUNDS=10 in the environment is ten times as often.
-// Round n is the same whatever that number is, so a failure seen in a long run comes back. And what
-// is left out where an emulator takes thirty times as long.
+// Round n is the same whatever that number is, so a failure seen in a long run comes back.
+// And how many of many cases are tried where each takes ten times as long.
 #ifndef AKA_TEST_ROUNDS_HPP
 #define AKA_TEST_ROUNDS_HPP
 
 #include "files.hpp"
+#include "sanitized.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -18,9 +19,26 @@ inline std::uint64_t rounds(std::uint64_t usual) {
     return n == 0 ? usual : usual * n;
 }
 
-// Of a long list of combinations, counted from 0: all, under an emulator every `step`-th. A step
-// that shares no factor with the lists' lengths meets every entry of each.
-inline bool sampled(std::size_t i, std::size_t step) { return !emulated || i % step == 0; }
+/// Cases that are much alike: all are tried, but one in `n`, well mixed, with sanitizers and in an
+/// emulator, unless AKA_TEST_ROUNDS asks for all of them.
+class one_in {
+  public:
+    explicit one_in(std::uint64_t n)
+        : n_((emulated || AKA_TEST_SANITIZED) && std::getenv("AKA_TEST_ROUNDS") == nullptr ? n
+                                                                                           : 1) {}
+    /// Whether the next case is left out.
+    bool skips() {
+        const std::uint64_t mixed = seen_++ * 0x9e3779b97f4a7c15;
+        return (mixed >> 32) % n_ != 0;
+    }
+    /// How many are left of so many, at least.
+    std::size_t of(std::size_t all) const {
+        return n_ == 1 ? all : all / static_cast<std::size_t>(n_) / 2;
+    }
+
+  private:
+    std::uint64_t n_, seen_ = 0;
+};
 
 }  // namespace test
 
