@@ -42,7 +42,8 @@ folder.
 
       --threads=N   reads under way at once (default: 4)
       --block=N     KiB a read (default: 8192)
-      --direct      past the page cache, where the system can
+      --reading=HOW through the page cache (cached), past it where the system can (direct), or in
+                    the way that proves faster (measured; default)
       --drop-cache  has the system forget what was read
       --small-pages not in huge pages
       --no-coalesce every tensor by itself
@@ -59,9 +60,9 @@ Exit status: 0 loaded; 1 that convention or rank cannot hold it; 2 usage; 3 cann
 enum exit_status { fine = 0, answer_is_no = 1, bad_usage = 2, cannot_read = 3 };
 
 struct options {
-    bool compare = false, cold = false, direct = false, drop = false, small_pages = false;
+    bool compare = false, cold = false, drop = false, small_pages = false;
     bool no_coalesce = false, no_vectored = false, json = false;
-    std::string as, rank, rounds, threads, block, colour = "auto";
+    std::string as, rank, rounds, threads, block, reading = "measured", colour = "auto";
     std::string path;
     aka::load_options load;
     aka::shard shard;
@@ -107,7 +108,7 @@ int load(const options& o, const aka::checkpoint& file, aka::span<const aka::loa
         json.key("read").number(report->read);
         json.key("between").number(report->between);
         json.key("calls").number(report->calls);
-        json.key("direct").number(o.load.direct && report->refused == 0);
+        json.key("reading").string(o.reading).key("refused").number(report->refused != 0);
         json.key("faults").number(cost.faults);
         json.key("cpu_seconds").number(cost.cpu_seconds);
         json.key("peak_bytes").number(cost.peak_bytes);
@@ -237,7 +238,7 @@ int main(int argc, char** argv) try {
     args.flag("cold", o.cold);
     args.option("threads", o.threads);
     args.option("block", o.block);
-    args.flag("direct", o.direct);
+    args.option("reading", o.reading, {"measured", "cached", "direct"});
     args.flag("drop-cache", o.drop);
     args.flag("small-pages", o.small_pages);
     args.flag("no-coalesce", o.no_coalesce);
@@ -267,7 +268,10 @@ int main(int argc, char** argv) try {
     o.load.executor = aka::load_threads();
     o.load.threads = static_cast<unsigned>(threads);
     o.load.block = static_cast<std::size_t>(kib) << 10;
-    o.load.direct = o.direct, o.load.drop_cache = o.drop;
+    o.load.reading = o.reading == "direct"   ? aka::reading::direct
+                     : o.reading == "cached" ? aka::reading::cached
+                                             : aka::reading::measured;
+    o.load.drop_cache = o.drop;
     o.load.coalesce = !o.no_coalesce, o.load.vectored = !o.no_vectored;
     return run(o);
 } catch (const std::bad_alloc&) {

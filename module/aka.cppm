@@ -125,6 +125,7 @@ using aka::forward_hparams;
 using aka::llama_options;
 using aka::llama_layer;
 using aka::llama;
+using aka::reading;
 using aka::load_item;
 using aka::load_report;
 using aka::executor;

@@ -55,7 +55,9 @@ aka::load_options ways(unsigned i) {
     o.block = std::size_t{4096} << (i % 3);
     o.coalesce = i % 2 == 0;
     o.vectored = i % 5 != 0;
-    o.direct = i % 7 == 1;
+    o.reading = i % 7 == 1   ? aka::reading::direct
+                : i % 7 == 3 ? aka::reading::cached
+                             : aka::reading::measured;
     o.drop_cache = i % 7 == 2;
     if (i % 4 != 0) o.executor = aka::load_threads();
     o.threads = 1 + i % 3;
@@ -271,7 +273,7 @@ TEST_CASE("load: as many threads as were asked for, in smaller blocks where that
     auto r = aka::load(memory->items(), o);
     REQUIRE(r);
     CHECK(threads == 8);
-    CHECK(r->calls == 9);  // of 7.5 MiB
+    CHECK(r->calls == 12);  // of 5.5 MiB
     CHECK(r->read == std::uint64_t{64} << 20);
     CHECK(scope.peak() < std::uint64_t{8} << 20);
 }

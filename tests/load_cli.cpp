@@ -43,7 +43,7 @@ TEST_CASE("aka-load: what was read, and how") {
                                                {"--no-vectored", "--small-pages"},
                                                {"--drop-cache", "--cold"},
                                                {"--as=meta"},
-                                               {"--as=phi3", "--direct"}}) {
+                                               {"--as=phi3", "--reading=direct"}}) {
         std::vector<std::string> words = way;
         words.push_back(sample("yi"));
         CHECK(run_json(words)["bytes"].as_u64() == bytes);

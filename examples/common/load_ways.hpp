@@ -96,7 +96,7 @@ inline std::vector<load_way> load_ways(const aka::load_options& mine) {
         aka::load_options o;
         o.executor = aka::load_threads();
         o.threads = threads;
-        o.direct = direct;
+        o.reading = direct ? aka::reading::direct : aka::reading::cached;
         o.coalesce = false;  // tensor by tensor
         return o;
     };

@@ -35,9 +35,7 @@ struct load_options {
     bool coalesce = true;
     /// One call fills many places. Without it each piece is a call of its own.
     bool vectored = true;
-    /// Past the page cache: for more memory than the machine has, and disks faster than copying.
-    /// Where the system refuses it, through the cache after all, and the report says so.
-    bool direct = false;
+    aka::reading reading = aka::reading::measured;
     /// Has the system forget what was read, so that other things stay cached.
     bool drop_cache = false;
 
@@ -84,10 +82,12 @@ class loading {
         }
         threads_ = o_.executor.run == nullptr || o_.threads == 0 ? 1 : o_.threads;
         if (threads_ > most_threads) threads_ = most_threads;
-        // What a thread holds besides the tensors, a block and lists of places: all together at
-        // most 64 MiB.
-        constexpr std::size_t lists = std::size_t{1} << 19;
-        const std::size_t share = ((std::size_t{64} << 20) / threads_ - lists) / 4096 * 4096;
+        // What a thread holds besides the tensors, a block, up to a huge page to align it, and
+        // lists of places: all together at most 64 MiB.
+        constexpr std::size_t all = std::size_t{64} << 20, lists = std::size_t{1} << 19;
+        std::size_t share = all / threads_ - lists;
+        if (share > 2 * huge_page) share -= huge_page;
+        share = share / 4096 * 4096;
         block_ = block_size(o_) < share ? block_size(o_) : share;
         if (!plan_.cut(block_, o_.coalesce ? 65536 : 0, !o_.coalesce)) return no_memory();
         return {};
@@ -132,7 +132,10 @@ class loading {
     // One of these runs in each thread.
     static void work(void* self) noexcept { static_cast<loading*>(self)->work(); }
     void work() noexcept {
-        block_reader reader(plan_, items_, {block_, o_.vectored, o_.direct, o_.drop_cache});
+        // Trying both ways of reading pays where each thread has many blocks to read.
+        const bool few = plan_.blocks.size() < std::size_t{16} * threads_;
+        const reading how = o_.reading == reading::measured && few ? reading::cached : o_.reading;
+        block_reader reader(plan_, items_, {block_, how, o_.vectored, o_.drop_cache});
         for (;;) {
             const std::uint64_t i = atomic_add(next_, 1) - 1;
             if (i >= plan_.blocks.size() || atomic_get(stop_) != 0) break;

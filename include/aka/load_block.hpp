@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "huge_pages.hpp"
+#include "load_pace.hpp"
 #include "load_parts.hpp"
 #include "raw_file.hpp"
 
@@ -25,7 +27,8 @@ class block_reader {
   public:
     struct settings {
         std::size_t block;
-        bool vectored, direct, drop;
+        reading how;
+        bool vectored, drop;
     };
     /// `items`: where the parts' tensors go, by number. They may be written by many threads; each
     /// byte is by one.
@@ -35,12 +38,14 @@ class block_reader {
     load_report report;
 
     /// Whether a file could not be read directly though that was asked for.
-    bool refused() const noexcept { return refused_; }
+    bool refused() const noexcept { return refused_ && settings_.how == reading::direct; }
     /// Reads a block; then done(item, bytes) for what came of each item.
     template <class Done>
     status operator()(const load_block& b, Done&& done) noexcept {
         if (status s = open(*plan_.parts[b.first].file); !s) return s;
+        const std::uint64_t start = nanoseconds(), before = report.read;
         if (status s = read_block(b); !s) return s;
+        pace_.took(direct_, report.read - before, nanoseconds() - start);
         if (settings_.drop && !from_memory()) drop(b);
         for (std::size_t i = b.first; i < b.last; ++i) {
             std::uint64_t bytes = 0;
@@ -69,12 +74,20 @@ class block_reader {
     }
 
     status open(const mapped_file& f) noexcept {
-        if (from_ == &f) return {};
-        from_ = &f;
-        direct_ = settings_.direct && !refused_;
-        status s = f.lend(direct_, own_, file_);
-        if (settings_.direct && file_ != nullptr && !direct_) refused_ = true;
-        return s;
+        if (from_ != &f) from_ = &f, open_[0].file = open_[1].file = nullptr;
+        bool past = !refused_ && (settings_.how == reading::direct ||
+                                  (settings_.how == reading::measured && pace_.direct()));
+        const bool wanted = past;
+        if (open_[past].file == nullptr) {
+            opened o;
+            if (status s = f.lend(past, o.own, o.file); !s) return s;
+            // Where it is refused: what was lent instead reads through the cache.
+            refused_ = refused_ || (wanted && !past && o.file != nullptr);
+            if (o.file == &o.own) o.file = &open_[past].own;
+            open_[past] = std::move(o);
+        }
+        file_ = open_[past].file, direct_ = past;
+        return direct_ && !have_buffer() ? status(no_memory()) : status();
     }
 
     status read_block(const load_block& b) noexcept {
@@ -182,10 +195,8 @@ class block_reader {
     // Bytes [at, end) in a buffer of this reader; aligned as direct reading wants it.
     status into_buffer(std::uint64_t at, std::uint64_t end, std::uint32_t item,
                        const std::byte*& data) noexcept {
-        if (buffer_.empty() && buffer_.extend(settings_.block + 3 * page) == nullptr)
-            return no_memory();
-        std::byte* p = buffer_.data();
-        p += (page - reinterpret_cast<std::uintptr_t>(p) % page) % page;
+        if (!have_buffer()) return no_memory();
+        std::byte* p = aligned(buffer_.data(), large() ? huge_page : page);
         const std::uint64_t begin = direct() ? at / page * page : at;
         data = p + (at - begin);
         for (;;) {
@@ -203,7 +214,6 @@ class block_reader {
             if (!direct() || os == raw_file::ended) return failed(os, at, item);
             refused_ = true;  // not here after all: through the cache
             const mapped_file& f = *from_;
-            from_ = nullptr;
             if (status s = open(f); !s) return s;
         }
     }
@@ -211,6 +221,15 @@ class block_reader {
     // Memory of the caller's, or of an adapter's.
     bool from_memory() const noexcept { return file_ == nullptr; }
     bool direct() const noexcept { return direct_; }
+    // A block that begins and ends anywhere in a page.
+    bool have_buffer() noexcept {
+        if (!buffer_.empty()) return true;
+        const std::size_t room = settings_.block + 2 * page;
+        if (buffer_.extend(room + (large() ? huge_page : page)) == nullptr) return false;
+        if (large()) ask_for_huge_pages(aligned(buffer_.data(), huge_page), room);
+        return true;
+    }
+    bool large() const noexcept { return settings_.block >= huge_page; }
     bool have_waste() noexcept {
         return !waste_.empty() || waste_.extend(static_cast<std::size_t>(page_gap)) != nullptr;
     }
@@ -244,10 +263,15 @@ class block_reader {
     const load_plan& plan_;
     span<const load_item> items_;
     settings settings_;
+    struct opened {
+        const raw_file* file = nullptr;
+        raw_file own;
+    };
     const mapped_file* from_ = nullptr;
-    const raw_file* file_ = nullptr;  // null: its bytes are in memory
-    raw_file own_;
+    opened open_[2];                  // of that file: through the cache, and past it
+    const raw_file* file_ = nullptr;  // the one in use; null: its bytes are in memory
     bool direct_ = false, refused_ = false;
+    load_pace pace_;
     growing<segment> segments_;
     growing<span<std::byte>> places_;
     growing<std::byte> buffer_, waste_;

@@ -1,5 +1,5 @@
 // aka: one piece of memory for many tensors: aligned, each in its place, in huge pages where the
-// system has them. A fresh page of 4 KiB costs more than copying into it.
+// system has them.
 #include "version.hpp"
 
 #ifndef AKA_LOAD_MEMORY_HPP
@@ -8,10 +8,7 @@
 #include <cstdint>
 #include <utility>
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
-
+#include "huge_pages.hpp"
 #include "load_parts.hpp"
 
 AKA_BEGIN
@@ -47,7 +44,7 @@ class load_memory {
     static result<load_memory> lay_out(const List& tensors,
                                        const load_memory_options& o = {}) noexcept {
         load_memory m;
-        if (o.align == 0 || (o.align & (o.align - 1)) != 0 || o.align > huge_page)
+        if (o.align == 0 || (o.align & (o.align - 1)) != 0 || o.align > detail::huge_page)
             return detail::fail(errc::bad_alignment, error::nowhere, "an alignment of ", o.align,
                                 " bytes: a power of two up to 2 MiB was expected");
         std::uint64_t size = 0;
@@ -59,18 +56,13 @@ class load_memory {
                 return error(errc::size_overflow).say("the tensors are too large for one memory");
             size &= ~std::uint64_t{o.align - 1};
         }
-        if (!detail::fits_memory(size + huge_page) || !m.items_.reserve(n))
+        if (!detail::fits_memory(size + detail::huge_page) || !m.items_.reserve(n))
             return detail::no_memory();
         m.size_ = static_cast<std::size_t>(size);
-        m.memory_ = AKA_MALLOC(m.size_ + huge_page);
+        m.memory_ = AKA_MALLOC(m.size_ + detail::huge_page);
         if (m.memory_ == nullptr) return detail::no_memory();
-        const auto base = reinterpret_cast<std::uintptr_t>(m.memory_);
-        std::byte* at =
-            static_cast<std::byte*>(m.memory_) + (huge_page - base % huge_page) % huge_page;
-#if defined(MADV_HUGEPAGE)
-        if (o.huge_pages && m.size_ >= huge_page)
-            (void)::madvise(at, m.size_ / huge_page * huge_page, MADV_HUGEPAGE);
-#endif
+        std::byte* at = detail::aligned(m.memory_, detail::huge_page);
+        if (o.huge_pages) detail::ask_for_huge_pages(at, m.size_);
         for (const tensor& t : tensors) {
             const auto bytes = static_cast<std::size_t>(t.size_bytes());
             (void)m.items_.push(load_item{t, {at, bytes}});  // reserved
@@ -90,8 +82,6 @@ class load_memory {
     std::size_t size_bytes() const noexcept { return size_; }
 
   private:
-    static constexpr std::size_t huge_page = std::size_t{2} << 20;
-
     detail::growing<load_item> items_;
     void* memory_ = nullptr;
     std::size_t size_ = 0;

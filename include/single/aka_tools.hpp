@@ -17883,6 +17883,108 @@ AKA_END
 
 #endif  // AKA_LLAMA_HPP
 
+// ---- aka/huge_pages.hpp ------------------------------------------------------------------------
+// aka: memory in huge pages, where the system has them: a fresh page of 4 KiB costs more than
+// copying into it.
+#ifndef AKA_HUGE_PAGES_HPP
+#define AKA_HUGE_PAGES_HPP
+
+#include <cstddef>
+#include <cstdint>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+AKA_BEGIN
+namespace detail {
+
+inline constexpr std::size_t huge_page = std::size_t{2} << 20;
+
+/// The first multiple of a power of two from `p` on.
+inline std::byte* aligned(void* p, std::size_t to) noexcept {
+    const std::size_t over = reinterpret_cast<std::uintptr_t>(p) % to;
+    return static_cast<std::byte*>(p) + (over == 0 ? 0 : to - over);
+}
+
+/// Asks for huge pages in `n` bytes from `at`, which is a multiple of their size.
+inline void ask_for_huge_pages(std::byte* at, std::size_t n) noexcept {
+#if defined(MADV_HUGEPAGE)
+    if (n >= huge_page) (void)::madvise(at, n / huge_page * huge_page, MADV_HUGEPAGE);
+#else
+    (void)at, (void)n;
+#endif
+}
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_HUGE_PAGES_HPP
+
+// ---- aka/load_pace.hpp -------------------------------------------------------------------------
+// aka: through the page cache or past it? Which is faster depends on the disk, on what is cached
+// already, and on who else is at work: so both are tried while reading.
+#ifndef AKA_LOAD_PACE_HPP
+#define AKA_LOAD_PACE_HPP
+
+#include <cstdint>
+#include <ctime>
+
+AKA_BEGIN
+
+/// How a load reads.
+enum class reading : std::uint8_t {
+    measured,  ///< in the way that proves faster here, block by block; small loads: `cached`
+    cached,    ///< through the page cache, which keeps it for the next one
+    direct,    ///< past it: for more memory than the machine has. Where the system refuses that,
+               ///< through the cache after all, and the report says so
+};
+
+namespace detail {
+
+inline std::uint64_t nanoseconds() noexcept {
+#if AKA_WINDOWS
+    return 0;  // there is nothing to choose from: no direct reading there
+#else
+    ::timespec t;
+    ::clock_gettime(CLOCK_MONOTONIC, &t);
+    return static_cast<std::uint64_t>(t.tv_sec) * 1000000000 +
+           static_cast<std::uint64_t>(t.tv_nsec);
+#endif
+}
+
+/// What the two ways have cost. Each is tried first; then the cheaper one is taken for as long as
+/// it stays that, by an average that forgets.
+class load_pace {
+  public:
+    /// Whether the next block is read past the cache.
+    bool direct() const noexcept {
+        for (unsigned past = 2; past-- != 0;)
+            if (ways_[past].tried < tries) return past != 0;
+        return ways_[true].cost < ways_[false].cost;
+    }
+    void took(bool direct, std::uint64_t bytes, std::uint64_t ns) noexcept {
+        if (bytes == 0) return;
+        way& w = ways_[direct];
+        const std::uint64_t cost = ns * 1024 / bytes;  // ns a KiB
+        w.cost = w.tried == 0 ? cost : (3 * w.cost + cost) / 4;
+        if (w.tried < tries) ++w.tried;
+    }
+
+  private:
+    static constexpr unsigned tries = 2;
+    struct way {
+        std::uint64_t cost = 0;
+        unsigned tried = 0;
+    };
+    way ways_[2];
+};
+
+}  // namespace detail
+AKA_END
+
+#endif  // AKA_LOAD_PACE_HPP
+
 // ---- aka/load_parts.hpp ------------------------------------------------------------------------
 // aka: what a load has to read: which bytes of which files, in the order in which they lie there,
 // cut into blocks that threads take one by one.
@@ -18016,7 +18118,8 @@ class block_reader {
   public:
     struct settings {
         std::size_t block;
-        bool vectored, direct, drop;
+        reading how;
+        bool vectored, drop;
     };
     /// `items`: where the parts' tensors go, by number. They may be written by many threads; each
     /// byte is by one.
@@ -18026,12 +18129,14 @@ class block_reader {
     load_report report;
 
     /// Whether a file could not be read directly though that was asked for.
-    bool refused() const noexcept { return refused_; }
+    bool refused() const noexcept { return refused_ && settings_.how == reading::direct; }
     /// Reads a block; then done(item, bytes) for what came of each item.
     template <class Done>
     status operator()(const load_block& b, Done&& done) noexcept {
         if (status s = open(*plan_.parts[b.first].file); !s) return s;
+        const std::uint64_t start = nanoseconds(), before = report.read;
         if (status s = read_block(b); !s) return s;
+        pace_.took(direct_, report.read - before, nanoseconds() - start);
         if (settings_.drop && !from_memory()) drop(b);
         for (std::size_t i = b.first; i < b.last; ++i) {
             std::uint64_t bytes = 0;
@@ -18060,12 +18165,20 @@ class block_reader {
     }
 
     status open(const mapped_file& f) noexcept {
-        if (from_ == &f) return {};
-        from_ = &f;
-        direct_ = settings_.direct && !refused_;
-        status s = f.lend(direct_, own_, file_);
-        if (settings_.direct && file_ != nullptr && !direct_) refused_ = true;
-        return s;
+        if (from_ != &f) from_ = &f, open_[0].file = open_[1].file = nullptr;
+        bool past = !refused_ && (settings_.how == reading::direct ||
+                                  (settings_.how == reading::measured && pace_.direct()));
+        const bool wanted = past;
+        if (open_[past].file == nullptr) {
+            opened o;
+            if (status s = f.lend(past, o.own, o.file); !s) return s;
+            // Where it is refused: what was lent instead reads through the cache.
+            refused_ = refused_ || (wanted && !past && o.file != nullptr);
+            if (o.file == &o.own) o.file = &open_[past].own;
+            open_[past] = std::move(o);
+        }
+        file_ = open_[past].file, direct_ = past;
+        return direct_ && !have_buffer() ? status(no_memory()) : status();
     }
 
     status read_block(const load_block& b) noexcept {
@@ -18173,10 +18286,8 @@ class block_reader {
     // Bytes [at, end) in a buffer of this reader; aligned as direct reading wants it.
     status into_buffer(std::uint64_t at, std::uint64_t end, std::uint32_t item,
                        const std::byte*& data) noexcept {
-        if (buffer_.empty() && buffer_.extend(settings_.block + 3 * page) == nullptr)
-            return no_memory();
-        std::byte* p = buffer_.data();
-        p += (page - reinterpret_cast<std::uintptr_t>(p) % page) % page;
+        if (!have_buffer()) return no_memory();
+        std::byte* p = aligned(buffer_.data(), large() ? huge_page : page);
         const std::uint64_t begin = direct() ? at / page * page : at;
         data = p + (at - begin);
         for (;;) {
@@ -18194,7 +18305,6 @@ class block_reader {
             if (!direct() || os == raw_file::ended) return failed(os, at, item);
             refused_ = true;  // not here after all: through the cache
             const mapped_file& f = *from_;
-            from_ = nullptr;
             if (status s = open(f); !s) return s;
         }
     }
@@ -18202,6 +18312,15 @@ class block_reader {
     // Memory of the caller's, or of an adapter's.
     bool from_memory() const noexcept { return file_ == nullptr; }
     bool direct() const noexcept { return direct_; }
+    // A block that begins and ends anywhere in a page.
+    bool have_buffer() noexcept {
+        if (!buffer_.empty()) return true;
+        const std::size_t room = settings_.block + 2 * page;
+        if (buffer_.extend(room + (large() ? huge_page : page)) == nullptr) return false;
+        if (large()) ask_for_huge_pages(aligned(buffer_.data(), huge_page), room);
+        return true;
+    }
+    bool large() const noexcept { return settings_.block >= huge_page; }
     bool have_waste() noexcept {
         return !waste_.empty() || waste_.extend(static_cast<std::size_t>(page_gap)) != nullptr;
     }
@@ -18235,10 +18354,15 @@ class block_reader {
     const load_plan& plan_;
     span<const load_item> items_;
     settings settings_;
+    struct opened {
+        const raw_file* file = nullptr;
+        raw_file own;
+    };
     const mapped_file* from_ = nullptr;
-    const raw_file* file_ = nullptr;  // null: its bytes are in memory
-    raw_file own_;
+    opened open_[2];                  // of that file: through the cache, and past it
+    const raw_file* file_ = nullptr;  // the one in use; null: its bytes are in memory
     bool direct_ = false, refused_ = false;
+    load_pace pace_;
     growing<segment> segments_;
     growing<span<std::byte>> places_;
     growing<std::byte> buffer_, waste_;
@@ -18281,9 +18405,7 @@ struct load_options {
     bool coalesce = true;
     /// One call fills many places. Without it each piece is a call of its own.
     bool vectored = true;
-    /// Past the page cache: for more memory than the machine has, and disks faster than copying.
-    /// Where the system refuses it, through the cache after all, and the report says so.
-    bool direct = false;
+    aka::reading reading = aka::reading::measured;
     /// Has the system forget what was read, so that other things stay cached.
     bool drop_cache = false;
 
@@ -18330,10 +18452,12 @@ class loading {
         }
         threads_ = o_.executor.run == nullptr || o_.threads == 0 ? 1 : o_.threads;
         if (threads_ > most_threads) threads_ = most_threads;
-        // What a thread holds besides the tensors, a block and lists of places: all together at
-        // most 64 MiB.
-        constexpr std::size_t lists = std::size_t{1} << 19;
-        const std::size_t share = ((std::size_t{64} << 20) / threads_ - lists) / 4096 * 4096;
+        // What a thread holds besides the tensors, a block, up to a huge page to align it, and
+        // lists of places: all together at most 64 MiB.
+        constexpr std::size_t all = std::size_t{64} << 20, lists = std::size_t{1} << 19;
+        std::size_t share = all / threads_ - lists;
+        if (share > 2 * huge_page) share -= huge_page;
+        share = share / 4096 * 4096;
         block_ = block_size(o_) < share ? block_size(o_) : share;
         if (!plan_.cut(block_, o_.coalesce ? 65536 : 0, !o_.coalesce)) return no_memory();
         return {};
@@ -18378,7 +18502,10 @@ class loading {
     // One of these runs in each thread.
     static void work(void* self) noexcept { static_cast<loading*>(self)->work(); }
     void work() noexcept {
-        block_reader reader(plan_, items_, {block_, o_.vectored, o_.direct, o_.drop_cache});
+        // Trying both ways of reading pays where each thread has many blocks to read.
+        const bool few = plan_.blocks.size() < std::size_t{16} * threads_;
+        const reading how = o_.reading == reading::measured && few ? reading::cached : o_.reading;
+        block_reader reader(plan_, items_, {block_, how, o_.vectored, o_.drop_cache});
         for (;;) {
             const std::uint64_t i = atomic_add(next_, 1) - 1;
             if (i >= plan_.blocks.size() || atomic_get(stop_) != 0) break;
@@ -18451,17 +18578,13 @@ AKA_END
 
 // ---- aka/load_memory.hpp -----------------------------------------------------------------------
 // aka: one piece of memory for many tensors: aligned, each in its place, in huge pages where the
-// system has them. A fresh page of 4 KiB costs more than copying into it.
+// system has them.
 
 #ifndef AKA_LOAD_MEMORY_HPP
 #define AKA_LOAD_MEMORY_HPP
 
 #include <cstdint>
 #include <utility>
-
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 
 AKA_BEGIN
 
@@ -18496,7 +18619,7 @@ class load_memory {
     static result<load_memory> lay_out(const List& tensors,
                                        const load_memory_options& o = {}) noexcept {
         load_memory m;
-        if (o.align == 0 || (o.align & (o.align - 1)) != 0 || o.align > huge_page)
+        if (o.align == 0 || (o.align & (o.align - 1)) != 0 || o.align > detail::huge_page)
             return detail::fail(errc::bad_alignment, error::nowhere, "an alignment of ", o.align,
                                 " bytes: a power of two up to 2 MiB was expected");
         std::uint64_t size = 0;
@@ -18508,18 +18631,13 @@ class load_memory {
                 return error(errc::size_overflow).say("the tensors are too large for one memory");
             size &= ~std::uint64_t{o.align - 1};
         }
-        if (!detail::fits_memory(size + huge_page) || !m.items_.reserve(n))
+        if (!detail::fits_memory(size + detail::huge_page) || !m.items_.reserve(n))
             return detail::no_memory();
         m.size_ = static_cast<std::size_t>(size);
-        m.memory_ = AKA_MALLOC(m.size_ + huge_page);
+        m.memory_ = AKA_MALLOC(m.size_ + detail::huge_page);
         if (m.memory_ == nullptr) return detail::no_memory();
-        const auto base = reinterpret_cast<std::uintptr_t>(m.memory_);
-        std::byte* at =
-            static_cast<std::byte*>(m.memory_) + (huge_page - base % huge_page) % huge_page;
-#if defined(MADV_HUGEPAGE)
-        if (o.huge_pages && m.size_ >= huge_page)
-            (void)::madvise(at, m.size_ / huge_page * huge_page, MADV_HUGEPAGE);
-#endif
+        std::byte* at = detail::aligned(m.memory_, detail::huge_page);
+        if (o.huge_pages) detail::ask_for_huge_pages(at, m.size_);
         for (const tensor& t : tensors) {
             const auto bytes = static_cast<std::size_t>(t.size_bytes());
             (void)m.items_.push(load_item{t, {at, bytes}});  // reserved
@@ -18539,8 +18657,6 @@ class load_memory {
     std::size_t size_bytes() const noexcept { return size_; }
 
   private:
-    static constexpr std::size_t huge_page = std::size_t{2} << 20;
-
     detail::growing<load_item> items_;
     void* memory_ = nullptr;
     std::size_t size_ = 0;
