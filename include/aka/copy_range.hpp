@@ -145,7 +145,8 @@ class range_copier {
     };
 
     raw_file::native to_;
-    bool shares_, in_kernel_ = true;
+    bool shares_;
+    [[maybe_unused]] bool in_kernel_ = true;  // Linux alone can
     growing<std::byte> buffer_;
 };
 

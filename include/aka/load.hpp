@@ -94,7 +94,7 @@ class loading {
     }
 
     /// Whether a tensor can be loaded into so many bytes.
-    static status accept(const tensor& t, std::size_t room) noexcept {
+    static status accept(const tensor& t, std::uint64_t room) noexcept {
         if (!t) return error(errc::not_found).say("there is no such tensor");
         auto refuse = [&](errc code, const auto&... why) -> status {
             return fail(code, error::nowhere, "tensor ", quoted{t.name()}, ": ", why...)
