@@ -24,17 +24,18 @@
 #include "common/forms_line.hpp"
 #include "common/issues.hpp"
 #include "common/json_writer.hpp"
+#include "common/html_page.hpp"
+#include "common/list_tables.hpp"
 #include "common/listing.hpp"
 #include "common/progress.hpp"
 #include "common/rules.hpp"
-#include "common/table.hpp"
 #include "common/terminal.hpp"
 #include "common/text.hpp"
 #include "common/values.hpp"
 
 namespace {
 
-using cli::listing, cli::sums;
+using cli::listing;
 
 constexpr const char* program = "aka-list";
 constexpr const char* usage =
@@ -57,6 +58,9 @@ name, or its beginning up to a dot; it may have * ? [a-z] {a,b} {0..31}.
                     its layout: how each is made, of which, and what has no place there. A view is a
                     range of the file as it is, boxes are copies of parts
       --rules=FILE  a table of conventions in aka's grammar, beside the built-in ones
+      --html=FILE   one page for a browser: the layers, what the bytes are for, where they are, and
+                    the names in every convention that can spell them. It needs nothing else, and
+                    has no script. An older page is replaced, no other file is
       --json        one JSON object on stdout, also for an error
       --color=WHEN  auto, always or never; auto: on a terminal, unless NO_COLOR is set
   -h, --help
@@ -72,190 +76,9 @@ struct options {
     bool long_rows = false, no_fold = false, metadata = false, check = false, hash = false;
     bool json = false;
     std::string colour = "auto";
-    std::string as, rules, path;
+    std::string as, rules, html, path;
     std::vector<std::string_view> globs;
 };
-
-// ---- for people --------------------------------------------------------------------------------
-
-using table = cli::table;
-constexpr auto shrink = table::narrow::shrink;
-constexpr auto leave_out = table::narrow::leave_out;
-constexpr auto right = table::align::right;
-constexpr auto left = table::align::left;
-
-std::string format_name(const aka::checkpoint& c) {
-    if (c.format() == aka::checkpoint_format::index)
-        return "names only, " + cli::plural(c.notes().size(), "shard") + " not read";
-    if (c.format() == aka::checkpoint_format::safetensors) return "safetensors";
-    const auto& g = c.gguf_header();
-    return "GGUF v" + std::to_string(g.version) + (g.big_endian ? " big-endian" : "");
-}
-std::string title(std::string_view path) {
-    while (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
-    const std::string_view name = cli::file_name(path);
-    return cli::escape(name.empty() || name == "." || name == ".." ? path : name);
-}
-
-void print_totals(const listing& l, const options& o, const cli::look& look) {
-    std::vector<std::string> parts{title(o.path), format_name(l.file)};
-    if (l.file.file_count() > 1) parts.push_back(cli::plural(l.file.file_count(), "file"));
-    std::string count = l.which.size() == l.all.size() ? "" : std::to_string(l.which.size());
-    if (!count.empty()) count += " of ";
-    parts.push_back(count + cli::plural(l.all.size(), "tensor"));
-    if (l.all.empty()) parts.push_back(cli::plural(l.file.metadata().size(), "key"));
-    bool known = false;
-    const std::uint64_t listed = cli::total_size(l.file, known);
-    if (l.names_only) {
-        if (known) parts.push_back(cli::human_size(listed));
-    } else if (!l.which.empty()) {
-        sums s;
-        for (const std::uint32_t i : l.which) s.add(l.tensors[i]);
-        parts.push_back(cli::human_count(s.elements) + " parameters");
-        parts.push_back(cli::human_size(s.bytes));
-        if (l.quantised && s.elements != 0) {
-            char text[40];
-            std::snprintf(text, sizeof text, "%.2f bits a weight",
-                          8 * static_cast<double>(s.bytes) / static_cast<double>(s.elements));
-            parts.emplace_back(text);
-        }
-        parts.push_back(s.types(l, true, 6));
-    }
-    std::size_t at = 0;
-    for (const std::string& p : parts) {
-        if (p.empty()) continue;
-        const std::size_t n = cli::width(p), gap = cli::width(look.between);
-        if (at != 0 && look.columns != 0 && at + gap + n > look.columns) {
-            std::printf("\n  ");
-            at = 2;
-        } else if (at != 0) {
-            std::printf("%s", look.paint(look.between, cli::style::dim).c_str());
-            at += gap;
-        }
-        at += n;
-        const bool name = &p == &parts[0];
-        std::printf("%s", look.paint(p, name ? cli::style::bold : cli::style::plain).c_str());
-    }
-    std::printf("\n");
-}
-
-std::string times(std::uint64_t n, const cli::look& look) {
-    return n == 1 ? "" : std::to_string(n) + ' ' + look.times;
-}
-
-// A terminal is narrow: of many numbers, the first and last are shown.
-std::size_t most_parts(const cli::look& look) { return look.columns == 0 ? std::string::npos : 4; }
-
-void add_group(table& t, const listing& l, const cli::layer_group& g, std::uint64_t outer,
-               bool inner, const cli::look& look) {
-    sums one, all;
-    for (const auto& i : g.items) one.add(l.tensors[i.index]);
-    for (const auto& i : g.all) all.add(l.tensors[i.index]);
-    // Where the layers' types differ, the size is the mean.
-    const std::uint64_t bytes = g.mixed ? all.bytes / g.count() : one.bytes;
-    std::string label = cli::escape(g.label(most_parts(look)));
-    if (inner) label = "  " + label.substr(label.find_first_not_of("./"));
-    t.row({label, times(g.count(), look), std::to_string(g.items.size()),
-           cli::human_count(one.elements), (g.mixed ? "~" : "") + cli::human_size(bytes),
-           cli::percent((g.mixed ? all.bytes : one.bytes * g.count()) * outer, l.bytes),
-           (g.mixed ? all : one).types(l, false, 3), one.largest(l, look),
-           (g.mixed ? all : one).made(l, 3)});
-    for (const cli::layer_group& in : g.inside) add_group(t, l, in, g.count() * outer, true, look);
-}
-
-// Layers that are alike on one row.
-void print_layers(const listing& l, const cli::look& look) {
-    std::vector<cli::layer_group::item> items;
-    for (const std::uint32_t i : l.which) items.push_back({l.tensors[i].name, i});
-    table t;
-    t.column("name", left, cli::style::folded, shrink).column("", right).column("tensors", right);
-    t.column("params", right).column("size", right);
-    t.column("share", right, cli::style::dim, leave_out).column("type");
-    t.column("largest", left, cli::style::plain, leave_out).column("made");
-    for (const cli::layer_group& g : cli::layer_folder(l.tensors).fold(items))
-        add_group(t, l, g, 1, false, look);
-    t.print(stdout, look);
-}
-
-std::string made(const listing& l, const cli::facts& f) {
-    return l.view == nullptr ? std::string() : l.made[f.made];
-}
-
-// Names that are alike on one row, or each on its own.
-void print_names(const listing& l, bool fold, const cli::look& look) {
-    table t;
-    t.column("name", left, fold ? cli::style::folded : cli::style::plain, shrink).column("", right);
-    t.column("params", right).column("size", right).column("type").column("shape").column("made");
-    const auto row = [&](const std::string& label, std::uint64_t count, const cli::facts& f) {
-        const bool n = l.names_only;
-        t.row({cli::escape(label), times(count, look), n ? "" : cli::human_count(f.elements),
-               n ? "" : cli::human_size(f.bytes), n ? "" : l.types[f.dtype], l.shapes[f.shape],
-               made(l, f)});
-    };
-    if (fold)
-        for (const cli::name_group& g : cli::fold_names(l.tensors, l.which))
-            row(g.label(most_parts(look)), g.count, l.tensors[g.first]);
-    else
-        for (const std::uint32_t i : l.which) row(std::string(l.tensors[i].name), 1, l.tensors[i]);
-    t.print(stdout, look);
-}
-
-void print_long(const listing& l, const cli::look& look) {
-    table t;
-    t.column(cli::content_hash::name, left, cli::style::dim).column("offset", right);
-    t.column("bytes", right).column("type").column("shape");
-    t.column("name", left, cli::style::plain, shrink).column("made");
-    t.column("of", left, cli::style::plain, leave_out);
-    t.column("file", left, cli::style::dim, leave_out);
-    std::optional<cli::sources> sources;
-    if (l.view != nullptr) sources.emplace(l.file, *l.view);
-    for (std::size_t k = 0; k < l.which.size(); ++k) {
-        const aka::tensor a = l.all[l.which[k]];
-        const cli::facts& f = l.tensors[l.which[k]];
-        const bool n = l.names_only;
-        std::string of;
-        if (sources) {
-            const std::vector<std::string_view> all = (*sources)(a);
-            if (!all.empty()) of = cli::escape(all[0]);
-            if (all.size() > 1) of += " +" + std::to_string(all.size() - 1);
-        }
-        t.row({l.hashes.empty() ? "" : l.hashes[k],
-               n || !a.is_packed() ? "" : std::to_string(a.offset()),
-               n ? "" : std::to_string(f.bytes), n ? "" : l.types[f.dtype], l.shapes[f.shape],
-               cli::escape(f.name), made(l, f), of,
-               l.file.file_count() < 2 ? "" : cli::escape(cli::file_name(a.file()))});
-    }
-    t.print(stdout, look);
-}
-
-void print_metadata(const listing& l, const cli::look& look) {
-    const aka::metadata& m = l.file.metadata();
-    std::size_t keys = 0, types = 0;
-    for (const aka::metadata_value v : m) {
-        keys = std::max(keys, cli::width(cli::escape(v.key())));
-        types = std::max(types, cli::value_type_text(v).size());
-    }
-    // A value is cut at its end, and then says how long it was.
-    const std::size_t taken = keys + types + 4 + 18;
-    const std::size_t most = look.columns == 0 ? 100 : std::max(look.columns, taken + 20) - taken;
-    table t;
-    t.column("key").column("type", left, cli::style::dim).column("value");
-    t.column("file", left, cli::style::dim, leave_out);
-    for (std::size_t i = 0; i < m.size(); ++i) {
-        const std::string value = cli::value_text(m[i], most);
-        // Shards repeat each other's keys: what they say again is left out.
-        const aka::metadata_value first = m.find(m[i].key());
-        const bool again = first.raw().at != m[i].raw().at;
-        if (again && (cli::value_text(first, most) == value || m.file(i) >= l.file.file_count()))
-            continue;
-        t.row({cli::escape(m[i].key()), cli::value_type_text(m[i]), value,
-               again ? cli::escape(cli::file_name(l.file.file(m.file(i)).path())) : ""});
-    }
-    if (t.empty())
-        std::printf("no metadata\n");
-    else
-        t.print(stdout, look);
-}
 
 // ---- --hash ------------------------------------------------------------------------------------
 
@@ -389,24 +212,24 @@ int report(const aka::error& e, const options& o, exit_status status = cannot_re
 void print(const listing& l, const options& o, const cli::convention_line& names,
            const std::vector<cli::issue>& issues) {
     const cli::look look(o.colour);
-    print_totals(l, o, look);
+    cli::print_totals(l, o.path, look);
     if (!l.file.empty()) cli::print_wrapped("names", names.text(), look);
     if (const std::string forms = cli::forms_text(l.file); !forms.empty())
         cli::print_wrapped("form", forms, look);
     if (l.view != nullptr)
         cli::print_wrapped(
             "as", cli::title_of(l.view->convention()) + ", " + cli::count_made(*l.view), look);
-    if (o.metadata) std::printf("\n"), print_metadata(l, look);
+    if (o.metadata) std::printf("\n"), cli::print_metadata(l, look);
     const bool folded_names = !o.globs.empty() || l.names_only;
     const bool rows = o.long_rows || o.hash || o.no_fold || l.view != nullptr || !o.globs.empty();
     if (!l.which.empty() && (rows || (!o.metadata && !o.check))) {
         std::printf("\n");
         if (o.long_rows || o.hash)
-            print_long(l, look);
+            cli::print_long(l, look);
         else if (o.no_fold || folded_names)
-            print_names(l, !o.no_fold, look);
+            cli::print_names(l, !o.no_fold, look);
         else
-            print_layers(l, look);
+            cli::print_layers(l, look);
     }
     if (l.view != nullptr && o.globs.empty()) cli::print_ledger(*l.view, look);
     if (o.check) std::printf("\n"), cli::print_issues(issues, look);
@@ -423,6 +246,17 @@ aka::result<aka::adapter> adapt(const aka::checkpoint& c, const options& o,
     if (view || view.error().code() != aka::errc::no_data) return view;
     aka::error e = view.error();
     return e.say(" (there are only names, no shards)");
+}
+
+int write_html(const aka::checkpoint& c, const options& o, const cli::convention_line& names,
+               const aka::catalog& known) {
+    const listing l(c, nullptr, {});
+    std::vector<cli::issue> issues;
+    if (o.check) issues = cli::find_issues(c);
+    const std::string page =
+        cli::html_page(l, o.path, names, known, o.as, o.check ? &issues : nullptr);
+    if (const auto r = cli::write_page(o.html, page); !r) return report(r.error(), o);
+    return issues.empty() ? fine : answer_is_no;
 }
 
 int list(const options& o) {
@@ -454,6 +288,7 @@ int list(const options& o) {
         }
         view.emplace(std::move(*adapted));
     }
+    if (!o.html.empty()) return write_html(*opened, o, names, *known);
     listing l(*opened, view ? &*view : nullptr, o.globs);
     if (o.hash && !l.names_only)
         if (const auto r = add_hashes(l); !r) return report(r.error(), o);
@@ -484,6 +319,7 @@ int main(int argc, char** argv) try {
     args.flag("hash", o.hash);
     args.option("as", o.as);
     args.option("rules", o.rules);
+    args.option("html", o.html);
     args.flag("json", o.json);
     args.option("color", o.colour, {"auto", "always", "never"});
     bool answered = false;
@@ -492,6 +328,10 @@ int main(int argc, char** argv) try {
     if (!good || args.words().empty()) {
         std::fprintf(stderr, "%s: %s (see --help)\n", program,
                      good ? "which file or folder?" : cli::escape(args.error()).c_str());
+        return bad_usage;
+    }
+    if (!o.html.empty() && (o.json || args.words().size() > 1)) {
+        std::fprintf(stderr, "%s: --html is of all tensors, and goes without --json\n", program);
         return bad_usage;
     }
     o.path = args.words()[0];

@@ -50,6 +50,9 @@ class convention_line {
         return out;
     }
 
+    // Null where nothing could be said.
+    const aka::identification* identification() const { return id_.get_if(); }
+
     // "id" also where the answer is that this cannot be bound: then there is a "reason".
     void write(json_writer& json) const {
         const aka::convention* c = convention();

@@ -133,6 +133,20 @@ class sums {
     std::uint64_t as_large_ = 0;
 };
 
+// Of a row of layers.
+struct group_sums {
+    sums one, all;            // of one layer; of all, where their types differ
+    std::uint64_t bytes = 0;  // of one layer, where the types differ their mean
+    std::uint64_t total = 0;
+
+    group_sums(const listing& l, const layer_group& g) {
+        for (const auto& i : g.items) one.add(l.tensors[i.index]);
+        for (const auto& i : g.mixed ? g.all : g.items) all.add(l.tensors[i.index]);
+        bytes = g.mixed ? all.bytes / g.count() : one.bytes;
+        total = g.mixed ? all.bytes : one.bytes * g.count();
+    }
+};
+
 }  // namespace cli
 
 #endif  // AKA_CLI_LISTING_HPP

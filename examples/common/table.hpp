@@ -21,6 +21,9 @@ class table {
     // Where a terminal is too narrow: `shrink` cuts texts in the middle, and if that is not enough
     // columns that can be left out are, the last one first.
     enum class narrow { keep, shrink, leave_out };
+    static constexpr align left = align::left, right = align::right;
+    static constexpr narrow shrink = narrow::shrink, leave_out = narrow::leave_out;
+
     table& column(std::string title, align a = align::left, style s = style::plain,
                   narrow n = narrow::keep) {
         columns_.push_back({std::move(title), a, s, n, 0});
