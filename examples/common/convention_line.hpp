@@ -39,8 +39,9 @@ class convention_line {
             const bool refused = c != nullptr && !c->not_llama().empty();
             return (refused ? "not of the Llama family: " : "not identified: ") + reason();
         }
-        std::string out = title_of(*c) + ", " + std::to_string(tensors_ - unmatched_) + " of " +
-                          std::to_string(tensors_) + " recognised";
+        const std::uint64_t own = tensors_ - other_;
+        std::string out = title_of(*c) + ", " + std::to_string(own - unmatched_) + " of " +
+                          std::to_string(own) + " recognised";
         if (unmatched_ != 0) out += ", " + std::to_string(unmatched_) + " not known";
         if (other_ != 0) out += ", " + std::to_string(other_) + " of something else";
         std::string more;

@@ -38,7 +38,7 @@ inline std::vector<layer_family> layer_families(const listing& l) {
 }
 
 // Where it has at least this many layers, a family is worth a map.
-inline constexpr std::size_t least_layers = 2;
+inline constexpr std::size_t least_layers = 4;
 
 inline void write_map(html_text& out, const html_source& s, const layer_family& family) {
     std::uint64_t most = 0;
@@ -60,24 +60,16 @@ inline void write_map(html_text& out, const html_source& s, const layer_family& 
     out.number(3 * bytes.size()).markup("rem\"><div class=\"map\">");
     std::size_t k = 0;
     for (const auto& [number, tensors] : family.layers) {
-        // Pieces of one kind and type, the kinds in one order.
-        std::map<std::pair<kind, std::uint32_t>, std::uint64_t> pieces;
+        html_pieces pieces(s);
         sums all;
         for (const std::uint32_t i : tensors) {
-            const facts& f = s.l.tensors[i];
-            std::uint64_t& n = pieces[{s.kinds[i].is, f.dtype}];
-            n = saturated(n, f.bytes);
-            all.add(f);
+            pieces.add(i);
+            all.add(s.l.tensors[i]);
         }
         out.markup("<div title=\"").text(name).markup(".").number(number).markup(": ");
         out.text(plural(tensors.size(), "tensor")).markup(", ").text(human_size(bytes[k++]));
         out.markup(", ").text(all.types(s.l, true, 4)).markup("\">");
-        for (auto p = pieces.rbegin(); p != pieces.rend(); ++p) {
-            if (p->second == 0) continue;
-            out.markup("<i");
-            s.classes(out, p->first.first, p->first.second);
-            out.markup("\" style=\"height:").share(p->second, most).markup("\"></i>");
-        }
+        pieces.write_column(out, most);
         out.markup("</div>");
     }
     out.markup("</div><div class=\"axis\"><span>").number(family.layers.begin()->first);
@@ -117,6 +109,9 @@ inline void write_group(html_text& out, const html_source& s, const layer_group&
                         std::uint64_t outer, bool inner, const look& look) {
     const group_sums sum(s.l, g);
     const std::uint64_t total = sum.total * outer;
+    html_pieces pieces(s);
+    for (const auto& i : g.mixed ? g.all : g.items)
+        pieces.add(i.index, g.mixed ? outer : outer * g.count());
     std::string label = g.label(6);
     if (inner) label = label.substr(std::min(label.find_first_not_of("./"), label.size()));
     const bool single = g.items.size() == 1;
@@ -130,10 +125,9 @@ inline void write_group(html_text& out, const html_source& s, const layer_group&
     out.text(human_size(sum.bytes))
         .markup("</span><span class=\"s\" title=\"")
         .text(percent(total, s.l.bytes));
-    out.markup("\"><i class=\"k").number(static_cast<std::uint64_t>(s.kinds[g.items[0].index].is));
-    out.markup("\" style=\"width:")
-        .share(total, s.l.bytes)
-        .markup("\"></i></span><span class=\"d\">");
+    out.markup("\"><span class=\"bar\">");
+    pieces.write_row(out, s.l.bytes);
+    out.markup("</span></span><span class=\"d\">");
     if (!single) out.text(plural(g.items.size(), "tensor")).markup(", ");
     out.text(sum.all.types(s.l, false, 4)).markup(", ");
     if (!single) out.markup("the largest ");

@@ -70,23 +70,24 @@ class spellings {
             std::string title;
         };
         std::vector<seen> views;
-        std::size_t least = ~std::size_t{0};
+        std::size_t least = ~std::size_t{0};  // that has no name, but in GGUF: it has most of all
         const auto add = [&](std::string_view id) {
             auto view = aka::adapt(stored.file, id, known);
             if (!view || view->missing().size() != 0) return;
             for (const seen& s : views)
                 if (&s.view.convention() == &view->convention()) return;
-            least = std::min(least, view->unbound().size());
+            if (!is_gguf(*view)) least = std::min(least, view->unbound().size());
             std::string title = title_of(view->convention());
             views.push_back({std::move(*view), std::move(title)});
         };
         if (!wanted.empty()) add(wanted);
         for (const std::string_view id : {"hf", "gguf", "meta"}) add(id);
-        // Of GGUF's architectures, the one that llama.cpp's converter would give.
+        // Of GGUF's architectures, the one that llama.cpp's converter would give is enough.
         for (const aka::convention* c : known.conventions())
             if (c->id().substr(0, 4) != "gguf") add(c->id());
         for (const seen& v : views)
-            if (v.view.unbound().size() == least) add_view(stored, v.view, v.title);
+            if (is_gguf(v.view) || v.view.unbound().size() == least)
+                add_view(stored, v.view, v.title);
         first_ = !wanted.empty() && all_.size() > 1 ? 1 : 0;
     }
 
@@ -94,6 +95,9 @@ class spellings {
     std::size_t first() const { return first_; }  // to be shown
 
   private:
+    static bool is_gguf(const aka::adapter& a) {
+        return a.convention().id().substr(0, 4) == "gguf";
+    }
     void add_view(const listing& stored, const aka::adapter& view, const std::string& title) {
         const listing l(stored.file, &view, {});
         spelling s{title, {}, unbound(view), name_rows(l)};

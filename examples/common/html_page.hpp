@@ -62,7 +62,7 @@ inline void write_bytes(html_text& out, const html_source& s) {
         for (const byte_run& r : byte_map(s.l, s.kinds, file, size, size / pieces)) {
             out.markup("<i");
             if (r.what == byte_run::of::tensors)
-                s.classes(out, r.is, r.type);
+                html_source::classes(out, r.is, s.type_rank[r.type]);
             else
                 r.what == byte_run::of::header ? out.markup(" class=\"head")
                                                : out.markup(" class=\"gap");
@@ -90,7 +90,7 @@ inline void write_metadata(html_text& out, const listing& l) {
     out.markup("<tr><th>key<th>type<th>value\n");
     for (std::size_t i = 0; i < m.size(); ++i) {
         if (m.find(m[i].key()).raw().at != m[i].raw().at) continue;  // a shard repeats it
-        out.markup("<tr><td class=\"n\">").text(m[i].key()).markup("<td class=\"dim\">");
+        out.markup("<tr><td class=\"n key-name\">").text(m[i].key()).markup("<td class=\"dim\">");
         out.text(value_type_text(m[i])).markup("<td class=\"n\">").text(value_text(m[i], 300));
         out.markup("\n");
     }

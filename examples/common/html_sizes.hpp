@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "html_text.hpp"
@@ -33,10 +35,42 @@ struct html_source {
         for (std::uint32_t i = 0; i < order.size(); ++i) type_rank[order[i]] = i;
     }
     // class="k1 t0
-    void classes(html_text& out, kind k, std::uint32_t type) const {
+    static void classes(html_text& out, kind k, std::uint32_t rank) {
         out.markup(" class=\"k").number(static_cast<std::uint64_t>(k)).markup(" t");
-        out.number(std::min(type_rank[type], colours - 1));
+        out.number(std::min(rank, colours - 1));
     }
+};
+
+// Bytes by kind and type: the coloured pieces of a bar, in one order everywhere.
+class html_pieces {
+  public:
+    explicit html_pieces(const html_source& s) : s_(s) {}
+    void add(std::uint32_t tensor, std::uint64_t times = 1) {
+        const facts& f = s_.l.tensors[tensor];
+        std::uint64_t& n = bytes_[{s_.kinds[tensor].is, s_.type_rank[f.dtype]}];
+        n = saturated(n, f.bytes * times);
+    }
+    // Lying from left to right, or standing: those in a column are written from the top.
+    void write_row(html_text& out, std::uint64_t whole) const {
+        for (const auto& p : bytes_) write(out, p, whole, false);
+    }
+    void write_column(html_text& out, std::uint64_t whole) const {
+        for (auto p = bytes_.rbegin(); p != bytes_.rend(); ++p) write(out, *p, whole, true);
+    }
+
+  private:
+    using key = std::pair<kind, std::uint32_t>;
+    static void write(html_text& out, const std::pair<const key, std::uint64_t>& p,
+                      std::uint64_t whole, bool standing) {
+        if (p.second == 0) return;
+        out.markup("<i");
+        html_source::classes(out, p.first.first, p.first.second);
+        standing ? out.markup("\" style=\"height:") : out.markup("\" style=\"width:");
+        out.share(p.second, whole).markup("\"></i>");
+    }
+
+    const html_source& s_;
+    std::map<key, std::uint64_t> bytes_;
 };
 
 struct html_total {
@@ -59,14 +93,15 @@ inline void write_bar(html_text& out, const std::vector<html_total>& totals, boo
         types ? out.markup("<i class=\"t") : out.markup("<i class=\"k");
         out.number(t.colour).markup("\"");
     };
-    out.markup("<div class=\"key\"><div class=\"bar\">");
+    types ? out.markup("<div class=\"by-type\">") : out.markup("<div>");
+    out.markup("<div class=\"bar\">");
     for (const html_total& t : totals) {
         if (t.bytes == 0) continue;
         colour(t);
         out.markup(" style=\"width:").share(t.bytes, all).markup("\" title=\"").text(t.label);
         out.markup(": ").text(human_size(t.bytes)).markup("\"></i>");
     }
-    out.markup("</div>");
+    out.markup("</div><div class=\"key\">");
     for (const html_total& t : totals) {
         if (t.tensors == 0) continue;
         out.markup("<span>");
@@ -74,7 +109,7 @@ inline void write_bar(html_text& out, const std::vector<html_total>& totals, boo
         out.markup("></i>").text(t.label).markup(" <span class=\"dim\">");
         out.text(percent(t.bytes, all)).markup("</span></span>\n");
     }
-    out.markup("</div>\n");
+    out.markup("</div></div>\n");
 }
 
 inline void write_sizes(html_text& out, const html_source& s) {
@@ -87,6 +122,7 @@ inline void write_sizes(html_text& out, const html_source& s) {
         types[t].colour = std::min(s.type_rank[t], html_source::colours - 1);
     }
     std::vector<sums> role_types(roles.size());
+    std::vector<html_pieces> role_pieces(roles.size(), html_pieces(s));
     for (const std::uint32_t i : s.l.which) {
         const facts& f = s.l.tensors[i];
         const tensor_kinds::entry& e = s.kinds[i];
@@ -97,6 +133,7 @@ inline void write_sizes(html_text& out, const html_source& s) {
         roles[e.label].key = e.label;
         roles[e.label].add(f);
         role_types[e.label].add(f);
+        role_pieces[e.label].add(i);
     }
     const auto by_bytes = [](const html_total& a, const html_total& b) {
         return a.bytes > b.bytes;
@@ -107,19 +144,19 @@ inline void write_sizes(html_text& out, const html_source& s) {
     out.markup("<section id=\"sizes\"><h2>Sizes</h2>\n");
     write_bar(out, kinds, false, s.l.bytes);
     write_bar(out, types, true, s.l.bytes);
-    out.markup("<div class=\"scroll\"><table><tr><th>role<th class=\"r\">tensors<th class=\"r\">");
+    out.markup(
+        "<div class=\"scroll\"><table><tr><th>role<th class=\"r\">tensors<th class=\"r p\">");
     out.markup("parameters<th class=\"r\">size<th class=\"r\">share<th class=\"w\"><th>type\n");
     constexpr std::size_t most = 60;
     const std::uint64_t largest = roles.empty() ? 0 : roles[0].bytes;
     for (std::size_t i = 0; i < roles.size() && i < most; ++i) {
         const html_total& t = roles[i];
         out.markup("<tr><td class=\"n\">").text(t.label).markup("<td class=\"r\">");
-        out.number(t.tensors).markup("<td class=\"r\">").text(human_count(t.elements));
+        out.number(t.tensors).markup("<td class=\"r p\">").text(human_count(t.elements));
         out.markup("<td class=\"r\">").text(human_size(t.bytes)).markup("<td class=\"r\">");
-        out.text(percent(t.bytes, s.l.bytes))
-            .markup("<td class=\"w\"><i class=\"k")
-            .number(t.colour);
-        out.markup("\" style=\"width:").share(t.bytes, largest).markup("\"></i><td>");
+        out.text(percent(t.bytes, s.l.bytes)).markup("<td class=\"w\"><div class=\"bar\">");
+        role_pieces[t.key].write_row(out, largest);
+        out.markup("</div><td>");
         out.text(role_types[t.key].types(s.l, false, 3)).markup("\n");
     }
     if (roles.size() > most)

@@ -29,30 +29,31 @@ border-bottom:1px solid var(--line)}
 .switch label{margin-right:1em;cursor:pointer}
 .k0{--c:var(--p0)}.k1{--c:var(--p1)}.k2{--c:var(--p2)}.k3{--c:var(--p3)}.k4{--c:var(--p4)}
 .k5{--c:var(--p5)}.k6{--c:var(--p6)}.k7{--c:var(--p7)}
-main:has(#by-type:checked) .t0,.key .t0{--c:var(--p0)}
-main:has(#by-type:checked) .t1,.key .t1{--c:var(--p1)}
-main:has(#by-type:checked) .t2,.key .t2{--c:var(--p3)}
-main:has(#by-type:checked) .t3,.key .t3{--c:var(--p4)}
-main:has(#by-type:checked) .t4,.key .t4{--c:var(--p2)}
-main:has(#by-type:checked) .t5,.key .t5{--c:var(--p5)}
-main:has(#by-type:checked) .t6,.key .t6{--c:var(--p7)}
-main:has(#by-type:checked) .t7,.key .t7{--c:var(--p6)}
+main:has(#by-type:checked) .t0,.by-type .t0{--c:var(--p0)}
+main:has(#by-type:checked) .t1,.by-type .t1{--c:var(--p1)}
+main:has(#by-type:checked) .t2,.by-type .t2{--c:var(--p3)}
+main:has(#by-type:checked) .t3,.by-type .t3{--c:var(--p4)}
+main:has(#by-type:checked) .t4,.by-type .t4{--c:var(--p2)}
+main:has(#by-type:checked) .t5,.by-type .t5{--c:var(--p5)}
+main:has(#by-type:checked) .t6,.by-type .t6{--c:var(--p7)}
+main:has(#by-type:checked) .t7,.by-type .t7{--c:var(--p6)}
 i{display:block;background:var(--c,var(--p6))}
 i:hover{filter:brightness(1.15) saturate(1.3)}
-.bar,.bytes{display:flex;width:100%;height:1.5rem;border-radius:4px;overflow:hidden;
+.bar,.bytes{display:flex;width:100%;height:1.4rem;border-radius:3px;overflow:hidden;
 background:var(--soft)}
-.bytes{height:1.3rem}
-.bytes i{flex:none}
+.bar i,.bytes i{flex:none}
 .bytes .head{background:var(--fg);min-width:2px}
 .bytes .gap{background:repeating-linear-gradient(45deg,var(--line) 0 3px,var(--soft) 3px 6px)}
 .key{display:flex;flex-wrap:wrap;gap:.1rem 1.2rem;margin:.4rem 0 1rem;padding:0;list-style:none}
-.key i,.dot{display:inline-block;width:.75em;height:.75em;border-radius:2px;margin-right:.4em}
+.key i{display:inline-block;width:.75em;height:.75em;border-radius:2px;margin-right:.4em}
+td.n{min-width:7.5rem}
 table{border-collapse:collapse;width:100%}
 th,td{text-align:left;padding:.2rem .8rem .2rem 0;vertical-align:top;
 border-bottom:1px solid var(--line)}
 th{font-size:.86em}
 .r{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
-td.w{width:30%}td.w i{height:.8rem;margin-top:.35rem;border-radius:2px}
+td.w{width:30%}td.w .bar{height:.8rem;margin-top:.35rem;background:none}
+.key-name{min-width:13rem}
 .scroll{overflow-x:auto}
 .map{display:flex;align-items:flex-end;gap:2px;height:9rem;border-bottom:1px solid var(--line)}
 .map div{flex:1 1 0;min-width:1px;height:100%;display:flex;flex-direction:column;
@@ -68,15 +69,16 @@ padding:.3rem 0;align-items:baseline}
 .g summary .n::before{content:"\25b8\00a0";color:var(--dim)}
 .g[open]>summary .n::before{content:"\25be\00a0"}
 div.g>.row .n::before{content:"\00a0\00a0"}
-.g .s{height:.8rem;background:var(--soft);border-radius:2px;overflow:hidden;align-self:center}
-.g .s i{height:100%}
+.g .s{align-self:center}
+.g .s .bar{height:.8rem}
 .g .d{grid-column:1/-1;color:var(--dim);font-size:.86em;padding-left:1.3em}
 .g table{margin:.2rem 0 .8rem 1.3em;width:calc(100% - 1.3em)}
 select{font:inherit;max-width:100%;padding:.2rem}
 @supports selector(:has(a)){.spelling{display:none}}
 footer{margin-top:3rem;color:var(--dim);font-size:.86em}
 @media(max-width:640px){body{font-size:14px}.g .row{grid-template-columns:minmax(0,1fr) 3rem 5.2rem}
-.g .p,.g .s{display:none}td.w,th.w,.o{display:none}.g table{margin-left:0;width:100%}}
+.g .s{display:none}td.w,th.w,.o,.p{display:none}.key-name{min-width:8rem}
+th,td{padding-right:.5rem}.g table{margin-left:0;width:100%}}
 @media print{.switch,.spelling:not(:first-of-type){display:none}}
 )";
 
