@@ -412,6 +412,20 @@ TEST_CASE("checkpoint: an index names files beside it and nothing else") {
     CHECK(c->find("a"));
 }
 
+TEST_CASE("checkpoint: a key that an index has twice is said with the name of the index") {
+    const test::temp_folder folder;
+    const fs::path index = folder / "model.safetensors.index.json";
+    const std::string json =
+        R"({"metadata":{"a":"1","a":"2"},"weight_map":{"x":"none.safetensors"}})";
+    test::write_file(index, json);
+    aka::checkpoint_options names_only;
+    names_only.names_only = true;
+    const auto c = checkpoint::open(index, names_only);
+    CHECK_REFUSED(c, duplicate_key);
+    CHECK(c.error().offset() == json.find("\"2\""));  // where its value is
+    CHECK(fs::path(std::string(c.error().file())) == index);
+}
+
 TEST_CASE("checkpoint: an index that is none says where it goes wrong") {
     const test::temp_folder folder;
     const fs::path index = folder / "model.safetensors.index.json";

@@ -54,7 +54,7 @@ class infer_table {
             const name_unit& u = in_.units[i];
             const inferred_row& r = out_.rows()[i];
             std::size_t pad = longest > r.pattern.size() ? longest - r.pattern.size() : 0;
-            bool can = can_spell(u);
+            bool can = can_spell(u, in_.name_of(u));
             if (r.drop && can) {
                 t << "  " << r.pattern;
                 spaces(t, pad);
@@ -116,19 +116,23 @@ class infer_table {
             by(by_elimination, "elimination", {});
             t << "\n";
             if (!part && u.bias != nothing && u.weight != nothing) {
-                if (u.role_count == 1)
-                    line("  ", in_.patterns[u.bias].text, {}, ".bias also\n");
-                else
-                    line("  # the grammar has no bias of fused roles: ", in_.patterns[u.bias].text,
-                         r.layout, "\n");
+                const std::string_view bias = in_.patterns[u.bias].text;
+                if (!can_spell(u, bias)) {
+                    t << "  # ";
+                    safe(t, bias);
+                    t << " = " << name(u.roles[0]) << ".bias (the grammar cannot hold this name)\n";
+                } else if (u.role_count == 1) {
+                    line("  ", bias, {}, ".bias also\n");
+                } else {
+                    line("  # the grammar has no bias of fused roles: ", bias, r.layout, "\n");
+                }
             }
         }
     }
 
   private:
-    // Whether the grammar can hold these names.
-    bool can_spell(const name_unit& u) const noexcept {
-        std::string_view s = in_.name_of(u);
+    // Whether the grammar can hold these names of a unit.
+    static bool can_spell(const name_unit& u, std::string_view s) noexcept {
         unsigned braces = 0;
         for (std::size_t i = 0; i < s.size(); ++i) {
             if (static_cast<unsigned char>(s[i]) <= ' ' || s[i] == '#' || s[i] == '|' ||

@@ -166,7 +166,8 @@ inline status index_keys(store& s, duplicates twice) noexcept {
     if (o == name_index::outcome::no_memory) return no_memory();
     error e = fail(errc::duplicate_key, all[again].offset, "key ", quoted{all[again].key},
                    " occurs twice");
-    if (all[again].file < s.files.size()) e.in(s.files[all[again].file].file.path());
+    const std::uint32_t file = all[again].file;
+    e.in(file < s.files.size() ? s.files[file].file.path() : s.index_file);
     return e;
 }
 

@@ -4673,7 +4673,8 @@ inline status index_keys(store& s, duplicates twice) noexcept {
     if (o == name_index::outcome::no_memory) return no_memory();
     error e = fail(errc::duplicate_key, all[again].offset, "key ", quoted{all[again].key},
                    " occurs twice");
-    if (all[again].file < s.files.size()) e.in(s.files[all[again].file].file.path());
+    const std::uint32_t file = all[again].file;
+    e.in(file < s.files.size() ? s.files[file].file.path() : s.index_file);
     return e;
 }
 
@@ -23537,7 +23538,7 @@ class infer_table {
             const name_unit& u = in_.units[i];
             const inferred_row& r = out_.rows()[i];
             std::size_t pad = longest > r.pattern.size() ? longest - r.pattern.size() : 0;
-            bool can = can_spell(u);
+            bool can = can_spell(u, in_.name_of(u));
             if (r.drop && can) {
                 t << "  " << r.pattern;
                 spaces(t, pad);
@@ -23599,19 +23600,23 @@ class infer_table {
             by(by_elimination, "elimination", {});
             t << "\n";
             if (!part && u.bias != nothing && u.weight != nothing) {
-                if (u.role_count == 1)
-                    line("  ", in_.patterns[u.bias].text, {}, ".bias also\n");
-                else
-                    line("  # the grammar has no bias of fused roles: ", in_.patterns[u.bias].text,
-                         r.layout, "\n");
+                const std::string_view bias = in_.patterns[u.bias].text;
+                if (!can_spell(u, bias)) {
+                    t << "  # ";
+                    safe(t, bias);
+                    t << " = " << name(u.roles[0]) << ".bias (the grammar cannot hold this name)\n";
+                } else if (u.role_count == 1) {
+                    line("  ", bias, {}, ".bias also\n");
+                } else {
+                    line("  # the grammar has no bias of fused roles: ", bias, r.layout, "\n");
+                }
             }
         }
     }
 
   private:
-    // Whether the grammar can hold these names.
-    bool can_spell(const name_unit& u) const noexcept {
-        std::string_view s = in_.name_of(u);
+    // Whether the grammar can hold these names of a unit.
+    static bool can_spell(const name_unit& u, std::string_view s) noexcept {
         unsigned braces = 0;
         for (std::size_t i = 0; i < s.size(); ++i) {
             if (static_cast<unsigned char>(s[i]) <= ' ' || s[i] == '#' || s[i] == '|' ||
