@@ -5,6 +5,7 @@
 #include "support/alloc.hpp"
 #include "support/bound.hpp"
 #include "support/files.hpp"
+#include "support/model_gguf.hpp"
 #include "support/spellings.hpp"
 
 #include <aka/adapt.hpp>
@@ -250,6 +251,64 @@ TEST_CASE("load: a rank reads its own bytes") {
         CHECK(report.read - report.between == report.wanted);
         CHECK(report.read <= report.wanted * world);
     }
+}
+
+TEST_CASE("load: a rank's part of blocks: rows anywhere, columns where no block is cut") {
+    test::model_config c;
+    c.n_layer = 1, c.n_embd = 512, c.n_head = c.n_head_kv = 8, c.head_dim = 64;
+    c.n_ff = 1536, c.n_vocab = 32;
+    test::gguf_model_options q4_0;
+    q4_0.weight_type = test::ggml_id("q4_0");
+    const test::temp_folder folder;
+    const std::string path = (folder / "model.gguf").string();
+    test::to_gguf(test::random_model(c, 3), q4_0).save(path);
+    auto file = aka::checkpoint::open(path);
+    REQUIRE(file);
+    constexpr std::uint32_t world = 8;
+    for (std::uint32_t rank = 0; rank < world; ++rank) {
+        aka::llama_options o;
+        o.shard = {rank, world};
+        auto model = aka::llama::open(path, o, known());
+        REQUIRE_MESSAGE(model, model.error().message().view());
+        const aka::llama_layer l = model->layer(0);
+        const std::vector<aka::tensor> rows{l.attn_q, l.attn_k, l.attn_v, l.ffn_gate, l.ffn_up};
+        const std::vector<aka::tensor> columns{l.attn_output, l.ffn_down};
+        std::uint64_t whole = 0;
+        for (const aka::tensor& t : rows) whole += file->find(t.name()).size_bytes();
+        aka::load_report report;
+        CHECK(wrong(rows, {}, &report) == 0);
+        CHECK(report.wanted == whole / world);
+        CHECK(report.read <= whole / world + whole / 100);
+        CHECK(report.between == 0);
+        CHECK(wrong(columns, {}, &report) == 0);
+        CHECK(report.read - report.between == report.wanted);
+        // Of each row of the file the same blocks, all of each.
+        for (const aka::tensor& t : columns) {
+            const std::string all = test::bytes_of(file->find(t.name())), mine = converted(t);
+            const std::size_t row = all.size() / c.n_embd, part = row / world;
+            CHECK(part % 18 == 0);
+            std::string expected;
+            for (std::size_t r = 0; r < c.n_embd; ++r)
+                expected += all.substr(r * row + rank * part, part);
+            CHECK(mine == expected);
+        }
+    }
+
+    // 44 blocks in a row of ffn_down are not eight equal parts; two of 22 are.
+    c.n_ff = 1408;
+    test::to_gguf(test::random_model(c, 4), q4_0).save(path);
+    aka::llama_options o;
+    o.shard = {1, world};
+    auto cut = aka::llama::open(path, o, known());
+    REQUIRE_FALSE(cut);
+    CHECK(cut.error().code() == aka::errc::bad_block);
+    const std::string said(cut.error().message().view());
+    CHECK_MESSAGE(said.find("ffn_down") != std::string::npos, said);
+    CHECK_MESSAGE(said.find("whole blocks") != std::string::npos, said);
+    o.shard = {1, 2};
+    auto half = aka::llama::open(path, o, known());
+    REQUIRE_MESSAGE(half, half.error().message().view());
+    CHECK(wrong(half->tensors(), {}) == 0);
 }
 
 TEST_CASE("load: as many threads as were asked for, in smaller blocks where that takes memory") {

@@ -3,10 +3,12 @@
 #include <doctest/doctest.h>
 
 #include "support/files.hpp"
+#include "support/model_gguf.hpp"
 #include "support/programs.hpp"
 #include "support/spellings.hpp"
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -14,9 +16,13 @@ namespace test_load_mpi {
 
 namespace {
 
+namespace fs = std::filesystem;
+
 std::string mpirun(unsigned ranks) {
     // Open MPI itself never frees some of what it allocates, which LeakSanitizer would report.
-    return "ASAN_OPTIONS=\"$ASAN_OPTIONS:detect_leaks=0\" mpirun --allow-run-as-root --oversubscribe -np " + std::to_string(ranks) + " ";
+    return "ASAN_OPTIONS=\"$ASAN_OPTIONS:detect_leaks=0\" mpirun --allow-run-as-root "
+           "--oversubscribe -np " +
+           std::to_string(ranks) + " ";
 }
 
 }  // namespace
@@ -43,6 +49,25 @@ TEST_CASE("aka-load-mpi: one to eight ranks have the whole between them") {
         CHECK_MESSAGE(r.out.find("the whole, bit for bit") != std::string::npos, spelling);
     }
     CHECK(ranks != 0);
+    // Blocks: rows and columns are cut between them, or the ranks say why not.
+    c.head_dim = 64, c.n_ff = 256;
+    test::gguf_model_options q4_0;
+    q4_0.weight_type = test::ggml_id("q4_0");
+    const test::temp_folder quantised;
+    const auto blocks = quantised / "model.gguf";
+    const auto of_8 = [&] {
+        test::to_gguf(test::random_model(c, 6), q4_0).save(blocks);
+        return test::run_program(
+            mpirun(8) +
+            test::program_command("aka-load-mpi", {fs::path(blocks).string(), "--check"}));
+    };
+    const test::program_result put_together = of_8();
+    CHECK_MESSAGE(put_together.exit_code == 0, put_together.err);
+    CHECK(put_together.out.find("the whole, bit for bit") != std::string::npos);
+    c.n_ff = 128;  // 16 columns a rank
+    const test::program_result cut = of_8();
+    CHECK(cut.exit_code != 0);
+    CHECK_MESSAGE(cut.err.find("whole blocks") != std::string::npos, cut.err);
     // Nine query heads' worth of ranks do not divide eight heads.
     const test::temp_folder folder;
     const auto path = test::write_spelling(test::find_spelling("hf_llama"), m, folder.path());
