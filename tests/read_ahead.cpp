@@ -7,6 +7,7 @@
 
 #include <aka/adapt.hpp>
 #include <aka/checkpoint.hpp>
+#include <aka/llama.hpp>
 #include <aka/read_ahead.hpp>
 
 #include <algorithm>
@@ -81,6 +82,41 @@ TEST_CASE("read_ahead: the window is kept full and no fuller") {
     CHECK(ahead->use(5));
     CHECK(ahead->use(file->size() - 1));
     CHECK(all > 0);
+}
+
+TEST_CASE(
+    "read_ahead: a bound model, layer after layer, though files list layer 10 before layer 2") {
+    test::model_config c = test::standard_models("F16")[0].model.config;
+    c.n_layer = 12;
+    const test::temp_folder folder;
+    const test::model m = test::random_model(c, 3);
+    auto model = aka::llama::open(
+        test::write_spelling(test::find_spelling("hf_llama"), m, folder.path()).string(), {},
+        test::known());
+    REQUIRE(model);
+    const auto layer_bytes = [&](std::uint64_t l) {
+        std::uint64_t n = 0;
+        for (const aka::tensor& t : model->tensors())
+            if (std::string(t.name()).find("blk." + std::to_string(l) + ".") == 0)
+                n += t.size_bytes();
+        return n;
+    };
+    REQUIRE(layer_bytes(2) > 0);
+    aka::read_ahead_options o;
+    o.window = 1;  // what is used itself, and nothing more
+    auto ahead = aka::read_ahead::by_layer(*model, o);
+    REQUIRE(ahead);
+    REQUIRE(ahead->use(0));
+    CHECK(ahead->ahead() == model->token_embd().size_bytes());
+    o.window = model->token_embd().size_bytes() + layer_bytes(0) + layer_bytes(1) + layer_bytes(2);
+    ahead = aka::read_ahead::by_layer(*model, o);
+    REQUIRE(ahead->use(0));
+    CHECK(ahead->ahead() == o.window);  // exactly the first three, so in this order
+    REQUIRE(ahead->use(3));
+    CHECK(ahead->ahead() >= o.window);
+    REQUIRE(ahead->use(13));
+    CHECK(ahead->ahead() == model->output_norm().size_bytes() + model->output().size_bytes());
+    CHECK(ahead->use(14).error().code() == aka::errc::out_of_range);
 }
 
 TEST_CASE("read_ahead: what was asked for comes") {

@@ -176,6 +176,14 @@ class llama {
         return out;
     }
 
+    /// Calls f(tensor) for all that a layer has, in the order of llama_layer.
+    template <class F>
+    void for_each_in_layer(std::uint64_t l, F&& f) const {
+        for (const detail::llama_field& field : detail::llama_fields)
+            if (const tensor t = get(field.role, static_cast<std::int64_t>(l), -1, field.part))
+                f(t);
+    }
+
     /// Every bound tensor, by GGUF's names; and the ledger.
     const adapter& tensors() const noexcept AKA_LIFETIMEBOUND { return roles_; }
     /// What the model needs and the files lack.

@@ -6,6 +6,7 @@
 #define AKA_READ_AHEAD_HPP
 
 #include <cstdint>
+#include <initializer_list>
 #include <utility>
 
 #include "load_parts.hpp"
@@ -31,23 +32,29 @@ class read_ahead {
                                    const read_ahead_options& o = {}) noexcept {
         read_ahead r;
         r.options_ = o;
-        std::uint32_t i = 0;
-        for (const tensor& t : in_order) {
-            bool room = true;
-            status s = t.for_each_box([&](const mapped_file& f, const box& b) {
-                box_extent e;
-                if (!measure(b, e) || e.bytes == 0) return true;
-                return room = r.ranges_.push(range{&f, b.src, e.src_end - b.src, i});
-            });
-            if (!room) return detail::no_memory();
-            if (!s) return s.error();
-            ++i;
-        }
-        r.count_ = i;
+        for (const tensor& t : in_order)
+            if (status s = r.add(t, r.count_++); !s) return s.error();
         return r;
     }
+    /// All of a bound model (`llama`) in the order of a forward pass: number 0 is the embedding,
+    /// 1 + l layer l, and 1 + n_layer() what comes after the layers. Errors: as over().
+    template <class Model>
+    static result<read_ahead> by_layer(const Model& m, const read_ahead_options& o = {}) noexcept {
+        read_ahead r;
+        r.options_ = o;
+        status s = r.add(m.token_embd(), 0);
+        const auto layers = static_cast<std::size_t>(m.n_layer());
+        for (std::size_t l = 0; s && l < layers; ++l)
+            m.for_each_in_layer(l, [&](const tensor& t) {
+                if (s) s = r.add(t, 1 + l);
+            });
+        for (const tensor& t : {m.output_norm(), m.output()})
+            if (s && t) s = r.add(t, 1 + layers);
+        r.count_ = layers + 2;
+        return s ? result<read_ahead>(std::move(r)) : s.error();
+    }
 
-    /// Tensor number `i` is used next: what the window has behind it is asked for, and what lies
+    /// Number `i` is used next: what the window has behind it is asked for, and what lies
     /// before it is let go. Calling it for each, in order, is enough; i = 0 starts.
     /// Errors: out_of_range; those of asking, which a caller may well pass over.
     status use(std::size_t i) noexcept {
@@ -75,8 +82,18 @@ class read_ahead {
     struct range {
         const mapped_file* file;
         std::uint64_t at, size;
-        std::uint32_t item;
+        std::size_t item;
     };
+
+    status add(const tensor& t, std::size_t item) noexcept {
+        bool room = true;
+        status s = t.for_each_box([&](const mapped_file& f, const box& b) {
+            box_extent e;
+            if (!measure(b, e) || e.bytes == 0) return true;
+            return room = ranges_.push(range{&f, b.src, e.src_end - b.src, item});
+        });
+        return room ? s : detail::no_memory();
+    }
 
     detail::growing<range> ranges_;
     read_ahead_options options_;

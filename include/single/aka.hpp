@@ -17866,6 +17866,14 @@ class llama {
         return out;
     }
 
+    /// Calls f(tensor) for all that a layer has, in the order of llama_layer.
+    template <class F>
+    void for_each_in_layer(std::uint64_t l, F&& f) const {
+        for (const detail::llama_field& field : detail::llama_fields)
+            if (const tensor t = get(field.role, static_cast<std::int64_t>(l), -1, field.part))
+                f(t);
+    }
+
     /// Every bound tensor, by GGUF's names; and the ledger.
     const adapter& tensors() const noexcept AKA_LIFETIMEBOUND { return roles_; }
     /// What the model needs and the files lack.
@@ -18897,6 +18905,7 @@ AKA_END
 #define AKA_READ_AHEAD_HPP
 
 #include <cstdint>
+#include <initializer_list>
 #include <utility>
 
 AKA_BEGIN
@@ -18920,23 +18929,29 @@ class read_ahead {
                                    const read_ahead_options& o = {}) noexcept {
         read_ahead r;
         r.options_ = o;
-        std::uint32_t i = 0;
-        for (const tensor& t : in_order) {
-            bool room = true;
-            status s = t.for_each_box([&](const mapped_file& f, const box& b) {
-                box_extent e;
-                if (!measure(b, e) || e.bytes == 0) return true;
-                return room = r.ranges_.push(range{&f, b.src, e.src_end - b.src, i});
-            });
-            if (!room) return detail::no_memory();
-            if (!s) return s.error();
-            ++i;
-        }
-        r.count_ = i;
+        for (const tensor& t : in_order)
+            if (status s = r.add(t, r.count_++); !s) return s.error();
         return r;
     }
+    /// All of a bound model (`llama`) in the order of a forward pass: number 0 is the embedding,
+    /// 1 + l layer l, and 1 + n_layer() what comes after the layers. Errors: as over().
+    template <class Model>
+    static result<read_ahead> by_layer(const Model& m, const read_ahead_options& o = {}) noexcept {
+        read_ahead r;
+        r.options_ = o;
+        status s = r.add(m.token_embd(), 0);
+        const auto layers = static_cast<std::size_t>(m.n_layer());
+        for (std::size_t l = 0; s && l < layers; ++l)
+            m.for_each_in_layer(l, [&](const tensor& t) {
+                if (s) s = r.add(t, 1 + l);
+            });
+        for (const tensor& t : {m.output_norm(), m.output()})
+            if (s && t) s = r.add(t, 1 + layers);
+        r.count_ = layers + 2;
+        return s ? result<read_ahead>(std::move(r)) : s.error();
+    }
 
-    /// Tensor number `i` is used next: what the window has behind it is asked for, and what lies
+    /// Number `i` is used next: what the window has behind it is asked for, and what lies
     /// before it is let go. Calling it for each, in order, is enough; i = 0 starts.
     /// Errors: out_of_range; those of asking, which a caller may well pass over.
     status use(std::size_t i) noexcept {
@@ -18964,8 +18979,18 @@ class read_ahead {
     struct range {
         const mapped_file* file;
         std::uint64_t at, size;
-        std::uint32_t item;
+        std::size_t item;
     };
+
+    status add(const tensor& t, std::size_t item) noexcept {
+        bool room = true;
+        status s = t.for_each_box([&](const mapped_file& f, const box& b) {
+            box_extent e;
+            if (!measure(b, e) || e.bytes == 0) return true;
+            return room = ranges_.push(range{&f, b.src, e.src_end - b.src, item});
+        });
+        return room ? s : detail::no_memory();
+    }
 
     detail::growing<range> ranges_;
     read_ahead_options options_;
