@@ -40,10 +40,13 @@ files='path mapped_file output_file edit_in_place rename_in_place'
 slow='^(crash|power_cut)$'
 
 platform g++12 packages=g++-12 cxx=g++-12 shown='g++ 12'
-platform g++12-c++20 packages=g++-12 cxx=g++-12 shown='g++ 12' std=20 skip="$slow"
-platform clang14 packages='clang-14' cxx=clang++-14 shown='clang 14' std=23 skip="$slow"
+# Other languages and libraries are no matter of the optimiser, whose time is most of a build.
+platform g++12-c++20 packages=g++-12 cxx=g++-12 shown='g++ 12' std=20 skip="$slow" optimise=-O0
+platform clang14 packages='clang-14' cxx=clang++-14 shown='clang 14' std=23 skip="$slow" \
+    optimise=-O0
 platform clang19 packages='clang-19 libc++-19-dev libc++abi-19-dev' cxx=clang++-19 \
-    shown='clang 19' std=23 library=libc++ flags=-stdlib=libc++ skip="$slow"
+    shown='clang 19' std=23 library=libc++ flags=-stdlib=libc++ skip="$slow" \
+    optimise=-O0
 platform native packages=g++-12 cxx=g++-12 shown='g++ 12' std=23 skip="$slow" \
     optimise='-O3 -march=native'
 # On 32 bits the tests, not the headers, have warnings: they make 64-bit numbers sizes.
