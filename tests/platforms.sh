@@ -169,9 +169,10 @@ run_all() {
     mkdir -p build/platforms
     for name in "${names[@]}"; do
         "${BASH_SOURCE[0]}" "$name" >"build/platforms/$name.log" 2>&1 || status=1
-        line=$(grep -a "^$name: [0-9]* tests" "build/platforms/$name.log" || echo "$name: not built")
-        echo "$line"
-        numbers=$(sed -E 's/^[^:]*: //; s/[^0-9,]//g; s/,/ | /g' <<<"$line")
+        line=$(grep -a "^$name: [0-9]* tests" "build/platforms/$name.log" ||
+            echo "$name: not built,,,,")
+        echo "${line%,,,,}"
+        numbers=$(sed -E 's/^[^:]*: //; s/([0-9]+) [a-z ]+/\1/g; s/,/ |/g' <<<"$line")
         rows+=("| $name | $(value "$name" shown '') | $(value "$name" std 17) |\
  $(value "$name" library libstdc++) | $numbers |")
     done
