@@ -25,6 +25,7 @@ OUTPUTS = {
     'aka_safetensors.hpp': 'safetensors.hpp',
     'aka_gguf.hpp': 'gguf.hpp',
     'aka_names.hpp': 'names.hpp',
+    'aka_llama.hpp': 'llama.hpp',
     'aka_tools.hpp': 'tools.hpp',
 }
 

@@ -25,6 +25,8 @@ BUDGET = [
     ('aka/names.hpp', 14000),
     ('single/aka_names.hpp', 14000),
     ('single/aka.hpp', 26000),
+    ('aka/llama.hpp', 24000),
+    ('single/aka_llama.hpp', 24000),
     ('single/aka_tools.hpp', 35000),
 ]
 
