@@ -5,4 +5,12 @@
 #include <aka/aka.hpp>
 #endif
 
-int main() { return AKA_VERSION_MAJOR < 1000 ? 0 : 1; }
+int main(int argc, char** argv) {
+#ifdef AKA_CHECKPOINT_HPP
+    if (argc > 1) {
+        const aka::result<aka::checkpoint> model = aka::checkpoint::open(argv[1]);
+        return model && model.get_if()->size() == 21 ? 0 : 1;
+    }
+#endif
+    return argc > 0 && argv != nullptr && AKA_VERSION_MAJOR < 1000 ? 0 : 1;
+}
