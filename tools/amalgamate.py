@@ -14,6 +14,7 @@ namespace detail.
 import argparse
 import difflib
 import pathlib
+import posixpath
 import re
 import sys
 
@@ -27,6 +28,7 @@ OUTPUTS = {
     'aka_names.hpp': 'names.hpp',
     'aka_llama.hpp': 'llama.hpp',
     'aka_tools.hpp': 'tools.hpp',
+    'aka_interop.hpp': 'interop.hpp',
 }
 
 MODULE = ROOT / 'module/aka.cppm'
@@ -79,7 +81,7 @@ def parse(name):
         if depth_at(text, match.start()) > 1:  # 1: inside the guard
             fail('%s includes %s under an #if.\n'
                  'FIX: include it always, or put the condition into %s itself.' % (name, needed, needed))
-        needs.append((pathlib.PurePosixPath(name).parent / needed).as_posix())
+        needs.append(posixpath.normpath((pathlib.PurePosixPath(name).parent / needed).as_posix()))
     text = INCLUDE.sub('', text)
     return needs, re.sub(r'\n{3,}', '\n\n', text)
 

@@ -49,6 +49,7 @@ FLOORS = [
     'folder_files', 'write_files', 'rewrite_in_place', 'verify_rewrite',
     'aka', 'tools',
     'interop/elements', ('interop/dlpack', 'interop/eigen', 'interop/ggml', 'interop/mdspan'),
+    'interop',
 ]
 
 TEXT = {'.hpp', '.cpp', '.cppm', '.in', '.py', '.txt', '.build', '.json', '.md', '.yml', '.sh', '.mjs', ''}
