@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/adapted.hpp"
@@ -27,11 +28,14 @@ int fail(const aka::error& e, int status) { return cli::print_error("aka-adapt",
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc < 2 || argc > 3 || argv[1][0] == '-') {
-        std::printf(
+    const bool help = argc == 2 && std::string_view(argv[1]) == "--help";
+    if (help || argc < 2 || argc > 3 || argv[1][0] == '-') {
+        std::fprintf(
+            help ? stdout : stderr,
             "usage: aka-adapt PATH [CONVENTION]\n\nHow each tensor of another spelling "
-            "(hf, gguf, meta, ...; default hf) is made from a file.\n");
-        return 2;
+            "(hf, gguf, meta, ...; default hf) is made from a file.\n\nExit status: 0 fine; "
+            "1 the convention cannot hold it; 2 usage; 3 cannot read.\n");
+        return help ? 0 : 2;
     }
     const std::string convention = argc == 3 ? argv[2] : "hf";
     const auto known = aka::catalog::builtin();

@@ -48,11 +48,11 @@ This measures similarity. Equal numbers and small distances say that two checkpo
 or nearly the same numbers in the same places; they do not say how either came to be. A change that
 is smaller than what a type rounds away cannot be seen across types.
 
-Instead of a checkpoint, A or B may be a fingerprint that was saved: a hash of each tensor's bytes in
-one layout (aka-fp1: XXH64, q and k in half-split row order), a hash of its numbers whatever type
-they are in, one that the order of rows does not change, and some of the sorted lengths of its rows.
-Hashes that are equal are as good as equal tensors where nobody made them so; lengths of rows are a
-coarse measure, and different tensors may have the same.
+Instead of a checkpoint, A or B may be a fingerprint that was saved: a hash of each tensor's bytes
+in one layout (aka-fp1: XXH64, q and k in half-split row order), a hash of its numbers whatever
+type they are in, one that the order of rows does not change, and some of the sorted lengths of
+its rows. Hashes that are equal are as good as equal tensors where nobody made them so; lengths of
+rows are a coarse measure, and different tensors may have the same.
 
       --fingerprint  print the fingerprint of one checkpoint, as JSON
   -l, --long        a row a tensor
@@ -60,11 +60,17 @@ coarse measure, and different tensors may have the same.
       --rules=FILE  a table of conventions in aka's grammar, beside the built-in ones
       --json        one JSON object on stdout, also for an error
       --color=WHEN  auto, always or never; auto: on a terminal, unless NO_COLOR is set
-  -h, --help
-      --version
+  -h, --help        this text
+      --version     which version this is
+      --completion=SHELL  completion of this command line for bash or zsh, to be sourced
 
 Exit status: 0 every tensor is equal or converted; 1 something differs or is missing; 2 usage;
 3 cannot read or write.
+
+Examples:
+  aka-compare Llama-3-8B llama.gguf
+  aka-compare --fingerprint Llama-3-8B > llama.json
+  aka-compare llama.json Yi-34B
 )";
 
 enum exit_status { fine = 0, answer_is_no = 1, bad_usage = 2, cannot_read_or_write = 3 };

@@ -37,9 +37,15 @@ their logits. PATH is anything that aka opens; weights are F32, F16 or BF16.
       --top=N    how many to print (default 5)
       --exact    logits as hexadecimal floats, to compare bit for bit
       --json     one JSON object on stdout, with all logits, also for an error
-  -h, --help
+  -h, --help        this text
+      --version     which version this is
+      --completion=SHELL  completion of this command line for bash or zsh, to be sourced
 
 Exit status: 0 fine; 1 this is no model that can be computed here; 2 usage; 3 cannot read or write.
+
+Examples:
+  aka-forward Llama-3-8B 1 15043 3186
+  aka-forward --top=1 --exact llama.gguf 1 15043
 )";
 
 enum exit_status { fine = 0, answer_is_no = 1, bad_usage = 2, cannot_read_or_write = 3 };
@@ -428,7 +434,7 @@ class transformer {
 // ---- the program -------------------------------------------------------------------------------
 
 struct options {
-    bool exact = false, json = false, help = false;
+    bool exact = false, json = false;
     std::string top = "5", path;
     std::vector<std::size_t> tokens;
 };
@@ -514,9 +520,9 @@ int main(int argc, char** argv) try {
     args.flag("exact", o.exact);
     args.flag("json", o.json);
     args.option("top", o.top);
-    args.flag("help", o.help, 'h');
-    const bool good = args.parse(argc, argv);
-    if (good && o.help) return std::fputs(usage, stdout), fine;
+    bool answered = false;
+    const bool good = args.parse(argc, argv, program, usage, answered);
+    if (answered) return fine;
     if (!good || args.words().empty() || !read_numbers(args.words(), o.tokens)) {
         std::fprintf(stderr, "%s: %s (see --help)\n", program,
                      !good                  ? cli::escape(args.error()).c_str()

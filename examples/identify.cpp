@@ -39,11 +39,17 @@ says.
       --hparams     all hyper-parameters, and the keys that give them
       --json        one JSON object on stdout, also when the answer is no
       --color=WHEN  auto, always or never; auto: on a terminal, unless NO_COLOR is set
-  -h, --help
-      --version
+  -h, --help        this text
+      --version     which version this is
+      --completion=SHELL  completion of this command line for bash or zsh, to be sourced
 
 Exit status: 0 identified, also where several conventions fit; 1 not identified, or not of the
 Llama family; 2 usage; 3 cannot read or write.
+
+Examples:
+  aka-identify Yi-34B               which convention, and what it calls what
+  aka-identify model.safetensors.index.json
+  aka-identify --json model.gguf
 )";
 
 enum exit_status { fine = 0, answer_is_no = 1, bad_usage = 2, cannot_read_or_write = 3 };

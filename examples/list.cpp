@@ -63,11 +63,19 @@ name, or its beginning up to a dot; it may have * ? [a-z] {a,b} {0..31}.
                     has no script. An older page is replaced, no other file is
       --json        one JSON object on stdout, also for an error
       --color=WHEN  auto, always or never; auto: on a terminal, unless NO_COLOR is set
-  -h, --help
-      --version
+  -h, --help        this text
+      --version     which version this is
+      --completion=SHELL  completion of this command line for bash or zsh, to be sourced
 
 Exit status: 0 fine; 1 issues found, no name matches, or the convention of --as cannot hold this
 model; 2 usage; 3 cannot read or write.
+
+Examples:
+  aka-list Llama-3.1-8B             the layers, folded, of a folder with its shards
+  aka-list model.gguf 'blk.*.attn_q*'   some tensors
+  aka-list --as=gguf Yi-34B         what llama.cpp would call them, and how each is made
+  aka-list --check model.gguf && echo good
+  aka-list --html=model.html Mixtral-8x7B
 )";
 
 enum exit_status { fine = 0, answer_is_no = 1, bad_usage = 2, cannot_read_or_write = 3 };
@@ -318,6 +326,7 @@ int main(int argc, char** argv) try {
     args.flag("check", o.check);
     args.flag("hash", o.hash);
     args.option("as", o.as);
+    args.offer("as", cli::offered_conventions);
     args.option("rules", o.rules);
     args.option("html", o.html);
     args.flag("json", o.json);

@@ -17,6 +17,7 @@
 #include "common/errors.hpp"
 #include "common/json_writer.hpp"
 #include "common/load_ways.hpp"
+#include "common/rules.hpp"
 #include "common/table.hpp"
 #include "common/terminal.hpp"
 #include "common/text.hpp"
@@ -35,8 +36,8 @@ folder.
                     its order while they are read
       --rank=R/W    only the part of tensor-parallel rank R (from 0) of W; with --as, or in its own
                     convention
-      --compare     a table of ways: mapped and touched, read by so many threads, past the cache, and
-                    aka's loader as it is told below; cold and warm, in turns
+      --compare     a table of ways: mapped and touched, read by so many threads, past the cache,
+                    and aka's loader as it is told below; cold and warm, in turns
       --rounds=N    of --compare (default: 5)
       --cold        has the system forget the files first
 
@@ -51,10 +52,16 @@ folder.
 
       --json        one JSON object on stdout, also for an error
       --color=WHEN  auto, always or never; auto: on a terminal, unless NO_COLOR is set
-  -h, --help
-      --version
+  -h, --help        this text
+      --version     which version this is
+      --completion=SHELL  completion of this command line for bash or zsh, to be sourced
 
 Exit status: 0 loaded; 1 that convention or rank cannot hold it; 2 usage; 3 cannot read.
+
+Examples:
+  aka-load Llama-3-8B
+  aka-load --as=hf --rank=0/2 llama.gguf
+  aka-load --compare --rounds=3 Llama-3-8B
 )";
 
 enum exit_status { fine = 0, answer_is_no = 1, bad_usage = 2, cannot_read = 3 };
@@ -232,6 +239,7 @@ int main(int argc, char** argv) try {
     options o;
     cli::arguments args;
     args.option("as", o.as);
+    args.offer("as", cli::offered_conventions);
     args.option("rank", o.rank);
     args.flag("compare", o.compare);
     args.option("rounds", o.rounds);

@@ -62,11 +62,18 @@ where to write
       --json             one JSON object on stdout, also for an error
       --all              with the plan: also what keeps its name
       --color=WHEN       auto, always or never; auto: on a terminal, unless NO_COLOR is set
-  -h, --help
-      --version
+  -h, --help        this text
+      --version     which version this is
+      --completion=SHELL  completion of this command line for bash or zsh, to be sourced
 
 Exit status: 0 it is done, or can be; 1 the plan is refused, or --verify found a difference;
 2 usage; 3 something cannot be read or written.
+
+Examples:
+  aka-rename Yi-34B --to=hf         the plan; nothing is written
+  aka-rename Yi-34B --to=hf -o Yi-34B-llama --update-config
+  aka-rename Llama-3-8B --to=gguf -o llama.gguf --verify
+  aka-rename model.safetensors --rule='model.{any} => {any}' --in-place
 )";
 
 enum exit_status { fine, answer_is_no, bad_usage, cannot_read_or_write };
@@ -76,7 +83,6 @@ struct options {
     std::vector<std::string> rule, set, unset;
     bool undo = false, keep_unmatched = false, no_provenance = false, in_place = false;
     bool force = false, update_config = false, verify = false, json = false, all = false;
-    bool help = false;
 };
 
 // What is no fault of the files or the disk.
@@ -403,6 +409,7 @@ int main(int argc, char** argv) try {
     options o;
     cli::arguments args;
     args.option("to", o.to);
+    args.offer("to", cli::offered_conventions);
     args.list("rule", o.rule);
     args.option("rules", o.rules);
     args.flag("undo", o.undo);

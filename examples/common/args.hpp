@@ -7,7 +7,10 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "completion.hpp"
 
 namespace cli {
 
@@ -27,19 +30,30 @@ class arguments {
         known_.push_back({name, 0, nullptr, nullptr, {}, &to});
     }
 
-    // Parses, and answers --help and --version, which every program has: then there is nothing
-    // more to do, and `answered` is set.
+    // Words to offer for an option whose values are not only these: asked for where a shell wants
+    // them, and nowhere else.
+    void offer(std::string_view name, std::string (*source)()) {
+        for (known& k : known_)
+            if (k.name == name) k.words = source;
+    }
+
+    // Parses, and answers --help, --version and --completion, which every program has: then there
+    // is nothing more to do, and `answered` is set.
     bool parse(int argc, char** argv, const char* program, const char* usage, bool& answered) {
         bool help = false, version = false;
         flag("help", help, 'h');
         flag("version", version);
+        std::string shell;
+        option("completion", shell, {"bash", "zsh"});
         const bool good = parse(argc, argv);
-        answered = good && (help || version);
+        answered = good && (help || version || !shell.empty());
         if (good && help)
             std::fputs(usage, stdout);
         else if (good && version)
             std::printf("%s %d.%d.%d\n", program, AKA_VERSION_MAJOR, AKA_VERSION_MINOR,
                         AKA_VERSION_PATCH);
+        else if (good && !shell.empty())
+            std::fputs(completion(shell, program, usage).c_str(), stdout);
         return good;
     }
 
@@ -71,7 +85,21 @@ class arguments {
         std::string* value;
         std::vector<std::string_view> choices;
         std::vector<std::string>* values = nullptr;
+        std::string (*words)() = nullptr;
     };
+
+    std::string completion(std::string_view shell, const char* program, const char* usage) const {
+        std::vector<completed_option> all;
+        for (const known& k : known_) {
+            completed_option o;
+            o.name = k.name, o.letter = k.letter, o.takes_value = k.flag == nullptr;
+            for (const std::string_view c : k.choices) (o.words += o.words.empty() ? "" : " ") += c;
+            if (k.words != nullptr) o.words = k.words();
+            describe_option(o, usage);
+            all.push_back(std::move(o));
+        }
+        return shell == "zsh" ? zsh_completion(program, all) : bash_completion(program, all);
+    }
 
     bool fail(std::string what) { return error_ = std::move(what), false; }
 

@@ -19,6 +19,19 @@ inline aka::status add_rules(aka::catalog& known, const std::string& path) {
         path);
 }
 
+// The conventions that a shell offers. A word with a colon is two for bash, so GGUF's architectures
+// are left to those who type them.
+inline std::string offered_conventions() {
+    std::string out = "hf gguf meta";
+    const auto known = aka::catalog::builtin();
+    if (!known) return out;
+    for (const aka::convention* c : known.get_if()->conventions())
+        if (c->id().find(':') == c->id().npos && c->not_llama().empty() && c->id() != "gguf" &&
+            c->id() != "others")
+            (out += ' ') += c->id();
+    return out;
+}
+
 }  // namespace cli
 
 #endif  // AKA_CLI_RULES_HPP
