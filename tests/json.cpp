@@ -166,29 +166,6 @@ void numbers_of(const test::json& j, std::vector<std::string>& out) {
 
 }  // namespace
 
-TEST_CASE("json: every character of UTF-8, and nothing else") {
-    const auto check_one = [&](const std::string& s) {
-        unsigned n = 0;  // of the first character
-        for (unsigned k = 1; k <= s.size() && n == 0; ++k)
-            if (utf8_ok(s.substr(0, k))) n = k;
-        const std::size_t bad = aka::detail::find_bad_utf8(s);
-        const bool right = aka::detail::utf8_length(s.data(), s.data() + s.size()) == n &&
-                           (bad == s.size()) == utf8_ok(s) && utf8_ok(s.substr(0, bad));
-        if (!right) FAIL_CHECK("wrong of " << test::hex_encode(s));
-    };
-    const std::string edges = "\x01\x7f\x80\x8f\x90\x9f\xa0\xbf\xc0\xff";
-    for (unsigned i = 0; i < 0x10000; ++i) {
-        const std::string two = {static_cast<char>(i >> 8), static_cast<char>(i & 0xff)};
-        check_one(two.substr(0, 1));
-        check_one(two);
-        for (const char c : edges) {
-            check_one(two + c);
-            if (i < 0xef00) continue;
-            for (const char d : edges) check_one(two + c + d);
-        }
-    }
-}
-
 TEST_CASE("json: what is JSON, and what only looks like it") {
     std::vector<std::string> good = words(
         "{} [] \"\" true false null 0 -0 10 0.25 -1.5e-3 1E+10 0e0 123456789012345678901234567890 "
@@ -359,6 +336,29 @@ TEST_CASE("json: random damage") {
         ++(expected(text) ? taken : refused);
     }
     CHECK((taken > 10 && refused > 10));
+}
+
+TEST_CASE("json: every character of UTF-8, and nothing else") {
+    const auto check_one = [&](const std::string& s) {
+        unsigned n = 0;  // of the first character
+        for (unsigned k = 1; k <= s.size() && n == 0; ++k)
+            if (utf8_ok(s.substr(0, k))) n = k;
+        const std::size_t bad = aka::detail::find_bad_utf8(s);
+        const bool right = aka::detail::utf8_length(s.data(), s.data() + s.size()) == n &&
+                           (bad == s.size()) == utf8_ok(s) && utf8_ok(s.substr(0, bad));
+        if (!right) FAIL_CHECK("wrong of " << test::hex_encode(s));
+    };
+    const std::string edges = "\x01\x7f\x80\x8f\x90\x9f\xa0\xbf\xc0\xff";
+    for (unsigned i = 0; i < 0x10000; ++i) {
+        const std::string two = {static_cast<char>(i >> 8), static_cast<char>(i & 0xff)};
+        check_one(two.substr(0, 1));
+        check_one(two);
+        for (const char c : edges) {
+            check_one(two + c);
+            if (i < 0xef00) continue;
+            for (const char d : edges) check_one(two + c + d);
+        }
+    }
 }
 
 }  // namespace test_json
