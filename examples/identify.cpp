@@ -19,6 +19,7 @@
 #include "common/hparams_text.hpp"
 #include "common/identified.hpp"
 #include "common/json_writer.hpp"
+#include "common/rules.hpp"
 #include "common/table.hpp"
 #include "common/terminal.hpp"
 #include "common/text.hpp"
@@ -378,7 +379,7 @@ void write_json(const identified& r, const options& o) {
 
 // ---- the program -------------------------------------------------------------------------------
 
-int fail(const aka::error& e, const options& o) {
+int fail(const aka::error& e, const options& o, int status = cannot_read_or_write) {
     if (o.json) {
         cli::json_writer json(stdout);
         json.object(true).key("path").string(o.path).key("family").null();
@@ -387,7 +388,7 @@ int fail(const aka::error& e, const options& o) {
         json.end();
     }
     cli::print_error(program, e);
-    return cannot_read_or_write;
+    return status;
 }
 
 int say(const identified& r, const options& o) {
@@ -411,19 +412,12 @@ int config_only(const aka::error& why, const aka::catalog& known, const options&
     return say(r, o);
 }
 
-aka::status add_rules(aka::catalog& known, const std::string& path) {
-    const auto file = aka::mapped_file::open(path);
-    if (!file) return file.error();
-    return known.add(
-        {reinterpret_cast<const char*>(file->data()), static_cast<std::size_t>(file->size())},
-        path);
-}
-
 int identify(const options& o) {
     auto known = aka::catalog::builtin();
     if (!known) return fail(known.error(), o);
     if (!o.rules.empty())
-        if (const auto r = add_rules(*known, o.rules); !r) return fail(r.error(), o);
+        if (const auto r = cli::add_rules(*known, o.rules); !r)
+            return fail(r.error(), o, cli::rules_status(r.error()));
     aka::checkpoint_options how;
     how.how = aka::access::header;
     how.names_only = true;

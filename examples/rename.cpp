@@ -354,9 +354,7 @@ int rename(const options& o) {
     if (!known) return refuse(known.error(), o);
     if (!o.rules.empty())
         if (const auto r = cli::add_rules(*known, o.rules); !r)
-            return report(
-                r.error(), o,
-                r.error().code() == aka::errc::bad_table ? bad_usage : cannot_read_or_write);
+            return report(r.error(), o, cli::rules_status(r.error()));
     aka::rewrite_options want;
     std::vector<aka::rename_rule> rules;
     for (const std::string& text : o.rule) {

@@ -327,7 +327,7 @@ TEST_CASE("identify: what no table knows, and the user's own table") {
     test::write_file(folder / "mine.txt", rules + "  x.{l}.{part = output\n");
     const test::program_result bad =
         run({"--rules", (folder / "mine.txt").string(), folder.path().string()});
-    CHECK(bad.exit_code == 3);
+    CHECK(bad.exit_code == 2);
     CHECK(bad.err.find("mine.txt") != std::string::npos);
     CHECK(bad.err.find("14") != std::string::npos);  // its last line
 }

@@ -18,6 +18,10 @@ inline aka::status add_rules(aka::catalog& known, const std::string& path) {
         {reinterpret_cast<const char*>(file->data()), static_cast<std::size_t>(file->size())},
         path);
 }
+// The exit status for that: a wrong table is wrong usage (2), a file that is not read 3.
+inline int rules_status(const aka::error& e) {
+    return e.code() == aka::errc::bad_table || e.code() == aka::errc::bad_layout ? 2 : 3;
+}
 
 // The conventions that a shell offers. A word with a colon is two for bash, so GGUF's architectures
 // are left to those who type them.
