@@ -179,7 +179,7 @@ TEST_CASE("json: what is JSON, and what only looks like it") {
         "{ [ \" {] [} [1,] {\"a\":1,} {,} [,] {\"a\"} {a:1} {'a':1} {1:1} {null:1} \"a \"\\\" "
         "\"\\q\" \"\\u12\" \"\\u12g4\" \"\\U0041\" \"\\ud800\" \"\\udc00\" \"\\ud800\\u0041\" "
         "\"\\ud800\\ue000\" \"\\udbff\\uffff\" \"\\ud800x\" \"\\ud800\\n\" \"\\udc00\\ud800\" "
-        "\"\\udc00\\udc00\" "
+        "\"\\udc00\\udc00\" \"\\udfff\" "
         "\"\\ud800\\ud800\" \"\n\" \"\x1f\" "
         "\"\x01\" "
         "{}\x0b \x0c{} \xef\xbb\xbf{} \xc2\xa0{} {}{} truex tru True nul nulll +1 01 -01 00 1. .5 "
