@@ -112,9 +112,10 @@ inline void print_layers(const listing& l, const look& look) {
     table t;
     t.column("name", table::left, style::folded, table::shrink)
         .column("", table::right)
-        .column("tensors", table::right);
-    t.column("params", table::right).column("size", table::right);
-    t.column("share", table::right, style::dim, table::leave_out).column("type");
+        .column("tensors", table::right, style::plain, table::leave_out);
+    t.column("params", table::right, style::plain, table::leave_out).column("size", table::right);
+    t.column("share", table::right, style::dim, table::leave_out)
+        .column("type", table::left, style::plain, table::at_last);
     t.column("largest", table::left, style::plain, table::leave_out).column("made");
     for (const layer_group& g : layer_folder(l.tensors).fold(items))
         add_group(t, l, g, 1, false, look);

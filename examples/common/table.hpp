@@ -19,10 +19,12 @@ class table {
     enum class align { left, right };
 
     // Where a terminal is too narrow: `shrink` cuts texts in the middle, and if that is not enough
-    // columns that can be left out are, the last one first.
-    enum class narrow { keep, shrink, leave_out };
+    // columns that can be left out are, the last one first; those of `at_last`
+    // when no other is left.
+    enum class narrow { keep, shrink, leave_out, at_last };
     static constexpr align left = align::left, right = align::right;
-    static constexpr narrow shrink = narrow::shrink, leave_out = narrow::leave_out;
+    static constexpr narrow shrink = narrow::shrink, leave_out = narrow::leave_out,
+                            at_last = narrow::at_last;
 
     table& column(std::string title, align a = align::left, style s = style::plain,
                   narrow n = narrow::keep) {
@@ -50,7 +52,7 @@ class table {
         std::size_t wide;
     };
 
-    static constexpr std::size_t least = 24;  // of a column that shrinks
+    static constexpr std::size_t least = 22;  // of a column that shrinks
 
     void measure(const look& l) {
         std::size_t all = 0;
@@ -71,11 +73,12 @@ class table {
         for (column_info& c : columns_)
             if (c.when_narrow == narrow::shrink) soft = &c;
         const std::size_t spare = soft == nullptr || soft->wide < least ? 0 : soft->wide - least;
-        for (auto c = columns_.rbegin(); c != columns_.rend() && all > room + spare; ++c) {
-            if (c->when_narrow != narrow::leave_out || c->wide == 0) continue;
-            all -= c->wide + 2;
-            c->wide = 0;
-        }
+        for (const narrow now : {narrow::leave_out, narrow::at_last})
+            for (auto c = columns_.rbegin(); c != columns_.rend() && all > room + spare; ++c) {
+                if (c->when_narrow != now || c->wide == 0) continue;
+                all -= c->wide + 2;
+                c->wide = 0;
+            }
         if (all > room && spare != 0) soft->wide -= std::min(spare, all - room);
     }
 
