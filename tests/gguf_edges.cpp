@@ -4,6 +4,7 @@
 #include <aka/gguf.hpp>
 #include <doctest/doctest.h>
 
+#include "support/alloc.hpp"
 #include "support/expect_gguf.hpp"
 #include "support/files.hpp"
 #include "support/guard.hpp"
@@ -355,6 +356,18 @@ TEST_CASE("gguf edges: a byte is overlapped, and data in any order, also behind 
         CHECK(t[1].offset == w.layout().data_start);
         CHECK(s->files[file].data_end == t[0].offset + 1);
     }
+}
+
+TEST_CASE("gguf edges: of what was read to find the header's end, the header is kept") {
+    gguf_writer w;
+    w.add("k", "v");
+    w.tensors = {filled_gguf("a", 0, {200000})};
+    const test::temp_folder folder;
+    w.save(folder / "a.gguf");
+    test::alloc_scope memory;
+    const auto file = aka::gguf::open(folder / "a.gguf", {aka::access::header});
+    REQUIRE_OK(file);
+    CHECK(memory.held() <= static_cast<std::int64_t>(file->data_begin()) + 4096);
 }
 
 TEST_CASE("gguf edges: an error names its byte and the numbers in question") {
