@@ -268,6 +268,7 @@ class transformer {
         if (f_.act.value == aka::activation::relu2 || f_.act.value == aka::activation::other)
             return no.say("no code here for the activation ", f_.act.is_default ? "of " : "",
                           f_.act.is_default ? h_.model_type : f_.act_name);
+        if (!f_.besides.empty()) return no.say("no code here for ", f_.besides);
         using gating = aka::hparams::gating;
         using scaling = aka::hparams::scaling;
         if (h_.expert_gating == gating::sigmoid || h_.expert_gating == gating::other)

@@ -122,6 +122,20 @@ TEST_CASE("forward_hparams: Gemma multiplies embeddings by what no file says") {
     CHECK(said.f.embedding_scale.source == "embedding_multiplier");
 }
 
+TEST_CASE("forward_hparams: what only the code of a model says") {
+    const auto besides = [](const char* type) {
+        aka::hparams h;
+        h.model_type = type;
+        return std::string(aka::forward_hparams::of(h).besides);
+    };
+    for (const char* type : {"llama", "mistral", "qwen2", "gemma", "mixtral", ""})
+        CHECK_MESSAGE(besides(type).empty(), type);
+    CHECK(besides("gemma3_text").find("window") != std::string::npos);
+    CHECK(besides("smollm3").find("without RoPE") != std::string::npos);
+    CHECK(besides("command-r").find("side by side") != std::string::npos);
+    CHECK(besides("llada").find("what follows") != std::string::npos);
+}
+
 TEST_CASE("forward_hparams: activations") {
     struct expected {
         const char *type, *keys;

@@ -5,8 +5,6 @@
 
 #include "aka.hpp"
 
-#include <string_view>
-
 namespace engine {
 
 template <class... Words>
@@ -45,29 +43,7 @@ inline aka::status refuse(const aka::llama& m, const aka::forward_hparams& f) {
         if (it.there) return no(it.what);
 
     // What stands in no key and no tensor, but in the code of these models.
-    constexpr const char *window = "layers that see a window only",
-                         *no_rope = "layers without RoPE", *both = "words that see what follows";
-    constexpr struct {
-        std::string_view type;  // how it begins
-        const char* what;
-    } codes[] = {{"gemma2", window},
-                 {"gemma3", window},
-                 {"gemma4", window},
-                 {"gemma-embedding", both},
-                 {"llama4", no_rope},
-                 {"smollm3", no_rope},
-                 {"exaone4", no_rope},
-                 {"smallthinker", no_rope},
-                 {"llada", both},
-                 {"dream", both},
-                 {"rnd1", both},
-                 {"llama-embed", both},
-                 {"hunyuan", "norms after RoPE"},
-                 {"phimoe", "its choice of experts"},
-                 {"chameleon", "its norms of q and k"},
-                 {"arctic", "experts beside a feed-forward"}};
-    for (const auto& it : codes)
-        if (said.model_type.substr(0, it.type.size()) == it.type) return no(it.what);
+    if (!f.besides.empty()) return no(f.besides);
     return {};
 }
 

@@ -17587,6 +17587,9 @@ struct forward_hparams {
     implied<bool> expert_norm;  ///< whether the chosen experts' weights are made to sum to 1
     implied<aka::activation> act;
     std::string_view act_name;  ///< as it is written, where it is
+    /// What this type of model computes otherwise than Llama though no key and no tensor says so:
+    /// an engine that does not know it gets wrong numbers. Empty: nothing is known of.
+    std::string_view besides;
 
     /// From what a checkpoint says.
     static forward_hparams of(const hparams& h) noexcept;
@@ -17632,6 +17635,31 @@ inline constexpr named<bool> unscaled_experts[] = {
     {"qwen2_moe", true},   {"qwen3_moe", true}, {"qwen2moe", true},
     {"olmoe", true},       {"deepseek", true},  {"deepseek2", true},
     {"deepseek_v2", true}, {"dots1", true},     {"qwen3_vl_moe", true}};
+
+// By how the model type begins; the first that fits.
+inline constexpr std::string_view window = "layers that see a window only",
+                                  some_rope = "layers without RoPE",
+                                  both_ways = "words that see what follows";
+inline constexpr named<std::string_view> besides_types[] = {
+    {"gemma2", window},
+    {"gemma3", window},
+    {"gemma4", window},
+    {"gemma-embedding", both_ways},
+    {"cohere", "attention and feed-forward side by side"},
+    {"command-r", "attention and feed-forward side by side"},
+    {"llama4", some_rope},
+    {"smollm3", some_rope},
+    {"exaone4", some_rope},
+    {"smallthinker", some_rope},
+    {"llada", both_ways},
+    {"dream", both_ways},
+    {"rnd1", both_ways},
+    {"llama-embed", both_ways},
+    {"hunyuan", "norms after RoPE"},
+    {"phimoe", "a choice of experts of its own"},
+    {"chameleon", "norms of q and k of its own"},
+    {"arctic", "experts beside a feed-forward"},
+};
 
 }  // namespace detail
 
@@ -17683,6 +17711,9 @@ inline forward_hparams forward_hparams::of(const hparams& h) noexcept {
                  h.activation_key};
     else
         f.act = {aka::activation::silu, true, usual};
+    for (const auto& row : detail::besides_types)
+        if (f.besides.empty() && h.model_type.substr(0, row.name.size()) == row.name)
+            f.besides = row.value;
     return f;
 }
 
