@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <set>
 #include <string>
 #include <vector>
@@ -489,6 +490,8 @@ TEST_CASE("gguf cases: of a large file with a wrong length, no more is read than
     for (const std::size_t item : {0u, 2u}) {
         w.kvs[0].second.items[item].claimed = std::uint64_t{1} << 40;
         w.save(folder / "a.gguf");
+        if (std::filesystem::file_size(folder / "a.gguf") >> 31 == 0)
+            SKIP_TEST("this system makes no file of 2 GiB");
         for (const aka::access how : {aka::access::map, aka::access::read, aka::access::header}) {
             test::alloc_scope memory;
             CHECK_REFUSED(aka::gguf::open(folder / "a.gguf", {how}), bad_string);
