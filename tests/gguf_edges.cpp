@@ -368,6 +368,11 @@ TEST_CASE("gguf edges: of what was read to find the header's end, the header is 
     const auto file = aka::gguf::open(folder / "a.gguf", {aka::access::header});
     REQUIRE_OK(file);
     CHECK(memory.held() <= static_cast<std::int64_t>(file->data_begin()) + 4096);
+    // A file whose data is read stays open.
+    const auto whole = aka::gguf::open(folder / "a.gguf", {aka::access::read});
+    REQUIRE_OK(whole);
+    std::filesystem::remove(folder / "a.gguf");
+    CHECK(test::contents((*whole)[0]) == w.tensors[0].data);
 }
 
 TEST_CASE("gguf edges: an error names its byte and the numbers in question") {
