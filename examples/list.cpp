@@ -272,7 +272,7 @@ int list(const options& o) {
     if (!known) return report(known.error(), o);
     if (!o.rules.empty())
         if (const auto r = cli::add_rules(*known, o.rules); !r)
-            return report(r.error(), o, cli::rules_status(r.error()));
+            return report(r.error(), o, exit_status(cli::rules_status(r.error())));
     aka::checkpoint_options how;
     how.how = o.hash || o.check ? aka::access::read : aka::access::header;
     how.names_only = true;
