@@ -419,7 +419,7 @@ int compare(const options& o, unsigned threads) {
     if (!known) return report(known.error(), o);
     if (!o.rules.empty())
         if (const auto r = cli::add_rules(*known, o.rules); !r)
-            return report(r.error(), o, cli::rules_status(r.error()));
+            return report(r.error(), o, exit_status(cli::rules_status(r.error())));
     bool answer = false;  // whether something differs
     const bool prints = o.fingerprint || cli::fingerprint_reader::is_one(o.paths[0]) ||
                         cli::fingerprint_reader::is_one(o.paths[1]);
