@@ -354,7 +354,7 @@ int rename(const options& o) {
     if (!known) return refuse(known.error(), o);
     if (!o.rules.empty())
         if (const auto r = cli::add_rules(*known, o.rules); !r)
-            return report(r.error(), o, exit_status(cli::rules_status(r.error())));
+            return report(r.error(), o, cli::rules_status(r.error()));
     aka::rewrite_options want;
     std::vector<aka::rename_rule> rules;
     for (const std::string& text : o.rule) {

@@ -311,6 +311,55 @@ TEST_CASE("load: a rank's part of blocks: rows anywhere, columns where no block 
     CHECK(wrong(half->tensors(), {}) == 0);
 }
 
+TEST_CASE("load: large tensors at the places in a page that they have in the file") {
+    // Two that begin and end in the middle of pages, one too small to be put anywhere special.
+    std::vector<test::st_tensor> tensors;
+    unsigned seed = 1;
+    for (std::uint64_t n : {std::uint64_t{40}, (std::uint64_t{3} << 20) + 808, std::uint64_t{5000},
+                            (std::uint64_t{1} << 20) + 8})
+        tensors.push_back({"t" + std::to_string(n),
+                           "U8",
+                           {n},
+                           test::random_bytes(static_cast<std::size_t>(n), seed++)});
+    const test::temp_folder folder;
+    test::write_file(folder / "model.safetensors", test::write_safetensors(tensors));
+    for (const aka::access how : {aka::access::map, aka::access::read}) {
+        aka::checkpoint_options open;
+        open.how = how;
+        auto file = aka::checkpoint::open((folder / "model.safetensors").string(), open);
+        REQUIRE(file);
+        aka::load_memory_options m;
+        m.align = 8;
+        auto memory = aka::load_memory::lay_out(*file, m);
+        REQUIRE(memory);
+        std::uint64_t end = 0;
+        for (const aka::load_item& i : memory->items()) {
+            const auto at = reinterpret_cast<std::uintptr_t>(i.to.data());
+            CHECK(at % 8 == 0);
+            CHECK(at >= end);
+            end = at + i.to.size();
+            if (i.to.size() > 1 << 20) CHECK((at - i.what.offset()) % 4096 == 0);
+        }
+        CHECK(end - reinterpret_cast<std::uintptr_t>(memory->items()[0].to.data()) <=
+              memory->size_bytes());
+        for (const aka::reading reading : {aka::reading::direct, aka::reading::cached})
+            for (const std::size_t block : {std::size_t{1} << 19, std::size_t{8} << 20}) {
+                for (const aka::load_item& i : memory->items())
+                    std::memset(i.to.data(), 0x5a, i.to.size());
+                aka::load_options o;
+                o.reading = reading, o.block = block;
+                auto r = aka::load(memory->items(), o);
+                REQUIRE_MESSAGE(r, r.error().message().view());
+                for (const aka::load_item& i : memory->items()) {
+                    std::string want = converted(i.what);
+                    CHECK(std::memcmp(want.data(), i.to.data(), want.size()) == 0);
+                }
+                // Whole pages are read, and none of them three times.
+                CHECK(r->read <= r->wanted + 4096 * 8 * (1 + (4 << 20) / block));
+            }
+    }
+}
+
 TEST_CASE("load: as many threads as were asked for, in smaller blocks where that takes memory") {
     const test::temp_folder folder;
     test::st_tensor hole;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 
 #include "huge_pages.hpp"
 #include "load_pace.hpp"
@@ -67,6 +68,7 @@ class block_reader {
     // A gap costs as much as a call where it has so many bytes; and where the pieces at its sides
     // are shorter than a page, the disk reads it anyway.
     static constexpr std::uint64_t small_gap = 512, page = 4096, page_gap = 65536;
+    static constexpr std::size_t least_straight = std::size_t{1} << 18;
 
     template <class F>
     void each_strip(const load_block& b, std::size_t i, F&& f) const noexcept {
@@ -135,7 +137,7 @@ class block_reader {
         return {};
     }
     bool joins(const segment& a, const segment& b, std::uint64_t end) const noexcept {
-        if (!settings_.vectored || b.at < end) return false;
+        if (!settings_.vectored || b.at < end || straight(a) || straight(b)) return false;
         const std::uint64_t gap = b.at - end;
         return gap <= small_gap || (gap <= page_gap && (a.n < page || b.n < page));
     }
@@ -151,6 +153,7 @@ class block_reader {
                 std::memcpy(segments_[i].to, from_->data() + segments_[i].at, segments_[i].n);
             return {};
         }
+        if (straight(segments_[first])) return read_straight(first);
         if (direct()) {
             const std::byte* data = nullptr;
             if (status s = into_buffer(at, end, segments_[first].item, data); !s) return s;
@@ -170,6 +173,38 @@ class block_reader {
         report.read += end - at, ++report.calls;
         const int os = file_->read(at, {places_.data(), places_.size()});
         return os == 0 ? status() : status(failed(os, at, segments_[first].item));
+    }
+
+    // Whether it can be read directly into its place, and is worth the calls for its ends.
+    bool straight(const segment& s) const noexcept {
+        return direct() && s.n >= least_straight &&
+               (reinterpret_cast<std::uintptr_t>(s.to) - s.at) % page == 0;
+    }
+    status read_straight(std::size_t i) noexcept {
+        const segment s = segments_[i];
+        const std::uint64_t end = s.at + s.n;
+        const std::uint64_t from = (s.at + page - 1) / page * page, to = end / page * page;
+        report.read += to - from, ++report.calls;
+        const int os = file_->read(from, s.to + (from - s.at), static_cast<std::size_t>(to - from));
+        if (os == raw_file::ended) return failed(os, s.at, s.item);
+        if (os != 0) {
+            if (status r = give_up(); !r) return r;
+            return read_group(i, i + 1, end);
+        }
+        for (const bool tail : {false, true}) {
+            const std::uint64_t at = tail ? to : s.at, stop = tail ? end : from;
+            const std::byte* data = nullptr;
+            if (at == stop) continue;
+            if (status r = into_buffer(at, stop, s.item, data); !r) return r;
+            std::memcpy(s.to + (at - s.at), data, static_cast<std::size_t>(stop - at));
+        }
+        return {};
+    }
+    // Not past the cache after all: through it.
+    status give_up() noexcept {
+        refused_ = true;
+        const mapped_file& f = *from_;
+        return open(f);
     }
 
     // All of [low, high), copied out strip by strip.
@@ -212,9 +247,7 @@ class block_reader {
             }
             if (os == 0) return {};
             if (!direct() || os == raw_file::ended) return failed(os, at, item);
-            refused_ = true;  // not here after all: through the cache
-            const mapped_file& f = *from_;
-            if (status s = open(f); !s) return s;
+            if (status s = give_up(); !s) return s;
         }
     }
 
