@@ -30,7 +30,7 @@ using moves = std::vector<move>;
 
 // Every byte in the order that the definition gives: loops from the outside in, then the run.
 void walk(const box& b, unsigned depth, std::uint64_t src, std::uint64_t dst, moves& out) {
-    if (depth == b.depth) {
+    if (depth == b.depth || depth == box::max_depth) {
         for (std::uint64_t i = 0; i < b.run; ++i) out.push_back({src + i, dst + i});
         return;
     }

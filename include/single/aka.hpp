@@ -1261,7 +1261,8 @@ class box_walk {
         if (!steps(l, reach_[d + 1], dst, from, to)) return true;
         src += from * l.src;
         dst += from * l.dst;
-        if (d + 1 < b_.depth) {
+        // (The second bound follows from the first; compilers that unroll this do not see that.)
+        if (d + 1 < b_.depth && d + 1 < box::max_depth) {
             for (; from < to; ++from, src += l.src, dst += l.dst)
                 if (!level(d + 1, src, dst)) return false;
             return true;
