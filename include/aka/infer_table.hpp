@@ -54,7 +54,9 @@ class infer_table {
             const name_unit& u = in_.units[i];
             const inferred_row& r = out_.rows()[i];
             std::size_t pad = longest > r.pattern.size() ? longest - r.pattern.size() : 0;
-            bool can = can_spell(u, in_.name_of(u));
+            // Where a name is wrappers alone, nothing is left in front of its part.
+            bool can = can_spell(u, in_.name_of(u)) &&
+                       r.pattern.substr(wrapped_prefix(r.pattern)) != "{part}";
             if (r.drop && can) {
                 t << "  " << r.pattern;
                 spaces(t, pad);
