@@ -418,8 +418,6 @@ TEST_CASE("checkpoint: a key that an index has twice is said with the name of th
     const std::string json =
         R"({"metadata":{"a":"1","a":"2"},"weight_map":{"x":"none.safetensors"}})";
     test::write_file(index, json);
-    aka::checkpoint_options names_only;
-    names_only.names_only = true;
     const auto c = checkpoint::open(index, names_only);
     CHECK_REFUSED(c, duplicate_key);
     CHECK(c.error().offset() == json.find("\"2\""));  // where its value is
