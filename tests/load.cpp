@@ -384,6 +384,14 @@ TEST_CASE("load: as many threads as were asked for, in smaller blocks where that
     CHECK(r->calls == 12);  // of 5.5 MiB
     CHECK(r->read == std::uint64_t{64} << 20);
     CHECK(scope.peak() < std::uint64_t{8} << 20);
+    // What one of them holds, also past the cache, is its share of 64 MiB.
+    for (const unsigned many : {1u, 4u, 8u, 12u, 16u, 24u, 32u, 64u}) {
+        CAPTURE(many);
+        o.threads = many, o.block = std::size_t{64} << 20, o.reading = aka::reading::direct;
+        test::alloc_scope one;
+        REQUIRE(aka::load(memory->items(), o));
+        CHECK(one.peak() * many <= std::uint64_t{64} << 20);
+    }
 }
 
 TEST_CASE("load: a file that is cut off meanwhile is an error that names the tensor") {

@@ -18530,7 +18530,10 @@ class loading {
         // lists of places: all together at most 64 MiB.
         constexpr std::size_t all = std::size_t{64} << 20, lists = std::size_t{1} << 19;
         std::size_t share = all / threads_ - lists;
-        if (share > 2 * huge_page) share -= huge_page;
+        if (share >= 2 * huge_page)
+            share -= huge_page;
+        else if (share >= huge_page)
+            share = huge_page - 1;  // a smaller block is in small pages
         share = share / 4096 * 4096;
         block_ = block_size(o_) < share ? block_size(o_) : share;
         if (!plan_.cut(block_, o_.coalesce ? 65536 : 0, !o_.coalesce)) return no_memory();
