@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace test_infer {
@@ -413,6 +414,47 @@ TEST_CASE("odd lists of names: no crash, no claim") {
         const aka::status added = c.add(found->table(), "inferred");
         CHECK_MESSAGE(added, added.error().message().c_str() << std::string(found->table()));
     }
+}
+
+// `/` and `.` are one separator to the grammar, and not to the inference: the table cannot have
+// both.
+TEST_CASE("names that meet in the grammar: one of them is a comment that says so") {
+    const std::uint64_t square[] = {8, 8}, up[] = {12, 8}, down[] = {8, 12}, one[] = {8};
+    const std::uint64_t words[] = {64, 8};
+    std::vector<std::pair<std::string, aka::shape>> named;
+    for (const char* l : {"model.layers.0.", "model.layers.1."}) {
+        auto add = [&](const char* n, const aka::shape& of) {
+            named.push_back({std::string(l) + n + ".weight", of});
+        };
+        for (const char* n :
+             {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"})
+            add(n, aka::shape(square));
+        for (const char* n : {"mlp.gate_proj", "mlp.up_proj"}) add(n, aka::shape(up));
+        add("mlp.down_proj", aka::shape(down));
+        for (const char* n : {"input_layernorm", "post_attention_layernorm"})
+            add(n, aka::shape(one));
+    }
+    named.push_back({"model.norm.weight", aka::shape(one)});
+    named.push_back({"model/layers.1.mlp.up_proj.weight", aka::shape(words)});
+    std::vector<aka::named_shape> list;
+    for (const auto& n : named) list.push_back({n.first, n.second});
+    const auto found = aka::infer(list);
+    REQUIRE(found);
+    const std::string table(found->table());
+    const auto* row = found->find(aka::role::token_embd);
+    REQUIRE_MESSAGE(row != nullptr, table);
+    CHECK(row->pattern == "model/layers.1.mlp.up_proj.{part}");
+    CHECK(!found->complete());
+    const std::size_t said = table.find("cannot stand here");
+    REQUIRE_MESSAGE(said != std::string::npos, table);
+    CHECK(table.find("cannot stand here", said + 1) == std::string::npos);
+    const std::string line = table.substr(table.rfind('\n', said) + 1, 120);
+    CHECK_MESSAGE(line.rfind("  # ", 0) == 0, line);
+    aka::catalog c;
+    const aka::status added = c.add(found->table(), "inferred");
+    CHECK_MESSAGE(added, added.error().message().c_str() << table);
+    REQUIRE(c.find("inferred") != nullptr);
+    CHECK(c.find("inferred")->parse("model.layers.0.self_attn.q_proj.weight"));
 }
 
 TEST_CASE("out of memory is an error, at every request") {

@@ -7,8 +7,10 @@
 #include <cstring>
 #include <initializer_list>
 #include <string_view>
+#include <utility>
 
 #include "config.hpp"
+#include "error.hpp"
 #include "fold.hpp"
 #include "hparams.hpp"
 #include "infer_puzzle.hpp"
@@ -19,6 +21,7 @@
 #include "role_set.hpp"
 #include "roles.hpp"
 #include "shape.hpp"
+#include "table_compiler.hpp"
 #include "text_writer.hpp"
 
 AKA_BEGIN
@@ -36,10 +39,36 @@ class infer_report {
         if (!report()) return false;
         text_writer t;
         infer_table(in_, out_).print(t);
-        return t.ok() && keep(out_.table_, t.view());
+        return settle(t) && keep(out_.table_, t.view());
     }
 
   private:
+    // Names of a stranger may meet in the grammar that do not in the file, as `model/a` and
+    // `model.a` do: a row that cannot stand beside the others becomes a comment that says so.
+    // Who brings many of them gets no rows from there on.
+    bool settle(text_writer& t) noexcept {
+        constexpr unsigned most = 64;
+        for (unsigned refused = 0;; ++refused) {
+            tables beside;
+            std::string_view text = t.view();
+            status s = t.ok() ? table_compiler(beside).add({&text, 1}, false, {}) : no_memory();
+            if (s) return true;
+            if (s.code() == errc::out_of_memory) return false;
+            out_.complete_ = false;
+            std::size_t at = static_cast<std::size_t>(s.error().offset());
+            at = at < text.size() ? text.rfind('\n', at) + 1 : 0;
+            text_writer next;
+            next << text.substr(0, at);
+            do {
+                std::size_t end = text.find('\n', at);
+                std::string_view line = text.substr(at, end - at);
+                next << "  # " << line << "  (cannot stand here: " << s.error().detail() << ")\n";
+                at = end + 1;
+            } while (refused == most && at < text.size());
+            next << text.substr(at);
+            t = std::move(next);
+        }
+    }
     bool report() noexcept {
         text_writer t;
         std::uint64_t have = 0;
