@@ -3,9 +3,7 @@
 //     mpicxx -std=c++17 -O2 -Iinclude examples/load_mpi.cpp -o aka-load-mpi -pthread
 //     mpirun -np 4 aka-load-mpi PATH --check
 #include <aka/llama.hpp>
-#include <aka/load.hpp>
-#include <aka/load_memory.hpp>
-#include <aka/load_threads.hpp>
+#include <aka/loading.hpp>
 
 #include <mpi.h>
 

@@ -18,13 +18,13 @@ from version import ROOT
 BUDGET = [
     ('aka/safetensors.hpp', 16000),
     ('aka/gguf.hpp', 16000),
-    ('aka/aka.hpp', 26000),
+    ('aka/aka.hpp', 25000),
     ('aka/tools.hpp', 35000),
     ('single/aka_safetensors.hpp', 16000),
     ('single/aka_gguf.hpp', 16000),
     ('aka/names.hpp', 14000),
     ('single/aka_names.hpp', 14000),
-    ('single/aka.hpp', 26000),
+    ('single/aka.hpp', 25000),
     ('aka/llama.hpp', 24000),
     ('single/aka_llama.hpp', 24000),
     ('single/aka_tools.hpp', 35000),
@@ -34,7 +34,7 @@ BUDGET = [
 FORBIDDEN = {'string', 'vector', 'memory', 'functional', 'algorithm', 'thread', 'filesystem',
              'iostream', 'regex', 'windows.h', 'Windows.h'}
 
-# What a header that no other one includes is for.
+# What that header is for; loading.hpp alone includes it, and has no budget.
 ALLOWED = {('load_threads.hpp', 'thread')}
 
 LINE_MARKER = re.compile(r'^# \d+ "([^"]*)"')

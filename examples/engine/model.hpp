@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -28,8 +29,8 @@ struct layer {
     feed_forward dense, experts, shared;
 };
 struct model {
-    aka::load_memory memory;   // of all matrices
-    linear embedding, output;  // no output: it is the embedding (tied)
+    std::unique_ptr<std::byte[]> memory;  // of all matrices
+    linear embedding, output;             // no output: it is the embedding (tied)
     norm output_norm;
     std::vector<layer> layers;
     std::vector<double> turns;  // of each pair of rows of a head that turns: radians a position
@@ -211,14 +212,24 @@ class loader {
         if (!to.ffn_norm && !to.ffn_post_norm) fail(no("attention and feed-forward side by side"));
     }
 
-    // All matrices, in the order of the files, each where the computation wants it.
+    // All matrices, each where the computation wants it. An engine for large models copies
+    // aka_load.hpp too, whose threads do this in the order of the files.
     aka::status read() {
-        auto memory = aka::load_memory::lay_out(wanted_);
-        if (!memory) return memory.error();
-        const auto report = aka::load(memory->items());  // with threads: load_options::executor
-        if (!report) return report.error();
-        for (std::size_t i = 0; i < places_.size(); ++i) places_[i]->data = (*memory)[i].to.data();
-        to_.memory = std::move(*memory);
+        const auto bytes = [](const aka::tensor& t) {
+            return static_cast<std::size_t>(t.size_bytes());
+        };
+        constexpr std::size_t line = 64;  // each begins on one
+        std::size_t size = line;
+        for (const aka::tensor& t : wanted_) size += bytes(t) + line;
+        to_.memory.reset(new std::byte[size]);
+        std::byte* at = to_.memory.get();
+        for (std::size_t i = 0; i < wanted_.size(); ++i) {
+            const aka::tensor& t = wanted_[i];
+            at += (line - reinterpret_cast<std::uintptr_t>(at) % line) % line;
+            if (aka::status s = t.convert_to(t.dtype(), {at, bytes(t)}); !s) return s;
+            places_[i]->data = at;
+            at += bytes(t);
+        }
         return {};
     }
 

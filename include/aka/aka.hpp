@@ -1,6 +1,7 @@
 // aka ("also known as"): reads safetensors and GGUF, and gives every Llama-family tensor one name
 // and one layout, whatever the file calls it; and its numbers. This header includes all that an
-// engine needs; what programs need that change checkpoints is in tools.hpp.
+// engine needs to use them where they are; loading.hpp reads them into its own memory, and what
+// programs need that change checkpoints is in tools.hpp.
 #include "version.hpp"
 
 #ifndef AKA_AKA_HPP
@@ -14,11 +15,7 @@
 #include "hparams.hpp"
 #include "identify.hpp"
 #include "llama.hpp"
-#include "load.hpp"
-#include "load_memory.hpp"
-#include "load_sink.hpp"
 #include "names.hpp"
-#include "read_ahead.hpp"
 #include "safetensors.hpp"
 
 #endif  // AKA_AKA_HPP

@@ -12,5 +12,10 @@ int main(int argc, char** argv) {
         return model && model.get_if()->size() == 21 ? 0 : 1;
     }
 #endif
+#ifdef AKA_LOADING_HPP
+    aka::load_options how;
+    how.executor = aka::load_threads();
+    if (!aka::load(aka::span<const aka::load_item>(), how)) return 1;
+#endif
     return argc > 0 && argv != nullptr && AKA_VERSION_MAJOR < 1000 ? 0 : 1;
 }

@@ -14,6 +14,10 @@ int main(int, char** argv) {
     std::string numbers(4 * q.elements(), '\0');
     aka::status converted = q.convert_to(
         aka::dtype::f32, {reinterpret_cast<std::byte*>(numbers.data()), numbers.size()});
+    auto memory = aka::load_memory::lay_out(*names);
+    aka::load_options how;
+    how.executor = aka::load_threads();
+    if (!memory || !aka::load(memory->items(), how)) return 1;
     return model->size() == 21 && s.rank() == 2 && aka::name(q.dtype()) == "F16" && converted &&
                    aka::role_from_name("attn_q") == aka::role::attn_q
                ? 0
