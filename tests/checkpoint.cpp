@@ -123,6 +123,17 @@ TEST_CASE("checkpoint: one file, by any kind of path, told by its first bytes") 
     };
     CHECK_REFUSED(refused("a.bin", "PK\3\4 and so on"), not_a_checkpoint);
     CHECK_REFUSED(refused("a.pth", "\x80\x02}q"), not_a_checkpoint);
+    CHECK_REFUSED(refused("a.pth",
+                          "\x80\x02\x8a\nl\xfc\x9c"
+                          "F\xf9 j\xa8P\x19.\x80\x02M\xe9"),
+                  not_a_checkpoint);
+    // The length of a header may begin as a pickle does.
+    for (const std::size_t header : {0x280u, 0x10280u}) {
+        std::string json = R"({"t":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})";
+        json.resize(header, ' ');
+        test::write_file(folder / "b.safetensors", test::safetensors_raw(json, "xy"));
+        CHECK_OK(checkpoint::open(folder / "b.safetensors"));
+    }
     CHECK_REFUSED(refused("a.gguf", "GGMF"), bad_magic);
     CHECK_REFUSED(refused("a.gguf", ""), truncated);
     CHECK_REFUSED(refused("a", ""), header_too_small);
