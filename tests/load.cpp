@@ -14,6 +14,7 @@
 #include <aka/load_memory.hpp>
 #include <aka/load_threads.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstring>
@@ -311,53 +312,92 @@ TEST_CASE("load: a rank's part of blocks: rows anywhere, columns where no block 
     CHECK(wrong(half->tensors(), {}) == 0);
 }
 
-TEST_CASE("load: large tensors at the places in a page that they have in the file") {
-    // Two that begin and end in the middle of pages, one too small to be put anywhere special.
+TEST_CASE("load: where tensors are put, by where their file has them") {
+    // Two that begin and end in the middle of pages, and small ones; of bytes and of numbers.
     std::vector<test::st_tensor> tensors;
     unsigned seed = 1;
     for (std::uint64_t n : {std::uint64_t{40}, (std::uint64_t{3} << 20) + 808, std::uint64_t{5000},
                             (std::uint64_t{1} << 20) + 8})
-        tensors.push_back({"t" + std::to_string(n),
-                           "U8",
-                           {n},
-                           test::random_bytes(static_cast<std::size_t>(n), seed++)});
+        for (const char* type : {"U8", "F32"})
+            tensors.push_back({type + std::to_string(n),
+                               type,
+                               {type[0] == 'U' ? n : n / 4},
+                               test::random_bytes(static_cast<std::size_t>(n), seed++)});
+    test::st_options as_it_comes;
+    as_it_comes.align = 1;
     const test::temp_folder folder;
-    test::write_file(folder / "model.safetensors", test::write_safetensors(tensors));
-    for (const aka::access how : {aka::access::map, aka::access::read}) {
-        aka::checkpoint_options open;
-        open.how = how;
-        auto file = aka::checkpoint::open((folder / "model.safetensors").string(), open);
-        REQUIRE(file);
-        aka::load_memory_options m;
-        m.align = 8;
-        auto memory = aka::load_memory::lay_out(*file, m);
-        REQUIRE(memory);
-        std::uint64_t end = 0;
-        for (const aka::load_item& i : memory->items()) {
-            const auto at = reinterpret_cast<std::uintptr_t>(i.to.data());
-            CHECK(at % 8 == 0);
-            CHECK(at >= end);
-            end = at + i.to.size();
-            if (i.to.size() > 1 << 20) CHECK((at - i.what.offset()) % 4096 == 0);
-        }
-        CHECK(end - reinterpret_cast<std::uintptr_t>(memory->items()[0].to.data()) <=
-              memory->size_bytes());
-        for (const aka::reading reading : {aka::reading::direct, aka::reading::cached})
-            for (const std::size_t block : {std::size_t{1} << 19, std::size_t{8} << 20}) {
-                for (const aka::load_item& i : memory->items())
-                    std::memset(i.to.data(), 0x5a, i.to.size());
-                aka::load_options o;
-                o.reading = reading, o.block = block;
-                auto r = aka::load(memory->items(), o);
-                REQUIRE_MESSAGE(r, r.error().message().view());
+    for (const std::size_t begin : {0u, 8u, 33u}) {
+        // The data begins at such a place of every 64 bytes.
+        std::string image, filler;
+        do {
+            image = test::write_safetensors(tensors, {{"filler", filler += 'x'}}, as_it_comes);
+        } while ((image.size() - begin) % 64 != (2 * (40 + 808 + 5000 + 8) + (8 << 20)) % 64);
+        test::write_file(folder / "model.safetensors", image);
+        for (const aka::access how : {aka::access::map, aka::access::read}) {
+            aka::checkpoint_options open;
+            open.how = how;
+            auto file = aka::checkpoint::open((folder / "model.safetensors").string(), open);
+            REQUIRE_MESSAGE(file, file.error().message().view());
+            REQUIRE((*file)[0].offset() % 64 == begin);
+            for (const std::size_t align : {0u, 8u, 64u, 4096u}) {
+                CAPTURE(begin);
+                CAPTURE(align);
+                aka::load_memory_options m;
+                m.align = align;
+                auto memory = aka::load_memory::lay_out(*file, m);
+                REQUIRE(memory);
+                std::uint64_t end = 0;
                 for (const aka::load_item& i : memory->items()) {
-                    std::string want = converted(i.what);
-                    CHECK(std::memcmp(want.data(), i.to.data(), want.size()) == 0);
+                    CAPTURE(i.what.name());
+                    const auto at = reinterpret_cast<std::uintptr_t>(i.to.data());
+                    CHECK(at >= end);
+                    end = at + i.to.size();
+                    const std::size_t element = i.what.dtype() == aka::dtype::f32 ? 4 : 1;
+                    const bool large = i.to.size() > 1 << 20;
+                    const bool suits = i.what.offset() % (align != 0 ? align : element) == 0;
+                    if (large && suits)
+                        CHECK((at - i.what.offset()) % 4096 == 0);
+                    else
+                        CHECK(at % (align != 0 ? align : 64) == 0);
+                    CHECK(at % std::max(align, element) == 0);
                 }
-                // Whole pages are read, and none of them three times.
-                CHECK(r->read <= r->wanted + 4096 * 8 * (1 + (4 << 20) / block));
+                CHECK(end - reinterpret_cast<std::uintptr_t>(memory->items()[0].to.data()) <=
+                      memory->size_bytes());
+                for (const aka::reading reading : {aka::reading::direct, aka::reading::cached})
+                    for (const std::size_t block : {std::size_t{1} << 19, std::size_t{8} << 20}) {
+                        for (const aka::load_item& i : memory->items())
+                            std::memset(i.to.data(), 0x5a, i.to.size());
+                        aka::load_options o;
+                        o.reading = reading, o.block = block;
+                        auto r = aka::load(memory->items(), o);
+                        REQUIRE_MESSAGE(r, r.error().message().view());
+                        for (std::size_t i = 0; i < tensors.size(); ++i)
+                            CHECK(std::memcmp(tensors[i].data.data(), (*memory)[i].to.data(),
+                                              tensors[i].data.size()) == 0);
+                        // Whole pages are read, and none of them three times.
+                        CHECK(r->read <= r->wanted + 4096 * 12 * (1 + (8 << 20) / block));
+                    }
             }
+        }
     }
+}
+
+TEST_CASE("load: blocks of a row slice are aligned as the file has them") {
+    // Q4_0 blocks of 18 bytes: the second row begins two bytes behind a multiple of 4.
+    test::gguf_writer writer;
+    writer.add_tensor("q", test::ggml_id("q4_0"), {80, 32 * 1001},
+                      test::random_bytes(18 * 1001 * 80, 1));
+    const test::temp_folder folder;
+    writer.save(folder / "q.gguf");
+    auto file = aka::checkpoint::open((folder / "q.gguf").string());
+    REQUIRE_MESSAGE(file, file.error().message().view());
+    const std::vector<aka::tensor> rows{*(*file)[0].slice(0, 1, 79)};
+    REQUIRE(rows[0].offset() % 4 == 2);
+    auto memory = aka::load_memory::lay_out(rows);
+    REQUIRE(memory);
+    const auto at = reinterpret_cast<std::uintptr_t>((*memory)[0].to.data());
+    CHECK((at - rows[0].offset()) % 4096 == 0);
+    CHECK(wrong(rows, ways(1)) == 0);
 }
 
 TEST_CASE("load: as many threads as were asked for, in smaller blocks where that takes memory") {

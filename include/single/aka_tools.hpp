@@ -7400,13 +7400,15 @@ class checkpoint_reader {
         if (!s || !p.ok() || !again.ok()) return detail::no_memory();
         if (status r = add_file(s, std::move(p)); !r) return r.error();
         const mapped_file& f = s->files[0].file;
-        std::byte first[4] = {};
-        if (f.size() >= 4)
-            if (status r = f.read(0, first); !r) return r.error();
+        std::byte first[8] = {};
+        const std::size_t n = f.size() < 8 ? static_cast<std::size_t>(f.size()) : 8;
+        if (status r = f.read(0, {first, n}); !r) return r.error();
         std::string_view magic(reinterpret_cast<const char*>(first), 4);
         if (magic == "GGUF" || detail::ends_with(f.path(), ".gguf"))
             return open_gguf(std::move(s), again);
-        if (magic == "PK\3\4" || detail::starts_with(magic, "\x80\x02"))
+        // A header of 0x280 bytes begins like a pickle, but its length ends in zeros.
+        const bool length = n == 8 && detail::load_le<std::uint32_t>(first + 4) == 0;
+        if (!length && (magic == "PK\3\4" || detail::starts_with(magic, "\x80\x02")))
             return detail::fail(errc::not_a_checkpoint, 0,
                                 "a PyTorch file, which aka does not read: it holds code")
                 .in(f.path());
