@@ -25,8 +25,9 @@ TEST_CASE("out of memory: every request of every step refused once") {
     const test::temp_folder work(test::memory_folder());
     for (const sample& s : samples) {
         std::uint64_t requests = 0, spared = 0;
-        const test::step_places where{(test::samples() / s.path).string(), (work / "out").string(),
-                                      s.to};
+        const std::string source = (test::samples() / s.path).string();
+        const std::string target = (work / "out").string();
+        const test::step_places where{source.c_str(), target.c_str(), s.to};
         test::refuse_each_step(where, test::known(),
                                [&](const std::string& step, const test::refusals& r) {
                                    CHECK_MESSAGE(r.wrong == 0, std::string(s.path), ", ", step,

@@ -148,6 +148,27 @@ class alloc_scope {
     std::uint64_t held_, blocks_;
 };
 
+// Requests while it lives are neither refused nor counted: what a test itself does with the
+// library's own functions in the middle of a scope.
+class alloc_pause {
+  public:
+    alloc_pause() = default;
+    alloc_pause(const alloc_pause&) = delete;
+    alloc_pause& operator=(const alloc_pause&) = delete;
+    ~alloc_pause() {
+        allocs.count = count_;
+        allocs.fail_first = first_;
+        allocs.fail_last = last_;
+        allocs.fail_above = above_;
+    }
+
+  private:
+    const std::uint64_t count_ = allocs.count;
+    const std::uint64_t first_ = allocs.fail_first.exchange(no_limit);
+    const std::uint64_t last_ = allocs.fail_last.exchange(no_limit);
+    const std::uint64_t above_ = allocs.fail_above.exchange(no_limit);
+};
+
 }  // namespace test
 
 #define AKA_MALLOC(n) (::test::counting_malloc(n))

@@ -1,5 +1,6 @@
 // Every request for memory refused once, in each step from opening a checkpoint to writing one.
-// Without doctest and without exceptions, for a program that is built without them, too.
+// Without doctest, without exceptions and without compiled parts of the C++ library, for programs
+// that are built without them, or that must know what was initialised (tests/memory).
 #ifndef AKA_TEST_REFUSED_HPP
 #define AKA_TEST_REFUSED_HPP
 
@@ -13,10 +14,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <string>
 #include <string_view>
-#include <system_error>
 
 namespace test {
 
@@ -52,22 +50,36 @@ class step_digest {
     std::uint64_t h_ = 0xCBF29CE484222325u;
 };
 
+// Calls `f(name, path)` for each file of a folder.
+template <class F>
+void for_each_file(const char* folder, F f) {
+    const alloc_pause pause;
+    static_cast<void>(aka::detail::for_each_entry(folder, [&](std::string_view name) {
+        aka::detail::path file(folder);
+        if (name != "." && name != "..") f(name, (file /= name).c_str());
+        return true;
+    }));
+}
 // Of all that lies in a folder, in any order; 0: nothing.
-inline std::uint64_t files_digest(const std::string& folder) {
+inline std::uint64_t files_digest(const char* folder) {
     std::uint64_t sum = 0;
-    std::error_code e;
-    for (const auto& entry : std::filesystem::directory_iterator(folder, e)) {
+    for_each_file(folder, [&](std::string_view name, const char* path) {
         step_digest d;
-        d << entry.path().filename().string();
-        std::FILE* f = std::fopen(entry.path().string().c_str(), "rb");
-        if (f == nullptr) return 1;
+        d << name;
+        std::FILE* f = std::fopen(path, "rb");
+        if (f == nullptr) return ++sum, void();
         char block[4096];
         for (std::size_t n = 0; (n = std::fread(block, 1, sizeof block, f)) != 0;)
             d << std::string_view(block, n);
         std::fclose(f);
         sum += step_outcome(d).digest;
-    }
+    });
     return sum;
+}
+// And the folder, but on Windows, where it stays, empty.
+inline void remove_files(const char* folder) {
+    for_each_file(folder, [](std::string_view, const char* path) { std::remove(path); });
+    std::remove(folder);
 }
 
 struct refusals {
@@ -114,8 +126,8 @@ refusals refuse_each(F f) {
 }
 
 struct step_places {
-    std::string source, target;  // a checkpoint, and a folder that is made and removed again
-    const char* to;              // a convention that it is written in
+    const char *source, *target;  // a checkpoint, and a folder that is made and removed again
+    const char* to;               // a convention that it is written in
 };
 
 // Calls `judge(name, refusals)` for each step of using a checkpoint.
@@ -191,19 +203,15 @@ void refuse_each_step(const step_places& where, const aka::catalog& known, Judge
     });
     auto files = aka::lay_out(*plan.get_if());
     if (!files) return judge("lay out at all", refusals{0, 0, 1, 0, 0, files.code()});
-    const auto cleared = [&] {
-        std::error_code e;
-        std::filesystem::remove_all(where.target, e);
-    };
     try_step("write", [&]() -> step_outcome {
-        cleared();
+        remove_files(where.target);
         const auto report = aka::write_files(*files.get_if(), where.target);
         const std::uint64_t there = files_digest(where.target);
         // Whole, or not at all.
         if (!report) return {there == 0 ? report.code() : aka::errc::already_exists, 0};
         return {aka::errc::none, there};
     });
-    cleared();
+    remove_files(where.target);
     const auto again = aka::write_files(*files.get_if(), where.target);
     if (!again) return judge("write at all", refusals{0, 0, 1, 0, 0, again.code()});
     auto back = aka::checkpoint::open(where.target);
@@ -213,7 +221,7 @@ void refuse_each_step(const step_places& where, const aka::catalog& known, Judge
         if (!s) return failed(s);
         return {};
     });
-    cleared();
+    remove_files(where.target);
 }
 
 }  // namespace test

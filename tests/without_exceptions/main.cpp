@@ -4,7 +4,7 @@
 #include "../support/refused.hpp"
 
 #include <cstdio>
-#include <string>
+#include <string_view>
 
 #if defined(__cpp_exceptions) || defined(__cpp_rtti)
 #error "this program is for -fno-exceptions -fno-rtti"
@@ -18,20 +18,22 @@ int main(int argc, char** argv) {
         {"baichuan", "hf"}, {"yi", "hf"}, {"llama-sharded", "gguf"}, {"llama.gguf", "hf"}};
     std::uint64_t requests = 0, wrong = 0;
     for (const auto& sample : samples) {
-        const test::step_places where{std::string(argv[1]) + '/' + sample[0],
-                                      std::string(argv[2]) + "/without_exceptions", sample[1]};
+        aka::detail::path source(argv[1]), target(argv[2]);
+        source /= sample[0];
+        target /= "without_exceptions";
+        const test::step_places where{source.c_str(), target.c_str(), sample[1]};
         test::refuse_each_step(
             where, *known.get_if(), [&](const char* step, const test::refusals& r) {
                 requests += r.requests;
                 wrong += r.wrong + r.lost;
                 if (r.wrong + r.lost == 0) return;
+                const std::string_view code = aka::errc_name(r.code);
                 std::printf(
-                    "%s, %s: request %llu of %llu: %llu times wrong (%s), %llu times lost\n",
+                    "%s, %s: request %llu of %llu: %llu times wrong (%.*s), %llu times lost\n",
                     sample[0], step, static_cast<unsigned long long>(r.first_wrong),
                     static_cast<unsigned long long>(r.requests),
-                    static_cast<unsigned long long>(r.wrong),
-                    std::string(aka::errc_name(r.code)).c_str(),
-                    static_cast<unsigned long long>(r.lost));
+                    static_cast<unsigned long long>(r.wrong), static_cast<int>(code.size()),
+                    code.data(), static_cast<unsigned long long>(r.lost));
             });
     }
     std::printf("%llu requests refused, alone and with all later ones: %llu wrong\n",
