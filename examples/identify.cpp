@@ -15,10 +15,13 @@
 #include <vector>
 
 #include "common/args.hpp"
+#include "common/convention_line.hpp"
 #include "common/errors.hpp"
+#include "common/flow.hpp"
 #include "common/hparams_text.hpp"
 #include "common/identified.hpp"
 #include "common/json_writer.hpp"
+#include "common/packed_weights.hpp"
 #include "common/rules.hpp"
 #include "common/table.hpp"
 #include "common/terminal.hpp"
@@ -93,10 +96,16 @@ class printer {
                !r_.id->convention()->not_llama().empty();
     }
     void title(const char* text) {
-        std::printf("\n%s\n", look_.paint(text, cli::style::dim).c_str());
+        std::printf("\n");
+        say(text, cli::style::dim);
     }
-    static void line(const char* what, const std::string& text) {
-        if (!text.empty()) std::printf("  %-12s %s\n", what, text.c_str());
+    void say(std::string_view text, cli::style s = cli::style::plain) {
+        cli::flow f(look_, 0);
+        f.words(text, " ", s);
+        f.print();
+    }
+    void line(const std::string& what, const std::string& text) const {
+        if (!text.empty()) cli::print_wrapped("  " + what, text, look_, 15);
     }
     std::string id_of(const aka::convention& c) const {
         std::string out = look_.paint(c.id(), cli::style::bold);
@@ -108,18 +117,14 @@ class printer {
     void answer() {
         const aka::convention* c = r_.convention();
         if (c != nullptr) {
-            std::printf("%s\n", id_of(*c).c_str());
+            say(id_of(*c));
             if (r_.id->ambiguous())
-                std::printf("%s\n",
-                            look_
-                                .paint("ambiguous: names and config fit several conventions that "
-                                       "mean different things",
-                                       cli::style::warning)
-                                .c_str());
+                say("ambiguous: names and config fit several conventions that mean different "
+                    "things",
+                    cli::style::warning);
         } else {
             const char* no = refused() ? "not of the Llama family" : "not identified";
-            std::printf("%s: %s\n", look_.paint(no, cli::style::bad).c_str(),
-                        cli::escape(r_.reason).c_str());
+            say(look_.paint(no, cli::style::bad) + ": " + cli::escape(r_.reason));
             for (const aka::convention* t : r_.by_type) line("config says", id_of(*t));
         }
         if (c == nullptr) line("config", cli::hparams_line(r_.hparams()));
@@ -158,15 +163,19 @@ class printer {
         std::vector<std::string> words;
         for (const std::string_view w : id.wrappers()) words.push_back(cli::escape(w));
         line("wrapped in", joined(words));
-        words.clear();
-        for (const quantisation& q : r_.parts)
-            words.push_back(std::string(q.part) + " (" + std::string(q.scheme) + ") " +
-                            look_.times + ' ' + std::to_string(q.count));
-        line("parts", joined(words));
+        line("form", r_.forms.empty() ? parts() : r_.forms);
         if (r_.tied) line("output", "tied to the embedding");
         words.clear();
         for (const std::string_view m : r_.missing) words.emplace_back(m);
         line("missing", joined(words));
+    }
+    // What helps to make a weight, where nobody knows how.
+    std::string parts() const {
+        std::vector<std::string> words;
+        for (const quantisation& q : r_.parts)
+            words.push_back(std::string(q.part) + " (" + std::string(q.scheme) + ") " +
+                            look_.times + ' ' + std::to_string(q.count));
+        return joined(words);
     }
     void names() {
         if (r_.names.empty()) {
@@ -176,7 +185,7 @@ class printer {
         title("names that are not Hugging Face's");
         cli::table t;
         t.column("role").column("here", left, cli::style::folded, cli::table::narrow::shrink);
-        t.column("hf", left, cli::style::folded);
+        t.column("hf", left, cli::style::folded, cli::table::narrow::shrink);
         for (const renamed& n : r_.names)
             t.row({std::string(aka::name(n.role)), cli::escape(n.name),
                    n.hf.empty() ? "-" : std::string(n.hf)});
@@ -186,9 +195,9 @@ class printer {
         title("layouts");
         for (const layout& l : r_.layouts) {
             const bool row = !l.axes.empty() && l.kind != std::string_view("experts");
-            std::printf("  %s\n",
-                        row ? cli::escape(std::string(l.name) + " = " + std::string(l.axes)).c_str()
-                            : l.text.c_str());
+            cli::print_wrapped(
+                "", row ? cli::escape(std::string(l.name) + " = " + std::string(l.axes)) : l.text,
+                look_, 2);
         }
     }
     // A table that the user can correct and pass back.
@@ -207,7 +216,7 @@ class printer {
         cli::table t;
         t.column("name", left, cli::style::folded, cli::table::narrow::shrink)
             .column("tensors", right);
-        t.column("nearest rule");
+        t.column("nearest rule", left, cli::style::plain, cli::table::narrow::shrink);
         constexpr std::size_t most = 24;
         for (std::size_t i = 0; i < notes.size() && i < most; ++i)
             t.row({cli::escape(notes[i].pattern), std::to_string(notes[i].count),
@@ -219,32 +228,21 @@ class printer {
     }
     // A row for each thing that shares the file, not for each of its names.
     void others() {
-        struct group {
-            std::string_view whose, first;
-            std::uint64_t count;
-        };
-        std::vector<group> groups;
-        for (const aka::shape_note& n : r_.id->other()) {
-            const auto same = [&](const group& g) { return g.whose == n.words; };
-            const auto at = std::find_if(groups.begin(), groups.end(), same);
-            if (at == groups.end())
-                groups.push_back({n.words, n.pattern, n.count});
-            else
-                at->count += n.count;
-        }
+        const auto groups = cli::others_of(*r_.id);
         if (groups.empty()) return;
         title("in the same file");
         cli::table t;
         t.column("what").column("tensors", right);
         t.column("such as", left, cli::style::folded, cli::table::narrow::shrink);
-        for (const group& g : groups)
-            t.row({cli::escape(g.whose), std::to_string(g.count), cli::escape(g.first)});
+        for (const cli::other_tensors& g : groups)
+            t.row({cli::escape(g.what), std::to_string(g.count), cli::escape(g.first)});
         t.print(stdout, look_);
     }
     void hparams() {
         title("hyper-parameters");
         cli::table t;
-        t.column("name").column("value").column("key", left, cli::style::dim);
+        t.column("name").column("value", left, cli::style::plain, cli::table::narrow::shrink);
+        t.column("key", left, cli::style::dim, cli::table::narrow::leave_out);
         for (const said_field& f : cli::said_fields(r_.hparams()))
             t.row({f.name, cli::escape(f.value), cli::escape(f.key)});
         if (t.empty())
@@ -431,6 +429,7 @@ int identify(const options& o) {
     const auto id = aka::identify(*opened, *known);
     if (!id) return fail(id.error(), o);
     identified r = cli::make_report(*id, *known);
+    r.forms = cli::packed_weights(*opened, *opened).text();
     if (!id->is_llama())
         if (const auto guessed = cli::infer_names(r, *opened, *known); !guessed)
             return fail(guessed.error(), o);

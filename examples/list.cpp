@@ -20,8 +20,8 @@
 #include "common/content_hash.hpp"
 #include "common/convention_line.hpp"
 #include "common/errors.hpp"
+#include "common/flow.hpp"
 #include "common/fold.hpp"
-#include "common/forms_line.hpp"
 #include "common/issues.hpp"
 #include "common/json_writer.hpp"
 #include "common/html_page.hpp"
@@ -222,7 +222,7 @@ void print(const listing& l, const options& o, const cli::convention_line& names
     const cli::look look(o.colour);
     cli::print_totals(l, o.path, look);
     if (!l.file.empty()) cli::print_wrapped("names", names.text(), look);
-    if (const std::string forms = cli::forms_text(l.file); !forms.empty())
+    if (const std::string forms = l.packed.text(); !forms.empty())
         cli::print_wrapped("form", forms, look);
     if (l.view != nullptr)
         cli::print_wrapped(

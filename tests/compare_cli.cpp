@@ -97,7 +97,7 @@ TEST_CASE("aka-compare: Hugging Face and GGUF, other row order and types, in tex
     CHECK(
         without_path(r.out, samples) ==
         R"(A      llama-sharded: 21 tensors, 41.31 KiB; Hugging Face Llama (hf_llama), 21 of 21 recognised
-B      llama.gguf: 21 tensors, 30.38 KiB; gguf:llama, 21 of 21 recognised
+B      llama.gguf: 21 tensors, 30.38 KiB; GGUF (gguf:llama), 21 of 21 recognised
 
 architecture  the same: llama, 2 layers, width 32, 4 heads (2 of k and v) of 8, feed-forward 64, vocabulary 40, context 64
 rows of q, k  half in A, interleaved in B; compared as half

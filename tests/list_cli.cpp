@@ -9,6 +9,7 @@
 #include "support/rounds.hpp"
 #include "support/sanitized.hpp"
 #include "support/spellings.hpp"
+#include "support/terminal.hpp"
 #include "support/writer.hpp"
 
 #include <algorithm>
@@ -22,12 +23,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#if !defined(_WIN32)
-#include <fcntl.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-#endif
 
 namespace test_list_cli {
 
@@ -495,7 +490,7 @@ TEST_CASE("aka-list: rows of a dense model") {
     CHECK(r.out ==
           "llama.gguf | GGUF v3 | 21 tensors | 21152 parameters | 30.38 KiB | 11.76 bits a weight "
           "| F16 56 %, Q8_0 42 %, F32 2.1 %\n"
-          "names  gguf:llama, 21 of 21 recognised\n"
+          "names  GGUF (gguf:llama), 21 of 21 recognised\n"
           "\n"
           "name                     tensors  params       size  share  type            largest\n"
           "token_embd.weight              1    1280   2.50 KiB  8.2 %  F16             [40, 32]\n"
@@ -768,7 +763,7 @@ TEST_CASE("aka-list: names of other kinds") {
         std::vector<test::st_tensor> all = model;
         all.push_back(hole("vision_tower.patch_embed.weight", "F16", {4}));
         write(all, llama);
-        CHECK(has(line({path}), ", 1 of something else"));
+        CHECK(has(line({path}), ", 1 of the vision tower"));
         CHECK(run_json({path})["convention"]["other"].as_u64() == 1);
     }
     SUBCASE("names alone cannot decide") {
@@ -932,7 +927,7 @@ TEST_CASE("aka-list --as: for people") {
     NEEDS_PROGRAM("aka-list");
     const std::string yi = (test::samples() / "yi").string();
     const std::string turned = run({"--as", "gguf", yi}).out;
-    CHECK(has(turned, "\nas     gguf:llama, 12 views, 9 made of boxes\n"));
+    CHECK(has(turned, "\nas     GGUF (gguf:llama), 12 views, 9 made of boxes\n"));
     CHECK(has(squeeze(turned),
               "blk.{0,1} 2 x 9 9280 18.25 KiB 88 % F16, F32 [32, 64] "
               "view (5), 1 box, from F16 (2), 1 box (2)\n"));
@@ -1435,35 +1430,14 @@ TEST_CASE("aka-list: colours") {
 }
 
 #if !defined(_WIN32)
-// Runs aka-list with a terminal of so many columns for its stdout.
-std::string on_terminal(unsigned short columns, const std::vector<std::string>& arguments,
+std::string on_terminal(int columns, const std::vector<std::string>& arguments,
                         const std::string& environment = {}) {
-    const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
-    REQUIRE(terminal >= 0);
-    REQUIRE(grantpt(terminal) == 0);
-    REQUIRE(unlockpt(terminal) == 0);
-    const std::string other = ptsname(terminal);
-    const int kept =
-        open(other.c_str(), O_RDWR | O_NOCTTY);  // what is written outlives the program
-    REQUIRE(kept >= 0);
-    winsize size{};
-    size.ws_col = columns;
-    REQUIRE(ioctl(terminal, TIOCSWINSZ, &size) == 0);
-    const auto r =
-        test::run_program(test::program_command("aka-list", arguments, environment) + " >" + other);
-    CHECK(r.exit_code == 0);
-    REQUIRE(write(kept, "\x04", 1) == 1);  // marks the end
-    std::string out;
-    char c = 0;
-    while (read(terminal, &c, 1) == 1 && c != '\x04')
-        if (c != '\r') out += c;
-    close(kept);
-    close(terminal);
-    return out;
+    return test::on_terminal(columns, "aka-list", arguments, environment).out;
 }
 
 TEST_CASE("aka-list: a terminal has colours and a width") {
     NEEDS_PROGRAM("aka-list");
+    NEEDS_TERMINAL();
     const std::string yi = (test::samples() / "yi").string();
     CHECK(has(on_terminal(200, {yi}), "\x1b[1myi\x1b[0m"));
     const std::string wide = on_terminal(200, {yi}, "NO_COLOR=1");

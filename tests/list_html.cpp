@@ -236,7 +236,7 @@ TEST_CASE("aka-list --html: the names in every convention that can spell the mod
     CHECK(has(page, "<option value=\"0\" selected>as in the file"));
     CHECK(has(page, "<td>view<td class=\"n o dim\">model.layers.*.ln1.weight"));
     CHECK(has(page_of(test::samples() / "yi", {"--as=gguf"}),
-              "<option value=\"1\" selected>gguf:llama"));
+              "<option value=\"1\" selected>GGUF (gguf:llama)"));
 }
 
 TEST_CASE("aka-list --html: a column for each layer") {

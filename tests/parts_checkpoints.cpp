@@ -3,7 +3,7 @@
 #include <aka/dequantize_parts.hpp>
 #include <doctest/doctest.h>
 
-#include "../examples/common/forms_line.hpp"
+#include "../examples/common/packed_weights.hpp"
 #include "support/bound.hpp"
 #include "support/files.hpp"
 #include "support/outcome.hpp"
@@ -376,7 +376,8 @@ TEST_CASE("real checkpoints: the form of every matrix is known") {
             ++quantised;
         }
         CHECK(quantised == x.matrices);
-        CHECK(cli::forms_text(*c) == x.words + (" (" + std::to_string(x.matrices) + ")"));
+        CHECK(cli::packed_weights(*c, *c).text() ==
+              x.words + (" (" + std::to_string(x.matrices) + ")"));
         MESSAGE(std::string(x.folder) << ": " << quantised << " quantised, " << plain << " plain");
     }
 }

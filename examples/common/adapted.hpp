@@ -131,7 +131,7 @@ inline void print_ledger(const aka::adapter& a, const look& look) {
         }
         table t;
         t.column("name", table::align::left, style::folded, table::narrow::shrink);
-        t.column("", table::align::right).column("why");
+        t.column("", table::align::right).column("why", table::left, style::plain, table::wrap);
         for (const name_group& g : fold_names(all, which))
             t.row({escape(g.label(look.columns == 0 ? std::string::npos : 4)),
                    g.count == 1 ? "" : std::to_string(g.count) + ' ' + look.times,

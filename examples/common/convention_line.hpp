@@ -4,14 +4,14 @@
 
 #include <aka/identify.hpp>
 
+#include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "errors.hpp"
 #include "json_writer.hpp"
-#include "terminal.hpp"
 #include "text.hpp"
 
 namespace cli {
@@ -21,6 +21,24 @@ inline std::string title_of(const aka::convention& c) {
     std::string out(c.title().substr(0, c.title().find(", and ")));
     out = out.empty() ? std::string(c.id()) : out + " (" + std::string(c.id()) + ")";
     return escape(c.verified() ? out : out + ", not fully verified");
+}
+
+// What else is in the file: "the vision tower", of 391 tensors, such as this.
+struct other_tensors {
+    std::string_view what, first;
+    std::uint64_t count;
+};
+inline std::vector<other_tensors> others_of(const aka::identification& id) {
+    std::vector<other_tensors> out;
+    for (const aka::shape_note& n : id.other()) {
+        const auto same = [&](const other_tensors& o) { return o.what == n.words; };
+        const auto at = std::find_if(out.begin(), out.end(), same);
+        if (at == out.end())
+            out.push_back({n.words, n.pattern, n.count});
+        else
+            at->count += n.count;
+    }
+    return out;
 }
 
 // Not to know a checkpoint's convention is no failure to list it: an error is said in its place.
@@ -43,7 +61,8 @@ class convention_line {
         std::string out = title_of(*c) + ", " + std::to_string(own - unmatched_) + " of " +
                           std::to_string(own) + " recognised";
         if (unmatched_ != 0) out += ", " + std::to_string(unmatched_) + " not known";
-        if (other_ != 0) out += ", " + std::to_string(other_) + " of something else";
+        for (const other_tensors& o : others_of(*id_))
+            out += ", " + std::to_string(o.count) + " of " + escape(o.what);
         std::string more;
         for (const aka::candidate& k : id_->candidates())
             if (k.convention != c) (more += more.empty() ? "" : ", ") += k.convention->id();
@@ -82,31 +101,6 @@ class convention_line {
     aka::result<aka::identification> id_;
     std::uint64_t tensors_, unmatched_ = 0, other_ = 0;
 };
-
-// One line; on a terminal too narrow for it, cut between words.
-inline void print_wrapped(const char* head, const std::string& text, const look& look) {
-    const std::size_t indent = 7;
-    std::printf("%s", look.paint(head, style::dim).c_str());
-    std::size_t at = width(head);
-    std::string_view rest = text;
-    while (!rest.empty()) {
-        const std::size_t end = rest.find(' ');
-        std::string_view word = rest.substr(0, end);
-        rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
-        const std::size_t n = width(word);
-        const std::size_t gap = at == width(head) ? indent - at : at == indent ? 0 : 1;
-        if (look.columns != 0 && at + gap + n > look.columns && at > indent) {
-            std::printf("\n%*s", static_cast<int>(indent), "");
-            at = indent;
-        } else {
-            std::printf("%*s", static_cast<int>(gap), "");
-            at += gap;
-        }
-        std::printf("%.*s", static_cast<int>(word.size()), word.data());
-        at += n;
-    }
-    std::printf("\n");
-}
 
 }  // namespace cli
 

@@ -16,7 +16,6 @@
 
 #include "byte_map.hpp"
 #include "convention_line.hpp"
-#include "forms_line.hpp"
 #include "html_layers.hpp"
 #include "html_names.hpp"
 #include "html_sizes.hpp"
@@ -122,7 +121,7 @@ inline std::string html_page(const listing& l, std::string_view path, const conv
     out.markup("</p>\n");
     if (!l.file.empty())
         out.markup("<p><span class=\"dim\">names</span> ").text(names.text()).markup("</p>\n");
-    if (const std::string forms = forms_text(l.file); !forms.empty())
+    if (const std::string forms = l.packed.text(); !forms.empty())
         out.markup("<p><span class=\"dim\">form</span> ").text(forms).markup("</p>\n");
     if (!l.which.empty()) {
         const tensor_kinds kinds(names.identification(), l.tensors);

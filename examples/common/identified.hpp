@@ -40,7 +40,7 @@ struct identified {
     std::vector<quantisation> parts;
     std::vector<std::string_view> missing;
     std::vector<const aka::convention*> by_type;  // that the config's model_type names
-    std::string reason;
+    std::string reason, forms;
     aka::inference guess;  // where no convention fits: has rows if there is anything to say
     bool tied = false;
 

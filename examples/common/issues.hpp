@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "flow.hpp"
 #include "json_writer.hpp"
 #include "progress.hpp"
 #include "terminal.hpp"
@@ -157,7 +158,7 @@ inline void print_issues(const std::vector<issue>& issues, const look& look) {
         std::string text;
         if (!i.file.empty()) text += escape(file_name(i.file)) + ": ";
         if (!i.tensor.empty()) text += "tensor '" + escape(i.tensor) + "': ";
-        std::printf("  %s%s\n", text.c_str(), i.message.c_str());
+        print_wrapped("", text + i.message, look, 2);
     }
 }
 

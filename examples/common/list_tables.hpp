@@ -13,6 +13,7 @@
 
 #include "adapted.hpp"
 #include "content_hash.hpp"
+#include "flow.hpp"
 #include "fold.hpp"
 #include "issues.hpp"
 #include "listing.hpp"
@@ -52,7 +53,8 @@ inline std::vector<std::string> totals(const listing& l, std::string_view path) 
     } else if (!l.which.empty()) {
         sums s;
         for (const std::uint32_t i : l.which) s.add(l.tensors[i]);
-        parts.push_back(human_count(s.elements) + " parameters");
+        parts.push_back(human_count(s.elements) +
+                        (l.packed.unclear() ? " stored numbers" : " parameters"));
         parts.push_back(human_size(s.bytes));
         if (l.quantised && s.elements != 0) {
             char text[40];
@@ -66,22 +68,10 @@ inline std::vector<std::string> totals(const listing& l, std::string_view path) 
 }
 inline void print_totals(const listing& l, std::string_view path, const look& look) {
     const std::vector<std::string> parts = totals(l, path);
-    std::size_t at = 0;
-    for (const std::string& p : parts) {
-        if (p.empty()) continue;
-        const std::size_t n = width(p), gap = width(look.between);
-        if (at != 0 && look.columns != 0 && at + gap + n > look.columns) {
-            std::printf("\n  ");
-            at = 2;
-        } else if (at != 0) {
-            std::printf("%s", look.paint(look.between, style::dim).c_str());
-            at += gap;
-        }
-        at += n;
-        const bool name = &p == &parts[0];
-        std::printf("%s", look.paint(p, name ? style::bold : style::plain).c_str());
-    }
-    std::printf("\n");
+    flow f(look, 0);
+    for (const std::string& p : parts)
+        if (!p.empty()) f.piece(p, look.between, &p == &parts[0] ? style::bold : style::plain);
+    f.print();
 }
 
 inline std::string times(std::uint64_t n, const look& look) {
@@ -116,7 +106,8 @@ inline void print_layers(const listing& l, const look& look) {
     t.column("params", table::right, style::plain, table::leave_out).column("size", table::right);
     t.column("share", table::right, style::dim, table::leave_out)
         .column("type", table::left, style::plain, table::at_last);
-    t.column("largest", table::left, style::plain, table::leave_out).column("made");
+    t.column("largest", table::left, style::plain, table::leave_out)
+        .column("made", table::left, style::plain, table::wrap);
     for (const layer_group& g : layer_folder(l.tensors).fold(items))
         add_group(t, l, g, 1, false, look);
     t.print(stdout, look);
@@ -131,14 +122,16 @@ inline void print_names(const listing& l, bool fold, const look& look) {
     table t;
     t.column("name", table::left, fold ? style::folded : style::plain, table::shrink)
         .column("", table::right);
-    t.column("params", table::right)
+    t.column("params", table::right, style::plain, table::leave_out)
         .column("size", table::right)
-        .column("type")
-        .column("shape")
-        .column("made");
+        .column("type", table::left, style::plain, table::at_last)
+        .column("shape", table::left, style::plain, table::leave_out)
+        .column("made", table::left, style::plain, table::wrap);
     const auto row = [&](const std::string& label, std::uint64_t count, const facts& f) {
         const bool n = l.names_only;
-        t.row({escape(label), times(count, look), n ? "" : human_count(f.elements),
+        // Scales are bytes, and no weights.
+        const bool helper = f.elements == 0 && f.bytes != 0;
+        t.row({escape(label), times(count, look), n || helper ? "" : human_count(f.elements),
                n ? "" : human_size(f.bytes), n ? "" : l.types[f.dtype], l.shapes[f.shape],
                made(l, f)});
     };
@@ -152,9 +145,13 @@ inline void print_names(const listing& l, bool fold, const look& look) {
 
 inline void print_long(const listing& l, const look& look) {
     table t;
-    t.column(content_hash::name, table::left, style::dim).column("offset", table::right);
-    t.column("bytes", table::right).column("type").column("shape");
-    t.column("name", table::left, style::plain, table::shrink).column("made");
+    t.column(content_hash::name, table::left, style::dim);
+    t.column("offset", table::right, style::plain, table::leave_out)
+        .column("bytes", table::right)
+        .column("type", table::left, style::plain, table::at_last)
+        .column("shape", table::left, style::plain, table::leave_out);
+    t.column("name", table::left, style::plain, table::shrink)
+        .column("made", table::left, style::plain, table::shrink);
     t.column("of", table::left, style::plain, table::leave_out);
     t.column("file", table::left, style::dim, table::leave_out);
     std::optional<sources> sources;
@@ -189,7 +186,9 @@ inline void print_metadata(const listing& l, const look& look) {
     const std::size_t taken = keys + types + 4 + 18;
     const std::size_t most = look.columns == 0 ? 100 : std::max(look.columns, taken + 20) - taken;
     table t;
-    t.column("key").column("type", table::left, style::dim).column("value");
+    t.column("key", table::left, style::plain, table::shrink)
+        .column("type", table::left, style::dim)
+        .column("value", table::left, style::plain, table::wrap);
     t.column("file", table::left, style::dim, table::leave_out);
     for (std::size_t i = 0; i < m.size(); ++i) {
         const std::string value = value_text(m[i], most);

@@ -16,6 +16,7 @@
 #include "adapted.hpp"
 #include "fold.hpp"
 #include "glob.hpp"
+#include "packed_weights.hpp"
 #include "terminal.hpp"
 #include "text.hpp"
 #include "values.hpp"
@@ -31,7 +32,10 @@ struct listing {
     // `v`: null, or the checkpoint under other names, which are then what is listed.
     listing(const aka::checkpoint& c, const aka::adapter* v,
             const std::vector<std::string_view>& globs)
-        : file(c), view(v), all(v == nullptr ? static_cast<const aka::tensor_list&>(c) : *v) {
+        : file(c),
+          view(v),
+          all(v == nullptr ? static_cast<const aka::tensor_list&>(c) : *v),
+          packed(all, c) {
         names_only = c.format() == aka::checkpoint_format::index;
         tensors.resize(all.size());
         for (std::uint32_t i = 0; i < all.size(); ++i) {
@@ -45,17 +49,19 @@ struct listing {
             f.dtype = number_of(type_name(t), seen_types_, types);
             f.shape = number_of(shape_text(t), seen_shapes_, shapes);
             if (view != nullptr) f.made = number_of(how_made(t), seen_made_, made);
-            f.elements = t.elements();
+            f.elements = packed.weights(i);
             f.bytes = t.size_bytes();
             elements = saturated(elements, f.elements);
             bytes = saturated(bytes, f.bytes);
             quantised = quantised || aka::info(t.dtype()).block_elements > 1;
         }
+        quantised = quantised || packed.any();
     }
 
     const aka::checkpoint& file;
     const aka::adapter* view;
-    const aka::tensor_list& all;       // of the one or the other
+    const aka::tensor_list& all;  // of the one or the other
+    packed_weights packed;
     bool names_only = false;           // an index alone: no types, shapes and bytes
     std::vector<facts> tensors;        // at the positions in `all`
     std::vector<std::uint32_t> which;  // positions of those that were asked for

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "flow.hpp"
 #include "terminal.hpp"
 #include "text.hpp"
 
@@ -18,13 +19,13 @@ class table {
   public:
     enum class align { left, right };
 
-    // Where a terminal is too narrow: `shrink` cuts texts in the middle, and if that is not enough
-    // columns that can be left out are, the last one first; those of `at_last`
-    // when no other is left.
-    enum class narrow { keep, shrink, leave_out, at_last };
+    // Where a terminal is too narrow: `shrink` cuts texts in the middle, `wrap` puts a sentence on
+    // several lines (in the last column); if that is not enough, columns that can be left out are,
+    // the last one first; those of `at_last` when no other is left.
+    enum class narrow { keep, shrink, wrap, leave_out, at_last };
     static constexpr align left = align::left, right = align::right;
-    static constexpr narrow shrink = narrow::shrink, leave_out = narrow::leave_out,
-                            at_last = narrow::at_last;
+    static constexpr narrow shrink = narrow::shrink, wrap = narrow::wrap,
+                            leave_out = narrow::leave_out, at_last = narrow::at_last;
 
     table& column(std::string title, align a = align::left, style s = style::plain,
                   narrow n = narrow::keep) {
@@ -52,7 +53,8 @@ class table {
         std::size_t wide;
     };
 
-    static constexpr std::size_t least = 22;  // of a column that shrinks
+    // Of a column that shrinks: what can still be read, and where nothing else helps.
+    static constexpr std::size_t readable = 22, least = 9;
 
     void measure(const look& l) {
         std::size_t all = 0;
@@ -69,26 +71,47 @@ class table {
         }
         if (l.columns == 0) return;
         const std::size_t room = l.columns + 2;  // the last column has nothing behind it
-        column_info* soft = nullptr;
-        for (column_info& c : columns_)
-            if (c.when_narrow == narrow::shrink) soft = &c;
-        const std::size_t spare = soft == nullptr || soft->wide < least ? 0 : soft->wide - least;
+        const auto soft = [](const column_info& c, std::size_t to) {
+            const bool may = c.when_narrow == narrow::shrink || c.when_narrow == narrow::wrap;
+            return may && c.wide > to;
+        };
+        std::size_t spare = 0;
+        for (const column_info& c : columns_)
+            if (soft(c, readable)) spare += c.wide - readable;
         for (const narrow now : {narrow::leave_out, narrow::at_last})
             for (auto c = columns_.rbegin(); c != columns_.rend() && all > room + spare; ++c) {
                 if (c->when_narrow != now || c->wide == 0) continue;
                 all -= c->wide + 2;
                 c->wide = 0;
             }
-        if (all > room && spare != 0) soft->wide -= std::min(spare, all - room);
+        const std::size_t to = all > room + spare ? least : readable;
+        // The widest first, so that columns end alike.
+        for (column_info* widest = &columns_[0]; all > room && widest != nullptr; --all) {
+            widest = nullptr;
+            for (column_info& c : columns_)
+                if (soft(c, to) && (widest == nullptr || c.wide > widest->wide)) widest = &c;
+            if (widest == nullptr) break;
+            --widest->wide;
+        }
     }
 
     void print_row(std::FILE* out, const look& l, const std::vector<std::string>& cells,
                    bool title) const {
         std::string line;
         std::size_t owed = 0;  // blanks, written only where something follows them
+        std::size_t at = 0;
         for (std::size_t i = 0; i < columns_.size(); ++i) {
             const column_info& c = columns_[i];
             if (c.wide == 0) continue;
+            const auto follows = [](const column_info& other) { return other.wide != 0; };
+            if (c.when_narrow == narrow::wrap && width(cells[i]) > c.wide &&
+                std::none_of(&c + 1, columns_.data() + columns_.size(), follows)) {
+                line.append(owed, ' ');
+                flow f(l, at, line, at);
+                f.words(cells[i]);
+                return f.print(out);
+            }
+            at += c.wide + 2;
             const std::string text = cut_middle(cells[i], c.wide);
             const std::size_t n = width(text), pad = n < c.wide ? c.wide - n : 0;
             const std::size_t before = c.side == align::right ? pad : 0;

@@ -112,7 +112,8 @@ class table_compiler {
                 now_.head = *b;
                 now_.head.base_ = b;
                 now_.head.aliases_ = now_.head.model_types_ = {};
-                now_.head.title_ = {};
+                // Many under one heading are all what their base is: GGUF.
+                if (!star) now_.head.title_ = {};
             } else if (w == "unverified") {
                 unverified = true;
             } else {

@@ -2317,21 +2317,27 @@ R"aka(
 # ---- not of the family: known so that they can be refused with a reason
 
 convention gguf:* extends others
+  title GGUF
   each gpt2 gptj gptneox mpt starcoder starcoder2 refact bloom falcon codeshell phi2 jais jais2
   not_llama an older kind of block: LayerNorm, and a feed-forward without a gate
 convention gguf:* extends others
+  title GGUF
   each bert modern-bert nomic-bert nomic-bert-moe neo-bert jina-bert-v2 jina-bert-v3 eurobert
   not_llama an encoder (BERT)
 convention gguf:* extends others
+  title GGUF
   each t5 t5encoder
   not_llama an encoder-decoder (T5)
 convention gguf:* extends others
+  title GGUF
   each mamba mamba2 rwkv6 rwkv6qwen2 rwkv7 arwkv7
   not_llama a recurrent model
 convention gguf:* extends others
+  title GGUF
   each jamba falcon-h1 nemotron_h nemotron_h_moe plamo2 lfm2 lfm2moe kimi-linear
   not_llama a hybrid with recurrent or convolutional layers
 convention gguf:* extends others
+  title GGUF
   each clip wavtokenizer-dec cogvlm dflash-draft
   not_llama a tower or a helper of another model
 
@@ -4423,7 +4429,8 @@ class table_compiler {
                 now_.head = *b;
                 now_.head.base_ = b;
                 now_.head.aliases_ = now_.head.model_types_ = {};
-                now_.head.title_ = {};
+                // Many under one heading are all what their base is: GGUF.
+                if (!star) now_.head.title_ = {};
             } else if (w == "unverified") {
                 unverified = true;
             } else {
