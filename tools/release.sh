@@ -6,7 +6,9 @@
 #   AKA_SKIP_GATES=1   only the files, to look at them: their place is then called -untested
 #
 # The source is what is committed. What is written: aka-VERSION.tar.gz, the single headers, the
-# module, the debugger views, the files of packaging/ filled in, and SHA256SUMS of them all.
+# module, the debugger views, the files of packaging/ filled in, and SHA256SUMS of them all. The
+# folder is there when all of it is, and was tried: each header compiled as it lies there, and the
+# archive unpacked and held against it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -28,22 +30,41 @@ if [ -z "${AKA_SKIP_GATES:-}" ]; then
     bash tests/platforms.sh all
 fi
 
-mkdir -p "$out"
+made=$out.part
+rm -rf "$made"
+mkdir -p "$made"
 # The same bytes whoever makes it: names in order, the commit's time, no names of users.
-git archive --format=tar --prefix="$name/" HEAD | gzip -9n >"$out/$name.tar.gz"
-cp include/single/*.hpp module/aka.cppm tools/debug/aka_gdb.py LICENSE "$out"
-sha256=$(sha256sum "$out/$name.tar.gz" | cut -d ' ' -f 1)
-sha512=$(sha512sum "$out/$name.tar.gz" | cut -d ' ' -f 1)
+git archive --format=tar --prefix="$name/" HEAD | gzip -9n >"$made/$name.tar.gz"
+cp include/single/*.hpp tools/debug/aka_gdb.py LICENSE "$made"
+# Beside the single header, not in an installed tree.
+sed 's,#include <aka/aka.hpp>,#include "aka.hpp",' module/aka.cppm >"$made/aka.cppm"
+sha256=$(sha256sum "$made/$name.tar.gz" | cut -d ' ' -f 1)
+sha512=$(sha512sum "$made/$name.tar.gz" | cut -d ' ' -f 1)
 fill() { # template, file
     mkdir -p "$(dirname "$2")"
     sed -e "s,@VERSION@,$version,g" -e "s,@SHA256@,$sha256,g" -e "s,@SHA512@,$sha512,g" \
         -e "s,@AKA_ABI@,v${version//./_},g" "$1" >"$2"
 }
-fill tools/debug/aka.natvis.in "$out/aka.natvis"
+fill tools/debug/aka.natvis.in "$made/aka.natvis"
 (cd packaging && find . -name '*.in') | while read -r file; do
-    fill "packaging/$file" "$out/packaging/${file%.in}"
+    fill "packaging/$file" "$made/packaging/${file%.in}"
 done
-cp -r packaging/conan packaging/README.md "$out/packaging/"
-(cd "$out" && find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)
+cp -r packaging/conan packaging/README.md "$made/packaging/"
+! grep -rnE '@[A-Z0-9_]+@' "$made/aka.natvis" "$made/packaging" || { echo 'release.sh: not filled in'; exit 1; }
+
+# What users will have is what was meant.
+for header in "$made"/*.hpp; do
+    echo "#include \"${header##*/}\"" |
+        "${CXX:-c++}" -std=c++17 -Wall -Wextra -Werror -fsyntax-only -I"$made" -x c++ -
+done
+tar -xzf "$made/$name.tar.gz" -C "$made"
+[ "$("$made/$name/tools/version.py")" = "$version" ]
+(cd "$made/$name/include/single" && for header in *.hpp; do cmp "$header" "../../../$header"; done)
+"$made/$name/tools/amalgamate.py" --check
+rm -rf "${made:?}/$name"
+
+(cd "$made" && find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)
+(cd "$made" && sha256sum --quiet -c SHA256SUMS)
+mv "$made" "$out"
 echo "release.sh: $out"
-(cd "$out" && sha256sum --quiet -c SHA256SUMS && wc -c $(find . -type f -printf '%P\n' | LC_ALL=C sort))
+(cd "$out" && wc -c $(find . -type f -printf '%P\n' | LC_ALL=C sort))
