@@ -21,7 +21,7 @@ result<adapter> adapt(const checkpoint& source, const target& to) noexcept;
 /// A tensor of the ledger.
 struct ledger_entry {
     std::string_view name;  ///< of the file (unbound) or of the target (missing, made)
-    std::string_view why;
+    std::string_view why;   ///< for people
 };
 
 /// A checkpoint's own interface, under the target's names. Keeps the checkpoint's store alive;

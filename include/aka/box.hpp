@@ -13,27 +13,29 @@ AKA_BEGIN
 
 /// `n` steps; each moves on by `src` bytes in the source and `dst` bytes in the destination.
 struct loop {
-    std::uint64_t n, src, dst;
+    std::uint64_t n;    ///< steps
+    std::uint64_t src;  ///< bytes from one to the next in the source
+    std::uint64_t dst;  ///< the same in the destination
 };
 
 /// Copies `run` bytes from `src` to `dst`, once for each combination of the loops' steps,
 /// outermost first. Without loops it is one contiguous range: a view, if that is all there is.
 struct box {
-    static constexpr unsigned max_depth = 5;
+    static constexpr unsigned max_depth = 5;  ///< loops that a box can have
 
-    std::uint32_t file = 0;  ///< which file `src` counts in
-    std::uint8_t depth = 0;  ///< loops in use
-    std::uint64_t src = 0;
-    std::uint64_t dst = 0;
-    std::uint64_t run = 0;
-    loop loops[max_depth] = {};
+    std::uint32_t file = 0;      ///< which file `src` counts in
+    std::uint8_t depth = 0;      ///< loops in use
+    std::uint64_t src = 0;       ///< byte of the file
+    std::uint64_t dst = 0;       ///< byte of the destination
+    std::uint64_t run = 0;       ///< bytes in one piece
+    loop loops[max_depth] = {};  ///< the first `depth`, outermost first
 };
 
 /// What a box touches: bytes copied, and the ends of the ranges it stays in.
 struct box_extent {
-    std::uint64_t bytes = 0;
-    std::uint64_t src_end = 0;
-    std::uint64_t dst_end = 0;
+    std::uint64_t bytes = 0;    ///< copied
+    std::uint64_t src_end = 0;  ///< the byte of the file behind the last one read
+    std::uint64_t dst_end = 0;  ///< the byte of the destination behind the last one written
 };
 
 /// Measures a box. False: it has too many loops or does not fit in 64 bits. An empty box (a run
@@ -102,7 +104,12 @@ inline box inverted(const box& b) noexcept {
 /// `n` runs of `run` bytes, `src_step` and `dst_step` bytes apart: what a box hands to whoever
 /// carries it out.
 struct strip {
-    std::uint64_t src, dst, n, src_step, dst_step, run;
+    std::uint64_t src;       ///< byte of the file where the first run begins
+    std::uint64_t dst;       ///< byte of the destination
+    std::uint64_t n;         ///< runs
+    std::uint64_t src_step;  ///< bytes from one run to the next in the file
+    std::uint64_t dst_step;  ///< the same in the destination
+    std::uint64_t run;       ///< bytes of each
 };
 
 namespace detail {

@@ -17,8 +17,11 @@ class box_list {
   public:
     box_list() noexcept = default;
 
+    /// How many boxes there are.
     std::size_t size() const noexcept { return count_; }
+    /// Whether there are none.
     bool empty() const noexcept { return count_ == 0; }
+    /// The first; there must be one.
     box front() const noexcept { return *begin(); }
 
     class iterator {
@@ -57,7 +60,9 @@ class box_list {
         const std::byte* at_;
         std::uint32_t left_;
     };
+    /// Boxes are made one by one, by value.
     iterator begin() const noexcept { return {data_, count_}; }
+    /// Behind the last.
     iterator end() const noexcept { return {nullptr, 0}; }
 
     /// How many bytes these boxes take, aligned as std::uint64_t is.

@@ -20,10 +20,10 @@ enum class checkpoint_format : std::uint8_t { safetensors, gguf, index };
 
 /// How to open, and what is let pass: the defaults are the strict ones.
 struct checkpoint_options {
-    access how = access::map;
-    duplicates names = duplicates::refuse;
-    bool trailing_bytes = false;  ///< see safetensors_options
-    bool unknown_dtypes = false;  ///< see safetensors_options
+    access how = access::map;               ///< how the data is got at
+    duplicates names = duplicates::refuse;  ///< of tensors, over all files
+    bool trailing_bytes = false;            ///< see safetensors_options
+    bool unknown_dtypes = false;            ///< see safetensors_options
     /// Take an index whose shards are absent, or of a kind that aka does not read, for what it is:
     /// a list of names without shapes and data.
     bool names_only = false;

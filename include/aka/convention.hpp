@@ -19,9 +19,11 @@ AKA_BEGIN
 
 /// What a tensor is, whatever it is called. -1: there is no such number.
 struct coordinate {
-    aka::role role = aka::role::none;
-    std::int32_t layer = -1, expert = -1, head = -1;
-    std::string_view part;
+    aka::role role = aka::role::none;  ///< what it does in the model
+    std::int32_t layer = -1;           ///< from 0
+    std::int32_t expert = -1;          ///< from 0
+    std::int32_t head = -1;            ///< from 0, where heads are tensors of their own
+    std::string_view part;             ///< "weight", "bias", "scales"
 };
 
 // rope_order is in roles.hpp
@@ -33,18 +35,19 @@ enum class hole_kind : std::uint8_t { layer, expert, head, fixed };
 
 /// One line of a convention: `PATTERN = roles and layout`.
 struct name_row {
-    std::string_view pattern;  ///< with holes: `model.layers.{l}.self_attn.q_proj.{part}`
-    std::string_view layout;   ///< as written; empty: the role's own, under the convention's rope
-    std::string_view words;    ///< whose tensor it is, of `other` rows
-    span<const role> roles;    ///< in the order of the layout; none for `drop` and `other`
-    std::uint64_t role_set = 0;
-    std::string_view part;  ///< of a pattern without {part}
-    bool has_part = false;
-    bool optional = false;  ///< its absence is not worth a word
-    bool also = false;      ///< read, never written
-    bool drop = false;      ///< known, holds no weights
-    bool other = false;     ///< known, belongs to something else
+    std::string_view pattern;    ///< with holes: `model.layers.{l}.self_attn.q_proj.{part}`
+    std::string_view layout;     ///< as written; empty: the role's own, under the convention's rope
+    std::string_view words;      ///< whose tensor it is, of `other` rows
+    span<const role> roles;      ///< in the order of the layout; none for `drop` and `other`
+    std::uint64_t role_set = 0;  ///< a bit a role
+    std::string_view part;       ///< of a pattern without {part}
+    bool has_part = false;       ///< its pattern ends in {part}
+    bool optional = false;       ///< its absence is not worth a word
+    bool also = false;           ///< read, never written
+    bool drop = false;           ///< known, holds no weights
+    bool other = false;          ///< known, belongs to something else
 
+    /// @cond
     // How names find it: the pattern without wrappers, in front of {part}, with holes.
     std::string_view prefix, stem;
     /// How the pattern is looked up.
@@ -56,6 +59,7 @@ struct name_row {
     std::uint32_t next = 0;                    // of the same stem, plus one
     std::uint32_t number = 0;                  // position in the catalog
     std::uint32_t used_from = 0, used_to = 0;  // by these conventions
+    /// @endcond
 
     /// Whether it names weights, and not what is dropped or belongs to something else.
     bool is_tensor() const noexcept { return !drop && !other; }
@@ -65,9 +69,11 @@ struct name_row {
 
 /// What a name says under one convention.
 struct parsed_name {
-    const name_row* row = nullptr;
-    std::int32_t layer = -1, expert = -1, head = -1;
-    std::string_view part;
+    const name_row* row = nullptr;  ///< the line that it follows
+    std::int32_t layer = -1;        ///< from 0, whatever the names count from
+    std::int32_t expert = -1;       ///< the same
+    std::int32_t head = -1;         ///< the same
+    std::string_view part;          ///< what stood for {part}
 };
 
 class convention;
@@ -95,10 +101,14 @@ class table_compiler;
 
 /// Where a row's numbers are in a shape: hole `from`, or `value` where that is -1.
 struct shape_match {
-    const name_row* row = nullptr;
-    std::string_view part;
-    std::int8_t layer_from = -1, expert_from = -1, head_from = -1;
-    std::int32_t layer = -1, expert = -1, head = -1;
+    const name_row* row = nullptr;  ///< the line that the shape follows
+    std::string_view part;          ///< what stands for {part}
+    std::int8_t layer_from = -1;    ///< the hole that has the layer's number
+    std::int8_t expert_from = -1;   ///< the hole that has the expert's
+    std::int8_t head_from = -1;     ///< the hole that has the head's
+    std::int32_t layer = -1;        ///< where no hole has it
+    std::int32_t expert = -1;       ///< where no hole has it
+    std::int32_t head = -1;         ///< where no hole has it
 
     /// The name with these numbers in its holes.
     parsed_name at(const std::uint32_t* number) const noexcept {
@@ -145,7 +155,9 @@ class convention {
     /// Why this is not of the Llama family; empty when it is.
     std::string_view not_llama() const noexcept { return not_llama_; }
 
+    /// How many rows there are.
     std::size_t size() const noexcept { return row_count_; }
+    /// A row, in the order of the table.
     const name_row& operator[](std::size_t i) const noexcept { return *rows_[i]; }
     /// All rows, those of its bases among them.
     span<const name_row* const> rows() const noexcept { return {rows_, row_count_}; }

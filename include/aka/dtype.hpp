@@ -31,12 +31,12 @@ enum class dtype : std::uint8_t {
 /// One row of the table. Elements come in blocks of `block_elements` that take `block_bytes`:
 /// 1 and the size for plain types, 2 and 1 for F4, 256 and 144 for Q4_K.
 struct dtype_info {
-    aka::dtype dtype;
-    std::string_view name;  ///< as safetensors writes it, or ggml's name in capitals
-    int ggml_id;            ///< -1: GGUF has no such type
-    bool in_safetensors;
-    std::uint16_t block_elements;
-    std::uint16_t block_bytes;
+    aka::dtype dtype;              ///< which row it is
+    std::string_view name;         ///< as safetensors writes it, or ggml's name in capitals
+    int ggml_id;                   ///< -1: GGUF has no such type
+    bool in_safetensors;           ///< whether that format has it
+    std::uint16_t block_elements;  ///< of a row, side by side
+    std::uint16_t block_bytes;     ///< that they take together
     std::uint8_t
         swap_bytes;  ///< width of the numbers to swap between byte orders; 0: of mixed width
 };

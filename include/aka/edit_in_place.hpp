@@ -110,7 +110,9 @@ class journal_writer {
 class edit_in_place {
   public:
     edit_in_place() noexcept = default;
+    /// Takes over; `o` is as new.
     edit_in_place(edit_in_place&& o) noexcept { swap(o); }
+    /// Destroys what it had, and takes over.
     edit_in_place& operator=(edit_in_place&& o) noexcept {
         edit_in_place t(std::move(o));
         swap(t);
@@ -143,7 +145,9 @@ class edit_in_place {
         return add(std::move(file), 0, bytes, true);
     }
 
+    /// How many files are to be edited.
     std::size_t size() const noexcept { return size_; }
+    /// Whether there are none.
     bool empty() const noexcept { return size_ == 0; }
 
     /// Does it, and returns when it is on the disk. Errors: those of writing, and then all files

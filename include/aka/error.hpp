@@ -231,11 +231,13 @@ fixed_text<N>& operator<<(fixed_text<N>& t, quoted q) noexcept {
 /// outlives the file that it speaks of.
 class error {
   public:
+    /// The offset of an error that is at no byte.
     static constexpr std::uint64_t nowhere = ~std::uint64_t{0};
     /// A text in a fixed place, which ends in NUL.
     using text = detail::fixed_text<640>;
 
     error() noexcept = default;
+    /// `offset`: of the byte that is wrong, in its file.
     explicit error(errc code, std::uint64_t offset = nowhere) noexcept
         : code_(code), offset_(offset) {}
 
@@ -301,7 +303,9 @@ AKA_COLD inline error no_memory() noexcept {
 /// Thrown by result<T>::value(), `*` and `->` only, never by the core.
 class exception : public std::exception {
   public:
+    /// With the whole message.
     explicit exception(const aka::error& e) noexcept : error_(e), text_(e.message()) {}
+    /// The message; lives as long as this.
     const char* what() const noexcept override { return text_.c_str(); }
     /// What went wrong.
     const aka::error& error() const noexcept { return error_; }
@@ -318,18 +322,22 @@ class exception : public std::exception {
 template <class T>
 class [[nodiscard]] result {
   public:
+    /// A value.
     result(T value) noexcept : ok_(true) {
         ::new (static_cast<void*>(&value_)) T(std::move(value));
     }
+    /// An error; its code is not `none`.
     result(const aka::error& e) noexcept : ok_(false) {
         ::new (static_cast<void*>(&error_)) aka::error(e);
     }
+    /// Moved from, `o` still has what is left of its value, or its error.
     result(result&& o) noexcept : ok_(o.ok_) {
         if (ok_)
             ::new (static_cast<void*>(&value_)) T(std::move(o.value_));
         else
             ::new (static_cast<void*>(&error_)) aka::error(o.error_);
     }
+    /// Likewise.
     result& operator=(result&& o) noexcept {
         if (this != &o) {
             this->~result();
@@ -343,6 +351,7 @@ class [[nodiscard]] result {
         if (ok_) value_.~T();
     }
 
+    /// Whether there is no error.
     explicit operator bool() const noexcept { return ok_; }
     /// Whether there is a value: no error.
     bool has_value() const noexcept { return ok_; }
@@ -360,6 +369,9 @@ class [[nodiscard]] result {
     T value_or(T other) && noexcept { return ok_ ? std::move(value_) : std::move(other); }
 
 #if AKA_EXCEPTIONS
+    /// The value. Throws aka::exception where there is an error; without exceptions there is no
+    /// such member, and `get_if` is the way.
+    ///@{
     T& value() & AKA_LIFETIMEBOUND { return check(), value_; }
     const T& value() const& AKA_LIFETIMEBOUND { return check(), value_; }
     T value() && { return check(), std::move(value_); }
@@ -368,6 +380,7 @@ class [[nodiscard]] result {
     T operator*() && { return check(), std::move(value_); }
     T* operator->() AKA_LIFETIMEBOUND { return check(), &value_; }
     const T* operator->() const AKA_LIFETIMEBOUND { return check(), &value_; }
+    ///@}
 #endif
 
   private:
@@ -389,18 +402,22 @@ template <>
 class [[nodiscard]] result<void> {
   public:
     result() noexcept : ok_(true) {}
+    /// An error; its code is not `none`.
     result(const aka::error& e) noexcept : ok_(false) {
         ::new (static_cast<void*>(&error_)) aka::error(e);
     }
+    /// A copy.
     result(const result& o) noexcept : ok_(o.ok_) {
         if (!ok_) ::new (static_cast<void*>(&error_)) aka::error(o.error_);
     }
+    /// A copy.
     result& operator=(const result& o) noexcept {
         if (!o.ok_) ::new (static_cast<void*>(&error_)) aka::error(o.error_);
         ok_ = o.ok_;
         return *this;
     }
 
+    /// Whether there is no error.
     explicit operator bool() const noexcept { return ok_; }
     /// Whether there is a value: no error.
     bool has_value() const noexcept { return ok_; }
@@ -409,6 +426,7 @@ class [[nodiscard]] result<void> {
     /// `none` where nothing went wrong.
     errc code() const noexcept { return ok_ ? errc::none : error_.code(); }
 #if AKA_EXCEPTIONS
+    /// Throws aka::exception where there is an error.
     void value() const {
         if (!ok_) throw aka::exception(error_);
     }

@@ -21,9 +21,9 @@ inline constexpr char name_hole = '\x01';
 
 /// What a training framework or a bigger model puts around a name.
 struct wrapper_info {
-    std::string_view text;
-    bool anywhere;  ///< at any level, not only in front
-    std::string_view from;
+    std::string_view text;  ///< as names have it, with its separator
+    bool anywhere;          ///< at any level, not only in front
+    std::string_view from;  ///< who puts it there
 };
 
 namespace detail {
@@ -162,29 +162,33 @@ struct name_shape {
     std::string_view text;    ///< it, with holes
     std::string_view prefix;  ///< the wrappers in front: `model.language_model.`
     std::string_view core;    ///< what matching looks at: without wrappers, inside neither
-    std::uint32_t count = 0;
-    std::uint32_t holes = 0;
-    std::uint32_t low[detail::max_holes] = {}, high[detail::max_holes] = {};
+    std::uint32_t count = 0;  ///< names of this shape
+    std::uint32_t holes = 0;  ///< numbers in it
+    std::uint32_t low[detail::max_holes] = {};   ///< the least of each
+    std::uint32_t high[detail::max_holes] = {};  ///< the greatest of each
 
     /// Whether a wrapper stands in the middle of the name.
     bool wrapped_inside() const noexcept { return prefix.size() + core.size() != text.size(); }
 
+    /// @cond
     // positions of names: the first, the last; and how the next name is guessed
     std::uint32_t first_member = 0, last_member = 0;
     std::uint32_t guess = 0;
     std::uint16_t hole_at[detail::max_holes] = {};
+    /// @endcond
 };
 
 /// One name: its shape, its numbers from left to right, the next name of the same shape.
 struct folded_name {
-    std::uint32_t shape = 0;
-    std::uint32_t next = 0;
-    std::uint32_t number[detail::max_holes] = {};
+    std::uint32_t shape = 0;                       ///< position in folded_names::shapes
+    std::uint32_t next = 0;                        ///< the next name of this shape, or `none`
+    std::uint32_t number[detail::max_holes] = {};  ///< what is in its holes
 };
 
 /// Folds names in the order in which they are added. Borrows them.
 class folded_names {
   public:
+    /// Where there is no next name.
     static constexpr std::uint32_t none = ~std::uint32_t{0};
 
     folded_names() noexcept = default;
@@ -205,7 +209,9 @@ class folded_names {
         return of(names.size(), [&](std::size_t i) { return names[i]; });
     }
 
+    /// How many names there are.
     std::size_t size() const noexcept { return names_.size(); }
+    /// In the order in which they were added.
     const folded_name& operator[](std::size_t i) const noexcept { return names_[i]; }
     /// The few shapes that the names have.
     span<const name_shape> shapes() const noexcept AKA_LIFETIMEBOUND {

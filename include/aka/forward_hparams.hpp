@@ -23,22 +23,22 @@ constexpr std::string_view name(activation a) noexcept {
 /// A value, and whether the file says it: then `source` is its key, else who implies it.
 template <class T>
 struct implied {
-    T value{};
-    bool is_default = false;
-    std::string_view source;
+    T value{};                ///< what to compute with
+    bool is_default = false;  ///< no file says it
+    std::string_view source;  ///< a key, or a model type; lives as long as the checkpoint
 };
 
 /// Nothing here is a guess from weights. A default is what the implementation of this kind of model
 /// takes where its config has no such key; for a model type that no table here has, that of Llama.
 struct forward_hparams {
-    implied<double> rope_freq_base;
-    implied<double> norm_eps;
-    implied<double> attn_scale;  ///< 1 / sqrt(head_dim) unless said; 0: the heads are not known
+    implied<double> rope_freq_base;  ///< theta of the rotary embedding
+    implied<double> norm_eps;        ///< added to the mean square, or to the variance
+    implied<double> attn_scale;      ///< 1 / sqrt(head_dim) unless said; 0: the heads are not known
     /// Embeddings are multiplied by it; sqrt(n_embd) in Gemma's code, which no file says.
     implied<double> embedding_scale;
-    implied<bool> expert_norm;  ///< whether the chosen experts' weights are made to sum to 1
-    implied<aka::activation> act;
-    std::string_view act_name;  ///< as it is written, where it is
+    implied<bool> expert_norm;     ///< whether the chosen experts' weights are made to sum to 1
+    implied<aka::activation> act;  ///< of the feed-forward
+    std::string_view act_name;     ///< as it is written, where it is
     /// What this type of model computes otherwise than Llama though no key and no tensor says so:
     /// an engine that does not know it gets wrong numbers. Empty: nothing is known of.
     std::string_view besides;

@@ -16,7 +16,7 @@ AKA_BEGIN
 
 /// How to open, and what is let pass.
 struct gguf_options {
-    access how = access::map;
+    access how = access::map;               ///< how the data is got at
     duplicates names = duplicates::refuse;  ///< of tensors and of keys
 };
 

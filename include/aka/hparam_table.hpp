@@ -42,39 +42,40 @@ struct hparams {
     /// How experts are weighed.
     enum class gating : std::uint8_t { unsaid, softmax, sigmoid, softmax_weight, other };
 
-    hparams_source source = hparams_source::none;
+    hparams_source source = hparams_source::none;  ///< which kind of file was read
     std::string_view model_type;          ///< of the language model; general.architecture in GGUF
     std::string_view architecture;        ///< architectures[0] of the language model
     std::string_view outer_architecture;  ///< of what wraps it: a vision-language model
 
-    std::uint64_t n_vocab = 0;  ///< rows of the embedding, padding included where that is said
-    std::uint64_t n_ctx = 0;
-    std::uint64_t n_embd = 0;
-    std::uint64_t n_layer = 0;    ///< GGUF counts the n_layer_nextn draft layers in
-    std::uint64_t n_head = 0;     ///< where layers differ, the most; see n_head_at
-    std::uint64_t n_head_kv = 0;  ///< the same
-    std::uint64_t head_dim = 0;   ///< of q and k: GGUF's key_length
-    std::uint64_t head_dim_v = 0;
-    std::uint64_t n_ff = 0;   ///< dense layers; of one of gate and up, never of both together
-    std::uint64_t n_rot = 0;  ///< rotary dimensions of a head; 0 unsaid, all of them
-    std::uint64_t n_layer_nextn = 0;
+    std::uint64_t n_vocab = 0;     ///< rows of the embedding, padding included where that is said
+    std::uint64_t n_ctx = 0;       ///< tokens that it was trained for
+    std::uint64_t n_embd = 0;      ///< width of the residual stream
+    std::uint64_t n_layer = 0;     ///< GGUF counts the n_layer_nextn draft layers in
+    std::uint64_t n_head = 0;      ///< where layers differ, the most; see n_head_at
+    std::uint64_t n_head_kv = 0;   ///< the same
+    std::uint64_t head_dim = 0;    ///< of q and k: GGUF's key_length
+    std::uint64_t head_dim_v = 0;  ///< of v: GGUF's value_length
+    std::uint64_t n_ff = 0;        ///< dense layers; of one of gate and up, never of both together
+    std::uint64_t n_rot = 0;       ///< rotary dimensions of a head; 0 unsaid, all of them
+    std::uint64_t n_layer_nextn = 0;   ///< layers that only draft tokens ahead
     std::uint64_t sliding_window = 0;  ///< 0 also where the config switches it off
 
-    double rope_freq_base = nan();
-    double rope_freq_base_swa = nan();  ///< of the layers with a sliding window
-    double rope_fraction = nan();       ///< partial_rotary_factor; see n_rot
-    scaling rope_scaling = scaling::unsaid;
-    std::string_view rope_scaling_name;  ///< as it is written
-    double rope_factor = nan();
-    double rope_low_freq_factor = nan();
-    double rope_high_freq_factor = nan();
-    double rope_attn_factor = nan();
-    double rope_beta_fast = nan();
-    double rope_beta_slow = nan();
-    double rope_mscale = nan();
-    double rope_mscale_all_dim = nan();
-    std::uint64_t rope_original_ctx = 0;
-    std::uint64_t n_long_factors = 0, n_short_factors = 0;
+    double rope_freq_base = nan();           ///< theta
+    double rope_freq_base_swa = nan();       ///< of the layers with a sliding window
+    double rope_fraction = nan();            ///< partial_rotary_factor; see n_rot
+    scaling rope_scaling = scaling::unsaid;  ///< the kind; its numbers follow
+    std::string_view rope_scaling_name;      ///< as it is written
+    double rope_factor = nan();              ///< how many times longer the context is made
+    double rope_low_freq_factor = nan();     ///< llama3: slower waves are stretched whole
+    double rope_high_freq_factor = nan();    ///< llama3: faster waves are left alone
+    double rope_attn_factor = nan();         ///< yarn, longrope: cos and sin are multiplied by it
+    double rope_beta_fast = nan();           ///< yarn: turns from which on nothing is stretched
+    double rope_beta_slow = nan();           ///< yarn: turns up to which all is
+    double rope_mscale = nan();              ///< yarn: mscale, which DeepSeek has
+    double rope_mscale_all_dim = nan();      ///< yarn: mscale_all_dim, likewise
+    std::uint64_t rope_original_ctx = 0;     ///< tokens before it was stretched
+    std::uint64_t n_long_factors = 0;        ///< entries of LongRoPE's list, numbers or not
+    std::uint64_t n_short_factors = 0;       ///< the same
     /// LongRoPE's lists; empty where an entry is no number.
     span<const float> long_factors() const noexcept AKA_LIFETIMEBOUND {
         return {factors_[0].data(), factors_[0].size()};
@@ -84,41 +85,46 @@ struct hparams {
         return {factors_[1].data(), factors_[1].size()};
     }
     row_order rope_rows = row_order::unsaid;  ///< only where the file says it itself
-    answer alibi = answer::unsaid;
+    answer alibi = answer::unsaid;            ///< positions by bias, without rotary embedding
 
-    double norm_eps = nan();
-    norm norm_kind = norm::unsaid;
+    double norm_eps = nan();        ///< added to the mean square, or to the variance
+    norm norm_kind = norm::unsaid;  ///< RMSNorm or LayerNorm
 
-    std::uint64_t n_expert = 0;
-    std::uint64_t n_expert_used = 0;
-    std::uint64_t n_expert_shared = 0;
-    std::uint64_t n_expert_groups = 0, n_expert_groups_used = 0;
-    std::uint64_t n_ff_exp = 0;    ///< of one expert
-    std::uint64_t n_ff_shexp = 0;  ///< of all shared experts together
-    std::uint64_t n_layer_dense_lead = 0;
-    gating expert_gating = gating::unsaid;
+    std::uint64_t n_expert = 0;              ///< of a layer, to choose from
+    std::uint64_t n_expert_used = 0;         ///< chosen for a token
+    std::uint64_t n_expert_shared = 0;       ///< that every token goes through
+    std::uint64_t n_expert_groups = 0;       ///< in which experts are chosen
+    std::uint64_t n_expert_groups_used = 0;  ///< of those, for a token
+    std::uint64_t n_ff_exp = 0;              ///< of one expert
+    std::uint64_t n_ff_shexp = 0;            ///< of all shared experts together
+    std::uint64_t n_layer_dense_lead = 0;    ///< layers in front that have no experts
+    gating expert_gating = gating::unsaid;   ///< what the router's logits go through
     answer expert_norm = answer::unsaid;  ///< whether the chosen experts' weights are made to sum 1
-    double expert_scale = nan();
+    double expert_scale = nan();          ///< the experts' sum is multiplied by it
 
-    std::uint64_t q_lora_rank = 0, kv_lora_rank = 0;
-    std::uint64_t qk_nope_head_dim = 0, qk_rope_head_dim = 0;
+    std::uint64_t q_lora_rank = 0;       ///< MLA: width that q is squeezed to; 0: it is not
+    std::uint64_t kv_lora_rank = 0;      ///< MLA: width that k and v are
+    std::uint64_t qk_nope_head_dim = 0;  ///< MLA: numbers of a head that do not turn
+    std::uint64_t qk_rope_head_dim = 0;  ///< MLA: those that do
 
     double embedding_scale = nan();  ///< embeddings are multiplied by it
     double residual_scale = nan();   ///< what a block adds is multiplied by it
     double logit_scale = nan();      ///< logits are multiplied by it, also where the file divides
     double attn_scale = nan();       ///< q k is multiplied by it; unsaid: 1 / sqrt(head_dim)
-    double attn_softcap = nan();
-    double final_softcap = nan();
-    double clip_qkv = nan();
+    double attn_softcap = nan();     ///< c tanh(x / c) of q k
+    double final_softcap = nan();    ///< the same of logits
+    double clip_qkv = nan();         ///< q, k and v are kept within plus and minus this
 
     /// What gate rows go through, as it is written ("silu"), and the key; GGUF has no word for it.
     /// What it means, and what is meant where nothing is said: forward_hparams.
-    std::string_view activation_name, activation_key;
+    std::string_view activation_name;
+    std::string_view activation_key;  ///< where it was found
 
     answer tied = answer::unsaid;      ///< the output is the embedding
     answer qkv_bias = answer::unsaid;  ///< many models have it without a word
     std::string_view quant_method;     ///< "gptq", "mlx"; "unnamed" where only its settings are
-    std::uint64_t quant_bits = 0, quant_group = 0;
+    std::uint64_t quant_bits = 0;      ///< of a weight
+    std::uint64_t quant_group = 0;     ///< weights that share a scale
 
     /// False: there was nothing to read, which is no error.
     bool found() const noexcept { return source != hparams_source::none; }
@@ -160,7 +166,9 @@ struct hparams {
     static result<hparams> from_folder(const detail::path& folder,
                                        bool params_first = false) noexcept;
 
+    /// More is taken for a damaged file.
     static constexpr std::uint64_t max_layers = std::uint64_t{1} << 20;
+    /// Likewise, of any count.
     static constexpr std::uint64_t max_count = std::uint64_t{1} << 31;
 
   private:

@@ -22,26 +22,30 @@ AKA_BEGIN
 /// What one tensor's name says under the convention that was found. `row` is null where it says
 /// nothing.
 struct bound_name {
-    const name_row* row = nullptr;
-    std::int32_t layer = -1, expert = -1, head = -1;
-    const part_info* part = nullptr;
-    std::string_view part_text;
+    const name_row* row = nullptr;    ///< null: no rule knows the name
+    std::int32_t layer = -1;          ///< from 0
+    std::int32_t expert = -1;         ///< from 0
+    std::int32_t head = -1;           ///< from 0
+    const part_info* part = nullptr;  ///< null: the name has none
+    std::string_view part_text;       ///< as it stands in the name
 };
 
 /// A convention that fits. `unmatched` tensors, `missing` rows; `by_config` where model_type or
 /// general.architecture says it.
 struct candidate {
-    const aka::convention* convention = nullptr;
-    std::uint64_t matched = 0, unmatched = 0, missing = 0;
+    const aka::convention* convention = nullptr;  ///< of the catalog
+    std::uint64_t matched = 0;                    ///< tensors that its rules know
+    std::uint64_t unmatched = 0;                  ///< tensors that they do not
+    std::uint64_t missing = 0;                    ///< rules that no tensor follows, though one must
     std::uint64_t prefix = 0;  ///< how much of the names' beginnings it spells itself
-    bool by_config = false;
+    bool by_config = false;    ///< the config names its kind of model
 };
 
 /// A shape of names, with holes, and what is to be said of it.
 struct shape_note {
     std::string_view pattern;  ///< numbers as {}
-    std::uint64_t count = 0;
-    std::string_view words;  ///< of unmatched names: the nearest rule; of others: whose they are
+    std::uint64_t count = 0;   ///< tensors with such a name
+    std::string_view words;    ///< of unmatched names: the nearest rule; of others: whose they are
 };
 
 /// What was found out about a checkpoint's names. Move-only; borrows from the catalog.

@@ -20,8 +20,8 @@ class infer_report;
 
 /// A name, and its shape where that is known (rank 0: it is not).
 struct named_shape {
-    std::string_view name;
-    aka::shape shape;
+    std::string_view name;  ///< as in the file
+    aka::shape shape;       ///< row-major, outermost first
 };
 
 /// What an assignment rests on; a set.
@@ -35,30 +35,32 @@ constexpr bool has(evidence set, evidence e) noexcept {
 enum class fused_order : std::uint8_t { unsaid, parts, groups };
 /// What to take for granted where names and shapes cannot tell.
 struct infer_options {
-    fused_order qkv = fused_order::unsaid, gate_up = fused_order::unsaid;
+    fused_order qkv = fused_order::unsaid;      ///< of q, k and v in one tensor
+    fused_order gate_up = fused_order::unsaid;  ///< of gate and up in one tensor
 };
 
 /// What was found out about the tensors of one name pattern.
 struct inferred_row {
-    static constexpr unsigned most_roles = 3;
+    static constexpr unsigned most_roles = 3;  ///< in one tensor
 
     std::string_view pattern;       ///< `net.{l}.mix.qry.{part}`
     std::string_view bias_pattern;  ///< where a bias is spelled otherwise than by {part}
-    std::uint64_t tensors = 0;
+    std::uint64_t tensors = 0;      ///< that it is for
     aka::shape shape;  ///< of the weight in the first layer; rank 0: not known, or layers differ
-    role roles[most_roles] = {};
-    std::uint8_t role_count = 0;  ///< 0: open; more than one: fused
-    evidence by = evidence::none;
-    std::string_view words;  ///< those of the name that say something
-    std::string_view facts;  ///< what the shape says
+    role roles[most_roles] = {};   ///< the first `role_count`, in the order of the rows
+    std::uint8_t role_count = 0;   ///< 0: open; more than one: fused
+    evidence by = evidence::none;  ///< what speaks for it
+    std::string_view words;        ///< those of the name that say something
+    std::string_view facts;        ///< what the shape says
     /// In the grammar of conventions; empty: as the role has it. Where `order_open`, the first of
     /// two ways, and `other_layout` the second: neither is in the table, both are beside it.
-    std::string_view layout, other_layout;
-    bool order_open = false;
-    bool drop = false;             ///< holds no weights
-    bool bias = false;             ///< a bias of these roles, under a name of its own
-    std::uint64_t candidates = 0;  ///< where open: the roles it may have, a set of `1 << role`
-    std::string_view why;          ///< where open: why
+    std::string_view layout;
+    std::string_view other_layout;  ///< empty: there is one way only
+    bool order_open = false;        ///< which of the two it is, nothing says
+    bool drop = false;              ///< holds no weights
+    bool bias = false;              ///< a bias of these roles, under a name of its own
+    std::uint64_t candidates = 0;   ///< where open: the roles it may have, a set of `1 << role`
+    std::string_view why;           ///< where open: why
 
     /// Whether its meaning was found.
     bool assigned() const noexcept { return role_count != 0; }
@@ -79,10 +81,11 @@ class inference {
     /// Text in the grammar of conventions, for `catalog::add`, for printing and correcting: what
     /// is assigned as rows, what is open as comments that name the candidates.
     std::string_view table() const noexcept AKA_LIFETIMEBOUND { return table_; }
-    static constexpr std::string_view id = "inferred";
+    static constexpr std::string_view id = "inferred";  ///< of the convention in the table
 
     /// Whether everything that a Llama-like model needs is assigned.
     bool complete() const noexcept { return complete_; }
+    /// Names of which it is not known what they are.
     std::uint64_t open() const noexcept { return open_; }
 
     /// As the names have it.

@@ -17,12 +17,19 @@ AKA_BEGIN
 /// How long the axes of one layer are. `f` differs between the dense, the expert and the shared
 /// feed-forward.
 struct axis_sizes {
-    std::uint64_t v = 0, x = 0, kv = 0, g = 0;
-    std::uint64_t d = 0;       ///< a head of v
-    std::uint64_t head = 0;    ///< a head of q and k: the same in most models
-    std::uint64_t rotary = 0;  ///< rows of a head that turn: 2 * i; the rest of them is r
-    std::uint64_t f = 0, f_exps = 0, f_shexp = 0, e = 0;
+    std::uint64_t v = 0;        ///< rows of the embedding
+    std::uint64_t x = 0;        ///< width of the residual stream
+    std::uint64_t kv = 0;       ///< heads of k and v
+    std::uint64_t g = 0;        ///< heads of q for each of those
+    std::uint64_t d = 0;        ///< a head of v
+    std::uint64_t head = 0;     ///< a head of q and k: the same in most models
+    std::uint64_t rotary = 0;   ///< rows of a head that turn: 2 * i; the rest of them is r
+    std::uint64_t f = 0;        ///< rows of gate, dense layers
+    std::uint64_t f_exps = 0;   ///< rows of gate, one expert
+    std::uint64_t f_shexp = 0;  ///< rows of gate, all shared experts together
+    std::uint64_t e = 0;        ///< experts
 
+    /// All of them.
     friend bool operator==(const axis_sizes& a, const axis_sizes& b) noexcept {
         return a.v == b.v && a.x == b.x && a.kv == b.kv && a.g == b.g && a.d == b.d &&
                a.head == b.head && a.rotary == b.rotary && a.f == b.f && a.f_exps == b.f_exps &&
@@ -62,17 +69,18 @@ struct axis_sizes {
 /// Where a role lies in a tensor: element `base`, and a stride for each of its axes. A head's
 /// rotary rows and the `rest` behind them are two places.
 struct atom_axis {
-    aka::axis axis;
-    std::uint64_t n, stride;
+    aka::axis axis;        ///< which one
+    std::uint64_t n;       ///< its size
+    std::uint64_t stride;  ///< elements from one to the next
 };
 /// How one role lies in a tensor: its axes with their lengths and strides, in elements.
 struct atom_place {
-    static constexpr unsigned most_axes = 6;
-    aka::role role = role::none;
-    bool rest = false;
-    std::uint8_t axes = 0;
-    std::uint64_t base = 0;
-    atom_axis axis[most_axes] = {};
+    static constexpr unsigned most_axes = 6;  ///< that an atom can have
+    aka::role role = role::none;              ///< whose elements they are
+    bool rest = false;                        ///< those of a head that do not turn
+    std::uint8_t axes = 0;                    ///< in use
+    std::uint64_t base = 0;                   ///< element of the tensor where it begins
+    atom_axis axis[most_axes] = {};           ///< the first `axes`
 
     /// Null where the role has no such axis here.
     const atom_axis* find(aka::axis a) const noexcept {
@@ -95,12 +103,14 @@ struct atom_place {
 
 /// All places of one tensor, and its shape.
 struct placement {
-    static constexpr unsigned most_atoms = 8, most_dims = 4;
-    std::uint8_t atoms = 0, rank = 0;
-    bool opaque = false;  // `*`: the tensor is one thing, its shape its own affair
-    atom_place atom[most_atoms];
-    std::uint64_t dims[most_dims] = {};
-    std::uint64_t elements = 0;
+    static constexpr unsigned most_atoms = 8;  ///< in one tensor
+    static constexpr unsigned most_dims = 4;   ///< of a tensor
+    std::uint8_t atoms = 0;                    ///< in use
+    std::uint8_t rank = 0;                     ///< dimensions in use
+    bool opaque = false;                       ///< `*`: one thing, its shape its own affair
+    atom_place atom[most_atoms];               ///< where each lies
+    std::uint64_t dims[most_dims] = {};        ///< row-major, outermost first
+    std::uint64_t elements = 0;                ///< their product
 
     /// Null where the tensor does not hold this role (or, `rest`: rows behind its rotary part).
     const atom_place* find(role r, bool rest = false) const noexcept {

@@ -14,7 +14,7 @@ AKA_BEGIN
 
 /// How to open a model, and as what.
 struct llama_options {
-    access how = access::map;
+    access how = access::map;  ///< how the data is got at
     /// Row order of q and k. `unknown`: as stored, and `rope()` tells.
     rope_order rope = rope_order::unknown;
     aka::shard shard;  ///< this rank's part only
@@ -23,6 +23,9 @@ struct llama_options {
 /// The tensors of one layer, each false in a condition where the model has none. Biases are beside
 /// their weights: `attn_q_bias`. Of experts `ffn_*_exps` is the stack; `llama::expert` takes one.
 struct llama_layer {
+    /// Row-major: a matrix is [outputs, inputs], a stack of experts [experts, outputs, inputs], a
+    /// norm or a bias one row. Rows of q and k lie in the order that was asked for.
+    ///@{
     tensor attn_norm, attn_norm_bias;
     tensor attn_q, attn_q_bias, attn_k, attn_k_bias, attn_v, attn_v_bias;
     tensor attn_output, attn_output_bias;
@@ -34,6 +37,7 @@ struct llama_layer {
     tensor ffn_gate_exps_bias, ffn_up_exps_bias, ffn_down_exps_bias;
     tensor ffn_gate_inp_shexp, ffn_gate_shexp, ffn_up_shexp, ffn_down_shexp;
     tensor ffn_post_norm;
+    ///@}
 };
 
 namespace detail {

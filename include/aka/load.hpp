@@ -18,14 +18,15 @@ AKA_BEGIN
 /// once as it can, and returns when all have returned. Null: the calling thread does everything.
 /// See load_threads.hpp for one made of std::thread.
 struct executor {
-    void* self = nullptr;
+    void* self = nullptr;  ///< the caller's, passed back
+    /// Null, or as said above.
     void (*run)(void* self, unsigned n, void (*work)(void* context), void* context) = nullptr;
 };
 
 /// How to load. Each can be changed by itself, to see what it does on another disk: no way of
 /// reading is the best on all of them.
 struct load_options {
-    aka::executor executor;
+    aka::executor executor;  ///< whose threads read
     /// Reads under way at once; at most 64.
     unsigned threads = 4;
     /// Bytes of a read, a page to 64 MiB, in whole pages; they begin and end at multiples of this.
@@ -35,7 +36,7 @@ struct load_options {
     bool coalesce = true;
     /// One call fills many places. Without it each piece is a call of its own.
     bool vectored = true;
-    aka::reading reading = aka::reading::measured;
+    aka::reading reading = aka::reading::measured;  ///< through the page cache or past it
     /// Has the system forget what was read, so that other things stay cached.
     bool drop_cache = false;
 

@@ -18,7 +18,7 @@ struct load_report {
     std::uint64_t wanted = 0;   ///< of the tensors, as they are stored
     std::uint64_t read = 0;     ///< asked of the system
     std::uint64_t between = 0;  ///< of those, read to save a call and thrown away
-    std::uint64_t calls = 0;
+    std::uint64_t calls = 0;    ///< of the system, to read
     std::uint32_t refused = 0;  ///< threads that were refused to read directly
 };
 

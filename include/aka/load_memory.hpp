@@ -34,10 +34,12 @@ struct load_memory_options {
 class load_memory {
   public:
     load_memory() noexcept = default;
+    /// Takes over; the memory stays where it is.
     load_memory(load_memory&& o) noexcept
         : items_(std::move(o.items_)),
           memory_(std::exchange(o.memory_, nullptr)),
           size_(std::exchange(o.size_, 0)) {}
+    /// Frees what it had, and takes over.
     load_memory& operator=(load_memory&& o) noexcept {
         load_memory t(std::move(o));
         std::swap(items_, t.items_);
@@ -87,6 +89,7 @@ class load_memory {
     span<const load_item> items() const noexcept AKA_LIFETIMEBOUND {
         return {items_.data(), items_.size()};
     }
+    /// A tensor and where it goes, in the order that was asked for.
     const load_item& operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND {
         return items_[i];
     }

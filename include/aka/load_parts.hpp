@@ -14,8 +14,8 @@ AKA_BEGIN
 
 /// A tensor and where it is to go: `to.size()` is `what.size_bytes()`.
 struct load_item {
-    tensor what;
-    span<std::byte> to;
+    tensor what;         ///< of any checkpoint, adapter or model
+    span<std::byte> to;  ///< its size_bytes(), of the caller's
 };
 
 namespace detail {

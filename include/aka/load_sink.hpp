@@ -13,7 +13,7 @@ AKA_BEGIN
 
 /// Takes what a load reads. Each function may be called by any of its threads, by several at once.
 struct load_sink {
-    void* self = nullptr;
+    void* self = nullptr;  ///< the caller's, passed back
     /// A buffer of `bytes`, at most load_options::block; waits until one is free. An empty one ends
     /// the load: cancelled. What it gives comes back through `filled` or `strided`, or, where
     /// reading it failed, through `failed`.

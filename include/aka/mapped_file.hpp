@@ -43,7 +43,9 @@ enum class pattern : std::uint8_t { normal, sequential, random };
 class mapped_file {
   public:
     mapped_file() noexcept = default;
+    /// Takes over; the bytes stay where they are.
     mapped_file(mapped_file&& o) noexcept { swap(o); }
+    /// Unmaps and closes what it had, and takes over.
     mapped_file& operator=(mapped_file&& o) noexcept {
         mapped_file t(std::move(o));
         swap(t);
@@ -65,9 +67,11 @@ class mapped_file {
 
     /// As it was opened; empty for memory.
     std::string_view path() const noexcept AKA_LIFETIMEBOUND { return path_.view(); }
+    /// Bytes of the file when it was opened.
     std::uint64_t size() const noexcept { return size_; }
     /// Whether the bytes are in memory, so that `data()` is not null (an empty file: true).
     bool mapped() const noexcept { return data_ != nullptr || size_ == 0; }
+    /// The whole file, or null (see mapped); as long as this, or what it was moved to, lives.
     const std::byte* data() const noexcept AKA_LIFETIMEBOUND { return data_; }
 
     /// Copies out.size() bytes at `offset`. Positioned, thread-safe; short reads are continued.

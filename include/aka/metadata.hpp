@@ -22,8 +22,8 @@ enum class value_type : std::uint8_t {
 
 /// A type of value: its name, and the bytes of a plain one.
 struct value_type_info {
-    std::string_view name;
-    std::uint8_t size;  ///< bytes of a scalar; 0: strings and arrays carry their own length
+    std::string_view name;  ///< "u32", "string"
+    std::uint8_t size;      ///< bytes of a scalar; 0: strings and arrays carry their own length
 };
 
 namespace detail {
@@ -153,6 +153,7 @@ class metadata_array;
 class metadata_value {
   public:
     metadata_value() noexcept = default;
+    /// For the readers.
     metadata_value(std::string_view key, const detail::raw_value& raw) noexcept
         : key_(key), raw_(raw) {}
 
@@ -216,11 +217,15 @@ class metadata_value {
 /// `at` walks there.
 class metadata_array {
   public:
+    /// For the readers.
     explicit metadata_array(std::string_view key, const detail::raw_value& raw) noexcept
         : key_(key), raw_(raw) {}
 
+    /// How many elements there are.
     std::uint64_t size() const noexcept { return raw_.count; }
+    /// Whether there are none.
     bool empty() const noexcept { return raw_.count == 0; }
+    /// What all of them are.
     value_type element_type() const noexcept { return raw_.element; }
 
     class iterator {
@@ -252,7 +257,9 @@ class metadata_array {
         const std::byte* at_;
         std::uint64_t index_;
     };
+    /// From the first to the last: strings and arrays have to be walked.
     iterator begin() const noexcept AKA_LIFETIMEBOUND { return {this, raw_.at, 0}; }
+    /// Behind the last.
     iterator end() const noexcept AKA_LIFETIMEBOUND { return {this, nullptr, raw_.count}; }
 
     /// The element at a position. Constant time for numbers. Errors: out_of_range.
@@ -298,7 +305,9 @@ class metadata {
   public:
     metadata() noexcept = default;
 
+    /// How many keys there are, over all files.
     std::size_t size() const noexcept { return entries_.size(); }
+    /// Whether there are none.
     bool empty() const noexcept { return entries_.size() == 0; }
     /// The value of a key; false in a condition when there is none. Of a key that several files
     /// have (the shards of a checkpoint), the first file's.
@@ -306,6 +315,7 @@ class metadata {
         std::uint32_t i = index_.find(key, [this](std::size_t k) { return entries_[k].key; });
         return i == detail::name_index::none ? metadata_value() : (*this)[i];
     }
+    /// In the order of the files.
     metadata_value operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND {
         return {entries_[i].key, entries_[i].value};
     }
@@ -333,7 +343,9 @@ class metadata {
         const metadata* all_;
         std::size_t at_;
     };
+    /// In the order of the files.
     iterator begin() const noexcept AKA_LIFETIMEBOUND { return {this, 0}; }
+    /// Behind the last.
     iterator end() const noexcept AKA_LIFETIMEBOUND { return {this, entries_.size()}; }
 
     // For the readers.

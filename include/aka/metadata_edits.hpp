@@ -51,7 +51,7 @@ class metadata_edits {
   public:
     /// One edit. The value is stored as in a little-endian GGUF.
     struct edit {
-        std::string_view key;
+        std::string_view key;     ///< of the file
         detail::raw_value value;  ///< of type `none`: the key goes
         bool plain;               ///< text that named no type: see set_text
     };
@@ -100,8 +100,11 @@ class metadata_edits {
         return {};
     }
 
+    /// How many keys are to change.
     std::size_t size() const noexcept { return edits_.size(); }
+    /// Whether none is.
     bool empty() const noexcept { return edits_.empty(); }
+    /// In the order in which they were given.
     const edit& operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND { return edits_[i]; }
     /// Null: nothing is to happen to this key.
     const edit* find(std::string_view key) const noexcept AKA_LIFETIMEBOUND {

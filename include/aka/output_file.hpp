@@ -43,7 +43,9 @@ struct output_options {
 class output_file {
   public:
     output_file() noexcept = default;
+    /// Takes over.
     output_file(output_file&& o) noexcept { swap(o); }
+    /// Destroys what it had, and takes over.
     output_file& operator=(output_file&& o) noexcept {
         output_file t(std::move(o));
         swap(t);
@@ -73,6 +75,7 @@ class output_file {
     /// Whether `copy` will share the blocks of that file (XFS, btrfs and others, on one file
     /// system) wherever `offset` and `from` agree modulo `block`. Ask before anything is written.
     bool shares_with(const mapped_file& source) noexcept;
+    /// Bytes of a block that can be shared.
     static constexpr std::uint64_t block = detail::range_copier::block;
 
     /// Errors: cannot_write, no_space, size_overflow, out_of_range (behind the size given).
@@ -188,11 +191,14 @@ class output_set {
 
     /// Takes a file that is written. Errors: out_of_memory.
     status add(output_file f) noexcept;
+    /// How many files there are.
     std::size_t size() const noexcept { return size_; }
+    /// In the order in which they were added.
     output_file& operator[](std::size_t i) noexcept AKA_LIFETIMEBOUND { return files_[i]; }
 
     /// Errors: as output_file::commit.
     status commit() noexcept;
+    /// Takes away what was not committed.
     void clear() noexcept {
         for (std::size_t i = 0; i < size_; ++i) files_[i].~output_file();
         AKA_FREE(files_);

@@ -46,15 +46,15 @@ constexpr std::string_view name(part_scheme s) noexcept {
 
 /// A form, and its sizes as far as the shapes are known.
 struct part_form {
-    part_scheme scheme = part_scheme::plain;
-    dtype stored = dtype::unknown;  ///< of the payload
-    unsigned bits = 0;              ///< of a weight; 0: not known
-    bool sized = false;             ///< whether what follows is known
-    std::uint64_t rows = 0;         ///< of all matrices of a stack
-    std::uint64_t columns = 0;
-    std::uint64_t matrix_rows = 0;  ///< of one of them
-    std::uint64_t group = 0;        ///< columns that share a scale; 0: not known
-    std::uint64_t block_rows = 0;   ///< rows that share one
+    part_scheme scheme = part_scheme::plain;  ///< whose way of packing
+    dtype stored = dtype::unknown;            ///< of the payload
+    unsigned bits = 0;                        ///< of a weight; 0: not known
+    bool sized = false;                       ///< whether what follows is known
+    std::uint64_t rows = 0;                   ///< of all matrices of a stack
+    std::uint64_t columns = 0;                ///< weights of a row
+    std::uint64_t matrix_rows = 0;            ///< of one of them
+    std::uint64_t group = 0;                  ///< columns that share a scale; 0: not known
+    std::uint64_t block_rows = 0;             ///< rows that share one
 
     /// "GPTQ 4-bit, groups of 128".
     template <std::size_t N>

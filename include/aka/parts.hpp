@@ -24,10 +24,10 @@ enum class part_kind : std::uint8_t {
 
 /// What may stand for {part} in a name, and what it is.
 struct part_info {
-    std::string_view text;  ///< one `*` stands for an adapter's name
-    part_kind kind;
+    std::string_view text;     ///< one `*` stands for an adapter's name
+    part_kind kind;            ///< how it lies beside the weight
     part_kind beside_qweight;  ///< where the weight is a `qweight`: GPTQ's scales are [groups, out]
-    std::string_view scheme;
+    std::string_view scheme;   ///< who writes it, for people; empty: everybody
 };
 
 namespace detail {

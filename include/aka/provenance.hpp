@@ -153,15 +153,16 @@ class rule_finder {
 
 /// What the metadata say of an earlier rewrite.
 struct provenance {
-    std::string_view from, to;  ///< conventions' ids; empty where only rules renamed
-    rope_order rope = rope_order::unknown;
+    std::string_view from;                  ///< a convention's id
+    std::string_view to;                    ///< conventions' ids; empty where only rules renamed
+    rope_order rope = rope_order::unknown;  ///< of the source
     /// Patterns of `from` that are otherwise only read, and were used: see target::rows.
     detail::growing<std::string_view> rows;
     detail::rule_list rules;  ///< from the names that `from` makes to the names that were
     /// The value that the key had before: of an earlier rewrite, which is to be undone after this
     /// one; empty: none.
     std::string_view before;
-    detail::arena text;
+    detail::arena text;  ///< what the views here are of
 
     /// Of earlier rewrites at most this much is kept.
     static constexpr std::size_t most_before = std::size_t{1} << 18;

@@ -18,6 +18,7 @@ AKA_BEGIN
 /// quantize_config.json. Move-only; texts live as long as it does.
 class quant_settings {
   public:
+    /// A group of all columns.
     static constexpr std::uint64_t whole_rows = ~std::uint64_t{0};
 
     /// GPTQ has two forms of one layout: the first stores zero points less one.
@@ -28,8 +29,9 @@ class quant_settings {
     std::string_view method;
     std::uint64_t bits = 0;   ///< 0: unsaid
     std::uint64_t group = 0;  ///< weights that share a scale; 0: unsaid; whole_rows: -1 in the file
-    std::uint64_t block_rows = 0, block_columns = 0;  ///< FP8: weights that share a scale
-    gptq gptq_format = gptq::unsaid;
+    std::uint64_t block_rows = 0;     ///< FP8: rows that share a scale; 0: unsaid
+    std::uint64_t block_columns = 0;  ///< FP8: columns that do
+    gptq gptq_format = gptq::unsaid;  ///< how zero points are stored
 
     /// Bits and group of one module: MLX lists those that differ from the rest by name.
     std::pair<std::uint64_t, std::uint64_t> of(std::string_view module) const noexcept {

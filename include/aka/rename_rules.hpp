@@ -32,7 +32,8 @@ struct rule_piece {
 /// `OLD => drop` leaves the tensor out. OLD is the whole of a name.
 class rename_rule {
   public:
-    static constexpr unsigned most_holes = 8, most_pieces = 2 * most_holes + 1;
+    static constexpr unsigned most_holes = 8;                    ///< of a pattern
+    static constexpr unsigned most_pieces = 2 * most_holes + 1;  ///< of a name, holes and text
 
     /// The text is borrowed. Errors: bad_table, with the column in the text.
     static result<rename_rule> parse(std::string_view text) noexcept {

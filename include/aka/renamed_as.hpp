@@ -19,8 +19,8 @@ inline constexpr std::string_view provenance_key = "aka.renamed";
 /// The convention of the names, and the rows of q and k. Null: nothing is said, or of a convention
 /// that the catalog does not have.
 struct renamed_as {
-    const aka::convention* convention = nullptr;
-    rope_order rope = rope_order::unknown;
+    const aka::convention* convention = nullptr;  ///< of the catalog that was given
+    rope_order rope = rope_order::unknown;        ///< of q and k, as the file was written
 
     /// From the metadata of a checkpoint.
     static renamed_as of(const metadata& m, const catalog& known) noexcept {

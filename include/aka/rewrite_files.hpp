@@ -31,13 +31,14 @@ struct rewrite_layout_options {
 
 /// One file to be written.
 struct planned_file {
-    std::string_view name;               ///< without its folder
-    std::uint32_t source = 0;            ///< the file of the source that it goes with
-    std::uint32_t first = 0, count = 0;  ///< of rewrite_files::entries
+    std::string_view name;     ///< without its folder
+    std::uint32_t source = 0;  ///< the file of the source that it goes with
+    std::uint32_t first = 0;   ///< of rewrite_files::entries
+    std::uint32_t count = 0;   ///< of those, from `first` on
     /// The data stays as it is, byte for byte and in its order: only the header is new.
     bool stays = false;
     std::uint64_t header_used = 0;  ///< bytes of the header without padding
-    std::uint64_t data_size = 0;
+    std::uint64_t data_size = 0;    ///< bytes behind the header
 };
 
 /// Made by `lay_out`. Borrows the plan.
@@ -45,7 +46,9 @@ class rewrite_files {
   public:
     /// The plan that they are of.
     const rewrite_plan& plan() const noexcept { return *plan_; }
+    /// How many files there will be.
     std::size_t size() const noexcept { return files_.size(); }
+    /// In the order of their numbers.
     const planned_file& operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND {
         return files_[i];
     }

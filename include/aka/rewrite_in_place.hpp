@@ -19,6 +19,7 @@ AKA_BEGIN
 /// independent of the plan from then on.
 class in_place_rewrite {
   public:
+    /// Takes over.
     in_place_rewrite(in_place_rewrite&& o) noexcept
         : headers_(std::exchange(o.headers_, nullptr)),
           count_(std::exchange(o.count_, 0)),

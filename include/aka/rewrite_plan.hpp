@@ -35,31 +35,35 @@ struct rewrite_options {
 
 /// A tensor to be written.
 struct planned_tensor {
-    std::string_view name;
-    rewrite_step step = rewrite_step::keep;
-    aka::dtype dtype = dtype::unknown;  ///< as written
-    std::uint64_t bytes = 0;            ///< as written
+    std::string_view name;                   ///< as written
+    rewrite_step step = rewrite_step::keep;  ///< what has to be done
+    aka::dtype dtype = dtype::unknown;       ///< as written
+    std::uint64_t bytes = 0;                 ///< as written
     /// Bytes that do not lie in a file as they are wanted: 0 is an edit of the header.
     std::uint64_t moved = 0;
     std::uint32_t file = 0;  ///< of the source, that it goes with
 
+    /// @cond
     // for the plan
     std::uint32_t at = 0;  // in the adapter, or in the checkpoint where it is kept
     bool adapted = false;
     std::uint32_t first_source = 0, sources = 0;
+    /// @endcond
 };
 
 /// Why nothing may be written, or (of drops) why a tensor is left out.
 struct plan_remark {
-    errc code = errc::none;
-    std::string_view name;  ///< of a tensor
-    std::string_view why;
+    errc code = errc::none;  ///< what kind of remark it is
+    std::string_view name;   ///< of a tensor
+    std::string_view why;    ///< for people
 };
 
 /// Made by `plan_rewrite`. Keeps the checkpoint's store alive; the catalog must outlive it.
 class rewrite_plan {
   public:
+    /// How many tensors there will be.
     std::size_t size() const noexcept { return items_.size(); }
+    /// In the order in which they are written.
     const planned_tensor& operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND {
         return items_[i];
     }

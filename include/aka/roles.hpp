@@ -41,7 +41,7 @@ inline constexpr std::string_view axis_names[axis_count] = {"v", "x", "kv", "g",
 
 /// What a role is: a row of the table.
 struct role_info {
-    aka::role role;
+    aka::role role;         ///< which row it is
     std::string_view name;  ///< as in GGUF
     bool layered;           ///< one a layer, not one a model
     std::string_view

@@ -18,7 +18,7 @@ AKA_BEGIN
 
 /// How to open, and what is let pass: the defaults are the strict ones.
 struct safetensors_options {
-    access how = access::map;
+    access how = access::map;               ///< how the data is got at
     duplicates names = duplicates::refuse;  ///< of tensors, and of keys of `__metadata__`
     bool trailing_bytes = false;            ///< allow bytes behind the last tensor
     bool unknown_dtypes = false;            ///< list tensors of types that aka does not know

@@ -13,7 +13,8 @@ AKA_BEGIN
 
 /// GGUF's view of a shape: always four numbers, the fastest first, missing ones are 1.
 struct ne4 {
-    std::uint64_t n[4];
+    std::uint64_t n[4];  ///< n[0] is the length of a row
+    /// Likewise.
     constexpr std::uint64_t operator[](std::size_t i) const noexcept { return n[i]; }
 };
 
@@ -21,7 +22,7 @@ struct ne4 {
 /// Any rank; up to eight sizes are held inside, more are borrowed from the checkpoint.
 class shape {
   public:
-    static constexpr std::uint32_t inline_rank = 8;
+    static constexpr std::uint32_t inline_rank = 8;  ///< sizes that are held inside
 
     constexpr shape() noexcept {}
     /// Borrows `dims` when there are more than eight.
@@ -35,16 +36,22 @@ class shape {
 
     /// Number of dimensions; 0: a scalar.
     std::uint32_t rank() const noexcept { return rank_; }
+    /// The size of a dimension, the outermost first: of a matrix, s[0] rows of s[1].
     std::uint64_t operator[](std::size_t i) const noexcept { return data()[i]; }
+    /// All sizes, outermost first. Lifetime: this shape's; of more than eight, the checkpoint's.
     const std::uint64_t* data() const& noexcept AKA_LIFETIMEBOUND {
         return rank_ <= inline_rank ? inline_ : far_;
     }
     const std::uint64_t* data() && = delete;
+    /// Number of dimensions, as containers call it.
     std::size_t size() const noexcept { return rank_; }
+    /// From the outermost on.
     const std::uint64_t* begin() const& noexcept AKA_LIFETIMEBOUND { return data(); }
+    /// Behind the innermost.
     const std::uint64_t* end() const& noexcept AKA_LIFETIMEBOUND { return data() + rank_; }
     const std::uint64_t* begin() && = delete;
     const std::uint64_t* end() && = delete;
+    /// The innermost: the length of a row; 1 of a scalar.
     std::uint64_t back() const noexcept { return rank_ == 0 ? 1 : (*this)[rank_ - 1]; }
 
     /// Product of all sizes, 1 for a scalar. False: it does not fit in 64 bits.
@@ -68,12 +75,14 @@ class shape {
         }
         return r;
     }
+    /// The same rank and sizes: [4] is not [1, 4].
     friend bool operator==(const shape& a, const shape& b) noexcept {
         if (a.rank_ != b.rank_) return false;
         for (std::uint32_t i = 0; i < a.rank_; ++i)
             if (a[i] != b[i]) return false;
         return true;
     }
+    /// Likewise.
     friend bool operator!=(const shape& a, const shape& b) noexcept { return !(a == b); }
 
   private:

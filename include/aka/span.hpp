@@ -17,14 +17,20 @@ AKA_BEGIN
 template <class T>
 class span {
   public:
+    /// As of std::span.
+    ///@{
     using element_type = T;
     using value_type = std::remove_cv_t<T>;
     using iterator = T*;
+    ///@}
 
     constexpr span() noexcept = default;
+    /// Borrows `size` elements from `data` on.
     constexpr span(T* data, std::size_t size) noexcept : data_(data), size_(size) {}
+    /// Borrows an array.
     template <std::size_t N>
     constexpr span(T (&a)[N]) noexcept : data_(a), size_(N) {}
+    /// Borrows what has data() and size(), which has to outlive it.
     template <class C,
               class = std::enable_if_t<
                   !std::is_array_v<std::remove_reference_t<C>> &&
@@ -33,6 +39,7 @@ class span {
                   std::is_integral_v<decltype(std::declval<C&>().size())>>>
     constexpr span(C&& c) noexcept : data_(c.data()), size_(c.size()) {}
 
+    /// As another span, or a vector of copies.
     template <class S, class = std::enable_if_t<!std::is_arithmetic_v<S> &&
                                                 std::is_constructible_v<S, T*, std::size_t> &&
                                                 !std::is_same_v<S, std::string_view>>>
@@ -40,6 +47,8 @@ class span {
         return S(data_, size_);
     }
 
+    /// As of std::span; no index is checked.
+    ///@{
     constexpr T* data() const noexcept { return data_; }
     constexpr std::size_t size() const noexcept { return size_; }
     constexpr std::size_t size_bytes() const noexcept { return size_ * sizeof(T); }
@@ -49,12 +58,14 @@ class span {
     constexpr T& back() const noexcept { return data_[size_ - 1]; }
     constexpr T* begin() const noexcept { return data_; }
     constexpr T* end() const noexcept { return data_ + size_; }
+    ///@}
 
     /// Elements [first, first + count); both are clamped to what is there.
     constexpr span subspan(std::size_t first, std::size_t count = SIZE_MAX) const noexcept {
         if (first > size_) first = size_;
         return {data_ + first, count < size_ - first ? count : size_ - first};
     }
+    /// The first `count`, clamped likewise.
     constexpr span first(std::size_t count) const noexcept { return subspan(0, count); }
 
   private:

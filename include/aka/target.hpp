@@ -13,7 +13,8 @@ AKA_BEGIN
 /// How a tensor-parallel rank is cut out: q, k, v, gate and up by rows, attn_output and down by
 /// columns; k and v are replicated where there are fewer kv heads than ranks.
 struct shard {
-    std::uint32_t rank = 0, world = 1;
+    std::uint32_t rank = 0;   ///< from 0
+    std::uint32_t world = 1;  ///< how many there are
 };
 
 /// Which element types the tensors of a target have. `convention`: the convention's own rule,
@@ -28,7 +29,7 @@ struct target {
     /// "roles": GGUF's names, of no architecture in particular.
     std::string_view convention = "hf";
     rope_order rope = rope_order::unknown;  ///< unknown: the convention's own
-    aka::shard shard;
+    aka::shard shard;                       ///< this rank's part only
     /// In `resolved()`: as_stored also where the convention has no rule, and for "roles".
     type_rules types = type_rules::convention;
     /// Patterns of the convention that are otherwise only read (`also`) and are to be used here, in

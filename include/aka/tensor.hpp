@@ -221,7 +221,7 @@ class tensor {
     /// Whether its numbers lie in the other byte order than this machine's.
     bool is_swapped() const noexcept { return files_ != nullptr && other_byte_order(); }
 
-    // For the readers and the adapter.
+    /// For the readers and the adapter.
     tensor(const detail::file_list& files, const detail::tensor_record& r,
            const detail::tensor_plan* plan = nullptr) noexcept
         : files_(&files),

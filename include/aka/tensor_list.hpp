@@ -13,10 +13,13 @@ AKA_BEGIN
 /// calls are thread-safe; moving or dropping a handle invalidates nothing that another one holds.
 class tensor_list {
   public:
+    /// How many tensors there are.
     std::size_t size() const noexcept {
         return store_ ? store_->tensors.size() - store_->hidden : 0;
     }
+    /// Whether there are none.
     bool empty() const noexcept { return size() == 0; }
+    /// In the order of the files and of the data in them.
     tensor operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND { return at(*store_, i); }
 
     /// The tensor of this name; false in a condition when there is none.
@@ -63,7 +66,9 @@ class tensor_list {
         const detail::store* store_;
         std::size_t at_;
     };
+    /// Tensors are handles, made by value.
     iterator begin() const noexcept AKA_LIFETIMEBOUND { return {store_.get(), 0}; }
+    /// Behind the last.
     iterator end() const noexcept AKA_LIFETIMEBOUND { return {store_.get(), size()}; }
 
     /// Keys and values: `__metadata__` of safetensors, all keys of GGUF.
@@ -96,9 +101,10 @@ class tensor_list {
     }
 
     tensor_list() noexcept = default;
+    /// For the readers.
     explicit tensor_list(detail::store_ref s) noexcept : store_(std::move(s)) {}
 
-    detail::store_ref store_;
+    detail::store_ref store_;  ///< what all handles of one checkpoint share
 };
 
 AKA_END

@@ -14,8 +14,8 @@ AKA_BEGIN
 /// (F64: as float32), or how many blocks have a scale that is (or, of MXFP4, the code that stands
 /// for NaN); and the first of them, counted in elements or blocks.
 struct bad_values {
-    std::uint64_t count = 0;
-    std::uint64_t first = 0;
+    std::uint64_t count = 0;  ///< blocks, or elements of plain types
+    std::uint64_t first = 0;  ///< the first of them, from 0
 };
 
 namespace detail {

@@ -18,9 +18,11 @@ AKA_BEGIN
 
 /// Called now and then with bytes done and bytes in all; false stops the rewrite.
 struct rewrite_progress {
+    /// Bytes done of all; false: stop. Null: nobody asks.
     bool (*step)(void* context, std::uint64_t done, std::uint64_t all) = nullptr;
-    void* context = nullptr;
+    void* context = nullptr;  ///< the caller's, passed back
 
+    /// Whether to go on.
     bool operator()(std::uint64_t done, std::uint64_t all) const noexcept {
         return step == nullptr || step(context, done, all);
     }
@@ -33,12 +35,12 @@ struct write_options {
     bool carry = true;
     /// In place of what the source's config.json holds; empty: as it is.
     std::string_view config;
-    rewrite_progress progress;
+    rewrite_progress progress;  ///< called now and then
 };
 
 /// What a rewrite did.
 struct rewrite_report {
-    std::uint64_t files = 0;
+    std::uint64_t files = 0;          ///< written
     std::uint64_t bytes = 0;          ///< of the new files
     std::uint64_t bytes_copied = 0;   ///< read and written, or computed and written
     std::uint64_t bytes_shared = 0;   ///< blocks that old and new files have in common

@@ -17,11 +17,11 @@ AKA_BEGIN
 
 /// One tensor of a file to be written. Borrows its name, and a shape of more than eight sizes.
 struct tensor_entry {
-    std::string_view name;
-    aka::dtype dtype = aka::dtype::unknown;
-    aka::shape shape;
-    std::uint64_t offset = 0;     ///< of its data, from the start of the data section
-    std::uint64_t bytes = 0;      ///< of its data; must be what dtype and shape say
+    std::string_view name;                   ///< UTF-8
+    aka::dtype dtype = aka::dtype::unknown;  ///< of a type that the format has
+    aka::shape shape;                        ///< row-major, outermost first, for GGUF as well
+    std::uint64_t offset = 0;                ///< of its data, from the start of the data section
+    std::uint64_t bytes = 0;                 ///< of its data; must be what dtype and shape say
     std::string_view raw_dtype;   ///< where dtype is unknown: its name in a safetensors header
     std::int64_t ggml_type = -1;  ///< where dtype is unknown: its id in a GGUF
 
@@ -44,11 +44,12 @@ struct tensor_entry {
 
 /// Which keys a header gets: those of a source, changed as the edits say.
 struct header_metadata {
+    /// As `file`: those of all files.
     static constexpr std::uint32_t every_file = ~std::uint32_t{0};
 
     const aka::metadata* source = nullptr;  ///< null: none
     std::uint32_t file = every_file;        ///< of the source, when it has several (shards)
-    const metadata_edits* edits = nullptr;
+    const metadata_edits* edits = nullptr;  ///< null: keys stay as they are
 };
 
 /// How long a header is made. The data section begins where it ends.
@@ -77,7 +78,7 @@ class header_bytes {
     /// Of the header and the data behind it.
     std::uint64_t file_size() const noexcept { return size() + data_size_; }
 
-    // For the writers.
+    /// For the writers.
     header_bytes(detail::growing<char> text, std::uint64_t used, std::uint64_t data_size) noexcept
         : text_(std::move(text)), used_(used), data_size_(data_size) {}
 

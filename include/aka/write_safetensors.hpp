@@ -32,7 +32,7 @@ enum class safetensors_order : std::uint8_t {
 
 /// In which order, and how aligned, the data of a new file lies.
 struct safetensors_layout {
-    safetensors_order order = safetensors_order::reference;
+    safetensors_order order = safetensors_order::reference;  ///< of the data
     std::uint64_t align = 8;  ///< for `aligned`; give the same to the header's padding
 };
 

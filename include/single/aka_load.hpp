@@ -213,14 +213,20 @@ AKA_BEGIN
 template <class T>
 class span {
   public:
+    /// As of std::span.
+    ///@{
     using element_type = T;
     using value_type = std::remove_cv_t<T>;
     using iterator = T*;
+    ///@}
 
     constexpr span() noexcept = default;
+    /// Borrows `size` elements from `data` on.
     constexpr span(T* data, std::size_t size) noexcept : data_(data), size_(size) {}
+    /// Borrows an array.
     template <std::size_t N>
     constexpr span(T (&a)[N]) noexcept : data_(a), size_(N) {}
+    /// Borrows what has data() and size(), which has to outlive it.
     template <class C,
               class = std::enable_if_t<
                   !std::is_array_v<std::remove_reference_t<C>> &&
@@ -229,6 +235,7 @@ class span {
                   std::is_integral_v<decltype(std::declval<C&>().size())>>>
     constexpr span(C&& c) noexcept : data_(c.data()), size_(c.size()) {}
 
+    /// As another span, or a vector of copies.
     template <class S, class = std::enable_if_t<!std::is_arithmetic_v<S> &&
                                                 std::is_constructible_v<S, T*, std::size_t> &&
                                                 !std::is_same_v<S, std::string_view>>>
@@ -236,6 +243,8 @@ class span {
         return S(data_, size_);
     }
 
+    /// As of std::span; no index is checked.
+    ///@{
     constexpr T* data() const noexcept { return data_; }
     constexpr std::size_t size() const noexcept { return size_; }
     constexpr std::size_t size_bytes() const noexcept { return size_ * sizeof(T); }
@@ -245,12 +254,14 @@ class span {
     constexpr T& back() const noexcept { return data_[size_ - 1]; }
     constexpr T* begin() const noexcept { return data_; }
     constexpr T* end() const noexcept { return data_ + size_; }
+    ///@}
 
     /// Elements [first, first + count); both are clamped to what is there.
     constexpr span subspan(std::size_t first, std::size_t count = SIZE_MAX) const noexcept {
         if (first > size_) first = size_;
         return {data_ + first, count < size_ - first ? count : size_ - first};
     }
+    /// The first `count`, clamped likewise.
     constexpr span first(std::size_t count) const noexcept { return subspan(0, count); }
 
   private:
@@ -464,12 +475,12 @@ enum class dtype : std::uint8_t {
 /// One row of the table. Elements come in blocks of `block_elements` that take `block_bytes`:
 /// 1 and the size for plain types, 2 and 1 for F4, 256 and 144 for Q4_K.
 struct dtype_info {
-    aka::dtype dtype;
-    std::string_view name;  ///< as safetensors writes it, or ggml's name in capitals
-    int ggml_id;            ///< -1: GGUF has no such type
-    bool in_safetensors;
-    std::uint16_t block_elements;
-    std::uint16_t block_bytes;
+    aka::dtype dtype;              ///< which row it is
+    std::string_view name;         ///< as safetensors writes it, or ggml's name in capitals
+    int ggml_id;                   ///< -1: GGUF has no such type
+    bool in_safetensors;           ///< whether that format has it
+    std::uint16_t block_elements;  ///< of a row, side by side
+    std::uint16_t block_bytes;     ///< that they take together
     std::uint8_t
         swap_bytes;  ///< width of the numbers to swap between byte orders; 0: of mixed width
 };
@@ -845,11 +856,13 @@ fixed_text<N>& operator<<(fixed_text<N>& t, quoted q) noexcept {
 /// outlives the file that it speaks of.
 class error {
   public:
+    /// The offset of an error that is at no byte.
     static constexpr std::uint64_t nowhere = ~std::uint64_t{0};
     /// A text in a fixed place, which ends in NUL.
     using text = detail::fixed_text<640>;
 
     error() noexcept = default;
+    /// `offset`: of the byte that is wrong, in its file.
     explicit error(errc code, std::uint64_t offset = nowhere) noexcept
         : code_(code), offset_(offset) {}
 
@@ -915,7 +928,9 @@ AKA_COLD inline error no_memory() noexcept {
 /// Thrown by result<T>::value(), `*` and `->` only, never by the core.
 class exception : public std::exception {
   public:
+    /// With the whole message.
     explicit exception(const aka::error& e) noexcept : error_(e), text_(e.message()) {}
+    /// The message; lives as long as this.
     const char* what() const noexcept override { return text_.c_str(); }
     /// What went wrong.
     const aka::error& error() const noexcept { return error_; }
@@ -932,18 +947,22 @@ class exception : public std::exception {
 template <class T>
 class [[nodiscard]] result {
   public:
+    /// A value.
     result(T value) noexcept : ok_(true) {
         ::new (static_cast<void*>(&value_)) T(std::move(value));
     }
+    /// An error; its code is not `none`.
     result(const aka::error& e) noexcept : ok_(false) {
         ::new (static_cast<void*>(&error_)) aka::error(e);
     }
+    /// Moved from, `o` still has what is left of its value, or its error.
     result(result&& o) noexcept : ok_(o.ok_) {
         if (ok_)
             ::new (static_cast<void*>(&value_)) T(std::move(o.value_));
         else
             ::new (static_cast<void*>(&error_)) aka::error(o.error_);
     }
+    /// Likewise.
     result& operator=(result&& o) noexcept {
         if (this != &o) {
             this->~result();
@@ -957,6 +976,7 @@ class [[nodiscard]] result {
         if (ok_) value_.~T();
     }
 
+    /// Whether there is no error.
     explicit operator bool() const noexcept { return ok_; }
     /// Whether there is a value: no error.
     bool has_value() const noexcept { return ok_; }
@@ -974,6 +994,9 @@ class [[nodiscard]] result {
     T value_or(T other) && noexcept { return ok_ ? std::move(value_) : std::move(other); }
 
 #if AKA_EXCEPTIONS
+    /// The value. Throws aka::exception where there is an error; without exceptions there is no
+    /// such member, and `get_if` is the way.
+    ///@{
     T& value() & AKA_LIFETIMEBOUND { return check(), value_; }
     const T& value() const& AKA_LIFETIMEBOUND { return check(), value_; }
     T value() && { return check(), std::move(value_); }
@@ -982,6 +1005,7 @@ class [[nodiscard]] result {
     T operator*() && { return check(), std::move(value_); }
     T* operator->() AKA_LIFETIMEBOUND { return check(), &value_; }
     const T* operator->() const AKA_LIFETIMEBOUND { return check(), &value_; }
+    ///@}
 #endif
 
   private:
@@ -1003,18 +1027,22 @@ template <>
 class [[nodiscard]] result<void> {
   public:
     result() noexcept : ok_(true) {}
+    /// An error; its code is not `none`.
     result(const aka::error& e) noexcept : ok_(false) {
         ::new (static_cast<void*>(&error_)) aka::error(e);
     }
+    /// A copy.
     result(const result& o) noexcept : ok_(o.ok_) {
         if (!ok_) ::new (static_cast<void*>(&error_)) aka::error(o.error_);
     }
+    /// A copy.
     result& operator=(const result& o) noexcept {
         if (!o.ok_) ::new (static_cast<void*>(&error_)) aka::error(o.error_);
         ok_ = o.ok_;
         return *this;
     }
 
+    /// Whether there is no error.
     explicit operator bool() const noexcept { return ok_; }
     /// Whether there is a value: no error.
     bool has_value() const noexcept { return ok_; }
@@ -1023,6 +1051,7 @@ class [[nodiscard]] result<void> {
     /// `none` where nothing went wrong.
     errc code() const noexcept { return ok_ ? errc::none : error_.code(); }
 #if AKA_EXCEPTIONS
+    /// Throws aka::exception where there is an error.
     void value() const {
         if (!ok_) throw aka::exception(error_);
     }
@@ -3393,27 +3422,29 @@ AKA_BEGIN
 
 /// `n` steps; each moves on by `src` bytes in the source and `dst` bytes in the destination.
 struct loop {
-    std::uint64_t n, src, dst;
+    std::uint64_t n;    ///< steps
+    std::uint64_t src;  ///< bytes from one to the next in the source
+    std::uint64_t dst;  ///< the same in the destination
 };
 
 /// Copies `run` bytes from `src` to `dst`, once for each combination of the loops' steps,
 /// outermost first. Without loops it is one contiguous range: a view, if that is all there is.
 struct box {
-    static constexpr unsigned max_depth = 5;
+    static constexpr unsigned max_depth = 5;  ///< loops that a box can have
 
-    std::uint32_t file = 0;  ///< which file `src` counts in
-    std::uint8_t depth = 0;  ///< loops in use
-    std::uint64_t src = 0;
-    std::uint64_t dst = 0;
-    std::uint64_t run = 0;
-    loop loops[max_depth] = {};
+    std::uint32_t file = 0;      ///< which file `src` counts in
+    std::uint8_t depth = 0;      ///< loops in use
+    std::uint64_t src = 0;       ///< byte of the file
+    std::uint64_t dst = 0;       ///< byte of the destination
+    std::uint64_t run = 0;       ///< bytes in one piece
+    loop loops[max_depth] = {};  ///< the first `depth`, outermost first
 };
 
 /// What a box touches: bytes copied, and the ends of the ranges it stays in.
 struct box_extent {
-    std::uint64_t bytes = 0;
-    std::uint64_t src_end = 0;
-    std::uint64_t dst_end = 0;
+    std::uint64_t bytes = 0;    ///< copied
+    std::uint64_t src_end = 0;  ///< the byte of the file behind the last one read
+    std::uint64_t dst_end = 0;  ///< the byte of the destination behind the last one written
 };
 
 /// Measures a box. False: it has too many loops or does not fit in 64 bits. An empty box (a run
@@ -3482,7 +3513,12 @@ inline box inverted(const box& b) noexcept {
 /// `n` runs of `run` bytes, `src_step` and `dst_step` bytes apart: what a box hands to whoever
 /// carries it out.
 struct strip {
-    std::uint64_t src, dst, n, src_step, dst_step, run;
+    std::uint64_t src;       ///< byte of the file where the first run begins
+    std::uint64_t dst;       ///< byte of the destination
+    std::uint64_t n;         ///< runs
+    std::uint64_t src_step;  ///< bytes from one run to the next in the file
+    std::uint64_t dst_step;  ///< the same in the destination
+    std::uint64_t run;       ///< bytes of each
 };
 
 namespace detail {
@@ -3628,8 +3664,11 @@ class box_list {
   public:
     box_list() noexcept = default;
 
+    /// How many boxes there are.
     std::size_t size() const noexcept { return count_; }
+    /// Whether there are none.
     bool empty() const noexcept { return count_ == 0; }
+    /// The first; there must be one.
     box front() const noexcept { return *begin(); }
 
     class iterator {
@@ -3668,7 +3707,9 @@ class box_list {
         const std::byte* at_;
         std::uint32_t left_;
     };
+    /// Boxes are made one by one, by value.
     iterator begin() const noexcept { return {data_, count_}; }
+    /// Behind the last.
     iterator end() const noexcept { return {nullptr, 0}; }
 
     /// How many bytes these boxes take, aligned as std::uint64_t is.
@@ -5490,7 +5531,9 @@ enum class pattern : std::uint8_t { normal, sequential, random };
 class mapped_file {
   public:
     mapped_file() noexcept = default;
+    /// Takes over; the bytes stay where they are.
     mapped_file(mapped_file&& o) noexcept { swap(o); }
+    /// Unmaps and closes what it had, and takes over.
     mapped_file& operator=(mapped_file&& o) noexcept {
         mapped_file t(std::move(o));
         swap(t);
@@ -5512,9 +5555,11 @@ class mapped_file {
 
     /// As it was opened; empty for memory.
     std::string_view path() const noexcept AKA_LIFETIMEBOUND { return path_.view(); }
+    /// Bytes of the file when it was opened.
     std::uint64_t size() const noexcept { return size_; }
     /// Whether the bytes are in memory, so that `data()` is not null (an empty file: true).
     bool mapped() const noexcept { return data_ != nullptr || size_ == 0; }
+    /// The whole file, or null (see mapped); as long as this, or what it was moved to, lives.
     const std::byte* data() const noexcept AKA_LIFETIMEBOUND { return data_; }
 
     /// Copies out.size() bytes at `offset`. Positioned, thread-safe; short reads are continued.
@@ -6045,8 +6090,8 @@ enum class value_type : std::uint8_t {
 
 /// A type of value: its name, and the bytes of a plain one.
 struct value_type_info {
-    std::string_view name;
-    std::uint8_t size;  ///< bytes of a scalar; 0: strings and arrays carry their own length
+    std::string_view name;  ///< "u32", "string"
+    std::uint8_t size;      ///< bytes of a scalar; 0: strings and arrays carry their own length
 };
 
 namespace detail {
@@ -6176,6 +6221,7 @@ class metadata_array;
 class metadata_value {
   public:
     metadata_value() noexcept = default;
+    /// For the readers.
     metadata_value(std::string_view key, const detail::raw_value& raw) noexcept
         : key_(key), raw_(raw) {}
 
@@ -6239,11 +6285,15 @@ class metadata_value {
 /// `at` walks there.
 class metadata_array {
   public:
+    /// For the readers.
     explicit metadata_array(std::string_view key, const detail::raw_value& raw) noexcept
         : key_(key), raw_(raw) {}
 
+    /// How many elements there are.
     std::uint64_t size() const noexcept { return raw_.count; }
+    /// Whether there are none.
     bool empty() const noexcept { return raw_.count == 0; }
+    /// What all of them are.
     value_type element_type() const noexcept { return raw_.element; }
 
     class iterator {
@@ -6275,7 +6325,9 @@ class metadata_array {
         const std::byte* at_;
         std::uint64_t index_;
     };
+    /// From the first to the last: strings and arrays have to be walked.
     iterator begin() const noexcept AKA_LIFETIMEBOUND { return {this, raw_.at, 0}; }
+    /// Behind the last.
     iterator end() const noexcept AKA_LIFETIMEBOUND { return {this, nullptr, raw_.count}; }
 
     /// The element at a position. Constant time for numbers. Errors: out_of_range.
@@ -6321,7 +6373,9 @@ class metadata {
   public:
     metadata() noexcept = default;
 
+    /// How many keys there are, over all files.
     std::size_t size() const noexcept { return entries_.size(); }
+    /// Whether there are none.
     bool empty() const noexcept { return entries_.size() == 0; }
     /// The value of a key; false in a condition when there is none. Of a key that several files
     /// have (the shards of a checkpoint), the first file's.
@@ -6329,6 +6383,7 @@ class metadata {
         std::uint32_t i = index_.find(key, [this](std::size_t k) { return entries_[k].key; });
         return i == detail::name_index::none ? metadata_value() : (*this)[i];
     }
+    /// In the order of the files.
     metadata_value operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND {
         return {entries_[i].key, entries_[i].value};
     }
@@ -6356,7 +6411,9 @@ class metadata {
         const metadata* all_;
         std::size_t at_;
     };
+    /// In the order of the files.
     iterator begin() const noexcept AKA_LIFETIMEBOUND { return {this, 0}; }
+    /// Behind the last.
     iterator end() const noexcept AKA_LIFETIMEBOUND { return {this, entries_.size()}; }
 
     // For the readers.
@@ -6400,7 +6457,8 @@ AKA_BEGIN
 
 /// GGUF's view of a shape: always four numbers, the fastest first, missing ones are 1.
 struct ne4 {
-    std::uint64_t n[4];
+    std::uint64_t n[4];  ///< n[0] is the length of a row
+    /// Likewise.
     constexpr std::uint64_t operator[](std::size_t i) const noexcept { return n[i]; }
 };
 
@@ -6408,7 +6466,7 @@ struct ne4 {
 /// Any rank; up to eight sizes are held inside, more are borrowed from the checkpoint.
 class shape {
   public:
-    static constexpr std::uint32_t inline_rank = 8;
+    static constexpr std::uint32_t inline_rank = 8;  ///< sizes that are held inside
 
     constexpr shape() noexcept {}
     /// Borrows `dims` when there are more than eight.
@@ -6422,16 +6480,22 @@ class shape {
 
     /// Number of dimensions; 0: a scalar.
     std::uint32_t rank() const noexcept { return rank_; }
+    /// The size of a dimension, the outermost first: of a matrix, s[0] rows of s[1].
     std::uint64_t operator[](std::size_t i) const noexcept { return data()[i]; }
+    /// All sizes, outermost first. Lifetime: this shape's; of more than eight, the checkpoint's.
     const std::uint64_t* data() const& noexcept AKA_LIFETIMEBOUND {
         return rank_ <= inline_rank ? inline_ : far_;
     }
     const std::uint64_t* data() && = delete;
+    /// Number of dimensions, as containers call it.
     std::size_t size() const noexcept { return rank_; }
+    /// From the outermost on.
     const std::uint64_t* begin() const& noexcept AKA_LIFETIMEBOUND { return data(); }
+    /// Behind the innermost.
     const std::uint64_t* end() const& noexcept AKA_LIFETIMEBOUND { return data() + rank_; }
     const std::uint64_t* begin() && = delete;
     const std::uint64_t* end() && = delete;
+    /// The innermost: the length of a row; 1 of a scalar.
     std::uint64_t back() const noexcept { return rank_ == 0 ? 1 : (*this)[rank_ - 1]; }
 
     /// Product of all sizes, 1 for a scalar. False: it does not fit in 64 bits.
@@ -6455,12 +6519,14 @@ class shape {
         }
         return r;
     }
+    /// The same rank and sizes: [4] is not [1, 4].
     friend bool operator==(const shape& a, const shape& b) noexcept {
         if (a.rank_ != b.rank_) return false;
         for (std::uint32_t i = 0; i < a.rank_; ++i)
             if (a[i] != b[i]) return false;
         return true;
     }
+    /// Likewise.
     friend bool operator!=(const shape& a, const shape& b) noexcept { return !(a == b); }
 
   private:
@@ -6926,7 +6992,7 @@ class tensor {
     /// Whether its numbers lie in the other byte order than this machine's.
     bool is_swapped() const noexcept { return files_ != nullptr && other_byte_order(); }
 
-    // For the readers and the adapter.
+    /// For the readers and the adapter.
     tensor(const detail::file_list& files, const detail::tensor_record& r,
            const detail::tensor_plan* plan = nullptr) noexcept
         : files_(&files),
@@ -7643,8 +7709,8 @@ AKA_BEGIN
 
 /// A tensor and where it is to go: `to.size()` is `what.size_bytes()`.
 struct load_item {
-    tensor what;
-    span<std::byte> to;
+    tensor what;         ///< of any checkpoint, adapter or model
+    span<std::byte> to;  ///< its size_bytes(), of the caller's
 };
 
 namespace detail {
@@ -7755,7 +7821,7 @@ struct load_report {
     std::uint64_t wanted = 0;   ///< of the tensors, as they are stored
     std::uint64_t read = 0;     ///< asked of the system
     std::uint64_t between = 0;  ///< of those, read to save a call and thrown away
-    std::uint64_t calls = 0;
+    std::uint64_t calls = 0;    ///< of the system, to read
     std::uint32_t refused = 0;  ///< threads that were refused to read directly
 };
 
@@ -8067,14 +8133,15 @@ AKA_BEGIN
 /// once as it can, and returns when all have returned. Null: the calling thread does everything.
 /// See load_threads.hpp for one made of std::thread.
 struct executor {
-    void* self = nullptr;
+    void* self = nullptr;  ///< the caller's, passed back
+    /// Null, or as said above.
     void (*run)(void* self, unsigned n, void (*work)(void* context), void* context) = nullptr;
 };
 
 /// How to load. Each can be changed by itself, to see what it does on another disk: no way of
 /// reading is the best on all of them.
 struct load_options {
-    aka::executor executor;
+    aka::executor executor;  ///< whose threads read
     /// Reads under way at once; at most 64.
     unsigned threads = 4;
     /// Bytes of a read, a page to 64 MiB, in whole pages; they begin and end at multiples of this.
@@ -8084,7 +8151,7 @@ struct load_options {
     bool coalesce = true;
     /// One call fills many places. Without it each piece is a call of its own.
     bool vectored = true;
-    aka::reading reading = aka::reading::measured;
+    aka::reading reading = aka::reading::measured;  ///< through the page cache or past it
     /// Has the system forget what was read, so that other things stay cached.
     bool drop_cache = false;
 
@@ -8291,10 +8358,12 @@ struct load_memory_options {
 class load_memory {
   public:
     load_memory() noexcept = default;
+    /// Takes over; the memory stays where it is.
     load_memory(load_memory&& o) noexcept
         : items_(std::move(o.items_)),
           memory_(std::exchange(o.memory_, nullptr)),
           size_(std::exchange(o.size_, 0)) {}
+    /// Frees what it had, and takes over.
     load_memory& operator=(load_memory&& o) noexcept {
         load_memory t(std::move(o));
         std::swap(items_, t.items_);
@@ -8344,6 +8413,7 @@ class load_memory {
     span<const load_item> items() const noexcept AKA_LIFETIMEBOUND {
         return {items_.data(), items_.size()};
     }
+    /// A tensor and where it goes, in the order that was asked for.
     const load_item& operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND {
         return items_[i];
     }
@@ -8386,7 +8456,7 @@ AKA_BEGIN
 
 /// Takes what a load reads. Each function may be called by any of its threads, by several at once.
 struct load_sink {
-    void* self = nullptr;
+    void* self = nullptr;  ///< the caller's, passed back
     /// A buffer of `bytes`, at most load_options::block; waits until one is free. An empty one ends
     /// the load: cancelled. What it gives comes back through `filled` or `strided`, or, where
     /// reading it failed, through `failed`.

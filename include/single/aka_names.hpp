@@ -582,11 +582,13 @@ fixed_text<N>& operator<<(fixed_text<N>& t, quoted q) noexcept {
 /// outlives the file that it speaks of.
 class error {
   public:
+    /// The offset of an error that is at no byte.
     static constexpr std::uint64_t nowhere = ~std::uint64_t{0};
     /// A text in a fixed place, which ends in NUL.
     using text = detail::fixed_text<640>;
 
     error() noexcept = default;
+    /// `offset`: of the byte that is wrong, in its file.
     explicit error(errc code, std::uint64_t offset = nowhere) noexcept
         : code_(code), offset_(offset) {}
 
@@ -652,7 +654,9 @@ AKA_COLD inline error no_memory() noexcept {
 /// Thrown by result<T>::value(), `*` and `->` only, never by the core.
 class exception : public std::exception {
   public:
+    /// With the whole message.
     explicit exception(const aka::error& e) noexcept : error_(e), text_(e.message()) {}
+    /// The message; lives as long as this.
     const char* what() const noexcept override { return text_.c_str(); }
     /// What went wrong.
     const aka::error& error() const noexcept { return error_; }
@@ -669,18 +673,22 @@ class exception : public std::exception {
 template <class T>
 class [[nodiscard]] result {
   public:
+    /// A value.
     result(T value) noexcept : ok_(true) {
         ::new (static_cast<void*>(&value_)) T(std::move(value));
     }
+    /// An error; its code is not `none`.
     result(const aka::error& e) noexcept : ok_(false) {
         ::new (static_cast<void*>(&error_)) aka::error(e);
     }
+    /// Moved from, `o` still has what is left of its value, or its error.
     result(result&& o) noexcept : ok_(o.ok_) {
         if (ok_)
             ::new (static_cast<void*>(&value_)) T(std::move(o.value_));
         else
             ::new (static_cast<void*>(&error_)) aka::error(o.error_);
     }
+    /// Likewise.
     result& operator=(result&& o) noexcept {
         if (this != &o) {
             this->~result();
@@ -694,6 +702,7 @@ class [[nodiscard]] result {
         if (ok_) value_.~T();
     }
 
+    /// Whether there is no error.
     explicit operator bool() const noexcept { return ok_; }
     /// Whether there is a value: no error.
     bool has_value() const noexcept { return ok_; }
@@ -711,6 +720,9 @@ class [[nodiscard]] result {
     T value_or(T other) && noexcept { return ok_ ? std::move(value_) : std::move(other); }
 
 #if AKA_EXCEPTIONS
+    /// The value. Throws aka::exception where there is an error; without exceptions there is no
+    /// such member, and `get_if` is the way.
+    ///@{
     T& value() & AKA_LIFETIMEBOUND { return check(), value_; }
     const T& value() const& AKA_LIFETIMEBOUND { return check(), value_; }
     T value() && { return check(), std::move(value_); }
@@ -719,6 +731,7 @@ class [[nodiscard]] result {
     T operator*() && { return check(), std::move(value_); }
     T* operator->() AKA_LIFETIMEBOUND { return check(), &value_; }
     const T* operator->() const AKA_LIFETIMEBOUND { return check(), &value_; }
+    ///@}
 #endif
 
   private:
@@ -740,18 +753,22 @@ template <>
 class [[nodiscard]] result<void> {
   public:
     result() noexcept : ok_(true) {}
+    /// An error; its code is not `none`.
     result(const aka::error& e) noexcept : ok_(false) {
         ::new (static_cast<void*>(&error_)) aka::error(e);
     }
+    /// A copy.
     result(const result& o) noexcept : ok_(o.ok_) {
         if (!ok_) ::new (static_cast<void*>(&error_)) aka::error(o.error_);
     }
+    /// A copy.
     result& operator=(const result& o) noexcept {
         if (!o.ok_) ::new (static_cast<void*>(&error_)) aka::error(o.error_);
         ok_ = o.ok_;
         return *this;
     }
 
+    /// Whether there is no error.
     explicit operator bool() const noexcept { return ok_; }
     /// Whether there is a value: no error.
     bool has_value() const noexcept { return ok_; }
@@ -760,6 +777,7 @@ class [[nodiscard]] result<void> {
     /// `none` where nothing went wrong.
     errc code() const noexcept { return ok_ ? errc::none : error_.code(); }
 #if AKA_EXCEPTIONS
+    /// Throws aka::exception where there is an error.
     void value() const {
         if (!ok_) throw aka::exception(error_);
     }
@@ -796,14 +814,20 @@ AKA_BEGIN
 template <class T>
 class span {
   public:
+    /// As of std::span.
+    ///@{
     using element_type = T;
     using value_type = std::remove_cv_t<T>;
     using iterator = T*;
+    ///@}
 
     constexpr span() noexcept = default;
+    /// Borrows `size` elements from `data` on.
     constexpr span(T* data, std::size_t size) noexcept : data_(data), size_(size) {}
+    /// Borrows an array.
     template <std::size_t N>
     constexpr span(T (&a)[N]) noexcept : data_(a), size_(N) {}
+    /// Borrows what has data() and size(), which has to outlive it.
     template <class C,
               class = std::enable_if_t<
                   !std::is_array_v<std::remove_reference_t<C>> &&
@@ -812,6 +836,7 @@ class span {
                   std::is_integral_v<decltype(std::declval<C&>().size())>>>
     constexpr span(C&& c) noexcept : data_(c.data()), size_(c.size()) {}
 
+    /// As another span, or a vector of copies.
     template <class S, class = std::enable_if_t<!std::is_arithmetic_v<S> &&
                                                 std::is_constructible_v<S, T*, std::size_t> &&
                                                 !std::is_same_v<S, std::string_view>>>
@@ -819,6 +844,8 @@ class span {
         return S(data_, size_);
     }
 
+    /// As of std::span; no index is checked.
+    ///@{
     constexpr T* data() const noexcept { return data_; }
     constexpr std::size_t size() const noexcept { return size_; }
     constexpr std::size_t size_bytes() const noexcept { return size_ * sizeof(T); }
@@ -828,12 +855,14 @@ class span {
     constexpr T& back() const noexcept { return data_[size_ - 1]; }
     constexpr T* begin() const noexcept { return data_; }
     constexpr T* end() const noexcept { return data_ + size_; }
+    ///@}
 
     /// Elements [first, first + count); both are clamped to what is there.
     constexpr span subspan(std::size_t first, std::size_t count = SIZE_MAX) const noexcept {
         if (first > size_) first = size_;
         return {data_ + first, count < size_ - first ? count : size_ - first};
     }
+    /// The first `count`, clamped likewise.
     constexpr span first(std::size_t count) const noexcept { return subspan(0, count); }
 
   private:
@@ -1215,10 +1244,10 @@ enum class part_kind : std::uint8_t {
 
 /// What may stand for {part} in a name, and what it is.
 struct part_info {
-    std::string_view text;  ///< one `*` stands for an adapter's name
-    part_kind kind;
+    std::string_view text;     ///< one `*` stands for an adapter's name
+    part_kind kind;            ///< how it lies beside the weight
     part_kind beside_qweight;  ///< where the weight is a `qweight`: GPTQ's scales are [groups, out]
-    std::string_view scheme;
+    std::string_view scheme;   ///< who writes it, for people; empty: everybody
 };
 
 namespace detail {
@@ -1347,9 +1376,9 @@ inline constexpr char name_hole = '\x01';
 
 /// What a training framework or a bigger model puts around a name.
 struct wrapper_info {
-    std::string_view text;
-    bool anywhere;  ///< at any level, not only in front
-    std::string_view from;
+    std::string_view text;  ///< as names have it, with its separator
+    bool anywhere;          ///< at any level, not only in front
+    std::string_view from;  ///< who puts it there
 };
 
 namespace detail {
@@ -1488,29 +1517,33 @@ struct name_shape {
     std::string_view text;    ///< it, with holes
     std::string_view prefix;  ///< the wrappers in front: `model.language_model.`
     std::string_view core;    ///< what matching looks at: without wrappers, inside neither
-    std::uint32_t count = 0;
-    std::uint32_t holes = 0;
-    std::uint32_t low[detail::max_holes] = {}, high[detail::max_holes] = {};
+    std::uint32_t count = 0;  ///< names of this shape
+    std::uint32_t holes = 0;  ///< numbers in it
+    std::uint32_t low[detail::max_holes] = {};   ///< the least of each
+    std::uint32_t high[detail::max_holes] = {};  ///< the greatest of each
 
     /// Whether a wrapper stands in the middle of the name.
     bool wrapped_inside() const noexcept { return prefix.size() + core.size() != text.size(); }
 
+    /// @cond
     // positions of names: the first, the last; and how the next name is guessed
     std::uint32_t first_member = 0, last_member = 0;
     std::uint32_t guess = 0;
     std::uint16_t hole_at[detail::max_holes] = {};
+    /// @endcond
 };
 
 /// One name: its shape, its numbers from left to right, the next name of the same shape.
 struct folded_name {
-    std::uint32_t shape = 0;
-    std::uint32_t next = 0;
-    std::uint32_t number[detail::max_holes] = {};
+    std::uint32_t shape = 0;                       ///< position in folded_names::shapes
+    std::uint32_t next = 0;                        ///< the next name of this shape, or `none`
+    std::uint32_t number[detail::max_holes] = {};  ///< what is in its holes
 };
 
 /// Folds names in the order in which they are added. Borrows them.
 class folded_names {
   public:
+    /// Where there is no next name.
     static constexpr std::uint32_t none = ~std::uint32_t{0};
 
     folded_names() noexcept = default;
@@ -1531,7 +1564,9 @@ class folded_names {
         return of(names.size(), [&](std::size_t i) { return names[i]; });
     }
 
+    /// How many names there are.
     std::size_t size() const noexcept { return names_.size(); }
+    /// In the order in which they were added.
     const folded_name& operator[](std::size_t i) const noexcept { return names_[i]; }
     /// The few shapes that the names have.
     span<const name_shape> shapes() const noexcept AKA_LIFETIMEBOUND {
@@ -1709,7 +1744,7 @@ inline constexpr std::string_view axis_names[axis_count] = {"v", "x", "kv", "g",
 
 /// What a role is: a row of the table.
 struct role_info {
-    aka::role role;
+    aka::role role;         ///< which row it is
     std::string_view name;  ///< as in GGUF
     bool layered;           ///< one a layer, not one a model
     std::string_view
@@ -1832,9 +1867,11 @@ AKA_BEGIN
 
 /// What a tensor is, whatever it is called. -1: there is no such number.
 struct coordinate {
-    aka::role role = aka::role::none;
-    std::int32_t layer = -1, expert = -1, head = -1;
-    std::string_view part;
+    aka::role role = aka::role::none;  ///< what it does in the model
+    std::int32_t layer = -1;           ///< from 0
+    std::int32_t expert = -1;          ///< from 0
+    std::int32_t head = -1;            ///< from 0, where heads are tensors of their own
+    std::string_view part;             ///< "weight", "bias", "scales"
 };
 
 // rope_order is in roles.hpp
@@ -1846,18 +1883,19 @@ enum class hole_kind : std::uint8_t { layer, expert, head, fixed };
 
 /// One line of a convention: `PATTERN = roles and layout`.
 struct name_row {
-    std::string_view pattern;  ///< with holes: `model.layers.{l}.self_attn.q_proj.{part}`
-    std::string_view layout;   ///< as written; empty: the role's own, under the convention's rope
-    std::string_view words;    ///< whose tensor it is, of `other` rows
-    span<const role> roles;    ///< in the order of the layout; none for `drop` and `other`
-    std::uint64_t role_set = 0;
-    std::string_view part;  ///< of a pattern without {part}
-    bool has_part = false;
-    bool optional = false;  ///< its absence is not worth a word
-    bool also = false;      ///< read, never written
-    bool drop = false;      ///< known, holds no weights
-    bool other = false;     ///< known, belongs to something else
+    std::string_view pattern;    ///< with holes: `model.layers.{l}.self_attn.q_proj.{part}`
+    std::string_view layout;     ///< as written; empty: the role's own, under the convention's rope
+    std::string_view words;      ///< whose tensor it is, of `other` rows
+    span<const role> roles;      ///< in the order of the layout; none for `drop` and `other`
+    std::uint64_t role_set = 0;  ///< a bit a role
+    std::string_view part;       ///< of a pattern without {part}
+    bool has_part = false;       ///< its pattern ends in {part}
+    bool optional = false;       ///< its absence is not worth a word
+    bool also = false;           ///< read, never written
+    bool drop = false;           ///< known, holds no weights
+    bool other = false;          ///< known, belongs to something else
 
+    /// @cond
     // How names find it: the pattern without wrappers, in front of {part}, with holes.
     std::string_view prefix, stem;
     /// How the pattern is looked up.
@@ -1869,6 +1907,7 @@ struct name_row {
     std::uint32_t next = 0;                    // of the same stem, plus one
     std::uint32_t number = 0;                  // position in the catalog
     std::uint32_t used_from = 0, used_to = 0;  // by these conventions
+    /// @endcond
 
     /// Whether it names weights, and not what is dropped or belongs to something else.
     bool is_tensor() const noexcept { return !drop && !other; }
@@ -1878,9 +1917,11 @@ struct name_row {
 
 /// What a name says under one convention.
 struct parsed_name {
-    const name_row* row = nullptr;
-    std::int32_t layer = -1, expert = -1, head = -1;
-    std::string_view part;
+    const name_row* row = nullptr;  ///< the line that it follows
+    std::int32_t layer = -1;        ///< from 0, whatever the names count from
+    std::int32_t expert = -1;       ///< the same
+    std::int32_t head = -1;         ///< the same
+    std::string_view part;          ///< what stood for {part}
 };
 
 class convention;
@@ -1908,10 +1949,14 @@ class table_compiler;
 
 /// Where a row's numbers are in a shape: hole `from`, or `value` where that is -1.
 struct shape_match {
-    const name_row* row = nullptr;
-    std::string_view part;
-    std::int8_t layer_from = -1, expert_from = -1, head_from = -1;
-    std::int32_t layer = -1, expert = -1, head = -1;
+    const name_row* row = nullptr;  ///< the line that the shape follows
+    std::string_view part;          ///< what stands for {part}
+    std::int8_t layer_from = -1;    ///< the hole that has the layer's number
+    std::int8_t expert_from = -1;   ///< the hole that has the expert's
+    std::int8_t head_from = -1;     ///< the hole that has the head's
+    std::int32_t layer = -1;        ///< where no hole has it
+    std::int32_t expert = -1;       ///< where no hole has it
+    std::int32_t head = -1;         ///< where no hole has it
 
     /// The name with these numbers in its holes.
     parsed_name at(const std::uint32_t* number) const noexcept {
@@ -1958,7 +2003,9 @@ class convention {
     /// Why this is not of the Llama family; empty when it is.
     std::string_view not_llama() const noexcept { return not_llama_; }
 
+    /// How many rows there are.
     std::size_t size() const noexcept { return row_count_; }
+    /// A row, in the order of the table.
     const name_row& operator[](std::size_t i) const noexcept { return *rows_[i]; }
     /// All rows, those of its bases among them.
     span<const name_row* const> rows() const noexcept { return {rows_, row_count_}; }

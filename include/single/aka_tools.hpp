@@ -368,14 +368,20 @@ AKA_BEGIN
 template <class T>
 class span {
   public:
+    /// As of std::span.
+    ///@{
     using element_type = T;
     using value_type = std::remove_cv_t<T>;
     using iterator = T*;
+    ///@}
 
     constexpr span() noexcept = default;
+    /// Borrows `size` elements from `data` on.
     constexpr span(T* data, std::size_t size) noexcept : data_(data), size_(size) {}
+    /// Borrows an array.
     template <std::size_t N>
     constexpr span(T (&a)[N]) noexcept : data_(a), size_(N) {}
+    /// Borrows what has data() and size(), which has to outlive it.
     template <class C,
               class = std::enable_if_t<
                   !std::is_array_v<std::remove_reference_t<C>> &&
@@ -384,6 +390,7 @@ class span {
                   std::is_integral_v<decltype(std::declval<C&>().size())>>>
     constexpr span(C&& c) noexcept : data_(c.data()), size_(c.size()) {}
 
+    /// As another span, or a vector of copies.
     template <class S, class = std::enable_if_t<!std::is_arithmetic_v<S> &&
                                                 std::is_constructible_v<S, T*, std::size_t> &&
                                                 !std::is_same_v<S, std::string_view>>>
@@ -391,6 +398,8 @@ class span {
         return S(data_, size_);
     }
 
+    /// As of std::span; no index is checked.
+    ///@{
     constexpr T* data() const noexcept { return data_; }
     constexpr std::size_t size() const noexcept { return size_; }
     constexpr std::size_t size_bytes() const noexcept { return size_ * sizeof(T); }
@@ -400,12 +409,14 @@ class span {
     constexpr T& back() const noexcept { return data_[size_ - 1]; }
     constexpr T* begin() const noexcept { return data_; }
     constexpr T* end() const noexcept { return data_ + size_; }
+    ///@}
 
     /// Elements [first, first + count); both are clamped to what is there.
     constexpr span subspan(std::size_t first, std::size_t count = SIZE_MAX) const noexcept {
         if (first > size_) first = size_;
         return {data_ + first, count < size_ - first ? count : size_ - first};
     }
+    /// The first `count`, clamped likewise.
     constexpr span first(std::size_t count) const noexcept { return subspan(0, count); }
 
   private:
@@ -787,10 +798,10 @@ enum class part_kind : std::uint8_t {
 
 /// What may stand for {part} in a name, and what it is.
 struct part_info {
-    std::string_view text;  ///< one `*` stands for an adapter's name
-    part_kind kind;
+    std::string_view text;     ///< one `*` stands for an adapter's name
+    part_kind kind;            ///< how it lies beside the weight
     part_kind beside_qweight;  ///< where the weight is a `qweight`: GPTQ's scales are [groups, out]
-    std::string_view scheme;
+    std::string_view scheme;   ///< who writes it, for people; empty: everybody
 };
 
 namespace detail {
@@ -944,7 +955,7 @@ inline constexpr std::string_view axis_names[axis_count] = {"v", "x", "kv", "g",
 
 /// What a role is: a row of the table.
 struct role_info {
-    aka::role role;
+    aka::role role;         ///< which row it is
     std::string_view name;  ///< as in GGUF
     bool layered;           ///< one a layer, not one a model
     std::string_view
@@ -1131,27 +1142,29 @@ AKA_BEGIN
 
 /// `n` steps; each moves on by `src` bytes in the source and `dst` bytes in the destination.
 struct loop {
-    std::uint64_t n, src, dst;
+    std::uint64_t n;    ///< steps
+    std::uint64_t src;  ///< bytes from one to the next in the source
+    std::uint64_t dst;  ///< the same in the destination
 };
 
 /// Copies `run` bytes from `src` to `dst`, once for each combination of the loops' steps,
 /// outermost first. Without loops it is one contiguous range: a view, if that is all there is.
 struct box {
-    static constexpr unsigned max_depth = 5;
+    static constexpr unsigned max_depth = 5;  ///< loops that a box can have
 
-    std::uint32_t file = 0;  ///< which file `src` counts in
-    std::uint8_t depth = 0;  ///< loops in use
-    std::uint64_t src = 0;
-    std::uint64_t dst = 0;
-    std::uint64_t run = 0;
-    loop loops[max_depth] = {};
+    std::uint32_t file = 0;      ///< which file `src` counts in
+    std::uint8_t depth = 0;      ///< loops in use
+    std::uint64_t src = 0;       ///< byte of the file
+    std::uint64_t dst = 0;       ///< byte of the destination
+    std::uint64_t run = 0;       ///< bytes in one piece
+    loop loops[max_depth] = {};  ///< the first `depth`, outermost first
 };
 
 /// What a box touches: bytes copied, and the ends of the ranges it stays in.
 struct box_extent {
-    std::uint64_t bytes = 0;
-    std::uint64_t src_end = 0;
-    std::uint64_t dst_end = 0;
+    std::uint64_t bytes = 0;    ///< copied
+    std::uint64_t src_end = 0;  ///< the byte of the file behind the last one read
+    std::uint64_t dst_end = 0;  ///< the byte of the destination behind the last one written
 };
 
 /// Measures a box. False: it has too many loops or does not fit in 64 bits. An empty box (a run
@@ -1220,7 +1233,12 @@ inline box inverted(const box& b) noexcept {
 /// `n` runs of `run` bytes, `src_step` and `dst_step` bytes apart: what a box hands to whoever
 /// carries it out.
 struct strip {
-    std::uint64_t src, dst, n, src_step, dst_step, run;
+    std::uint64_t src;       ///< byte of the file where the first run begins
+    std::uint64_t dst;       ///< byte of the destination
+    std::uint64_t n;         ///< runs
+    std::uint64_t src_step;  ///< bytes from one run to the next in the file
+    std::uint64_t dst_step;  ///< the same in the destination
+    std::uint64_t run;       ///< bytes of each
 };
 
 namespace detail {
@@ -1366,8 +1384,11 @@ class box_list {
   public:
     box_list() noexcept = default;
 
+    /// How many boxes there are.
     std::size_t size() const noexcept { return count_; }
+    /// Whether there are none.
     bool empty() const noexcept { return count_ == 0; }
+    /// The first; there must be one.
     box front() const noexcept { return *begin(); }
 
     class iterator {
@@ -1406,7 +1427,9 @@ class box_list {
         const std::byte* at_;
         std::uint32_t left_;
     };
+    /// Boxes are made one by one, by value.
     iterator begin() const noexcept { return {data_, count_}; }
+    /// Behind the last.
     iterator end() const noexcept { return {nullptr, 0}; }
 
     /// How many bytes these boxes take, aligned as std::uint64_t is.
@@ -1477,12 +1500,12 @@ enum class dtype : std::uint8_t {
 /// One row of the table. Elements come in blocks of `block_elements` that take `block_bytes`:
 /// 1 and the size for plain types, 2 and 1 for F4, 256 and 144 for Q4_K.
 struct dtype_info {
-    aka::dtype dtype;
-    std::string_view name;  ///< as safetensors writes it, or ggml's name in capitals
-    int ggml_id;            ///< -1: GGUF has no such type
-    bool in_safetensors;
-    std::uint16_t block_elements;
-    std::uint16_t block_bytes;
+    aka::dtype dtype;              ///< which row it is
+    std::string_view name;         ///< as safetensors writes it, or ggml's name in capitals
+    int ggml_id;                   ///< -1: GGUF has no such type
+    bool in_safetensors;           ///< whether that format has it
+    std::uint16_t block_elements;  ///< of a row, side by side
+    std::uint16_t block_bytes;     ///< that they take together
     std::uint8_t
         swap_bytes;  ///< width of the numbers to swap between byte orders; 0: of mixed width
 };
@@ -1947,11 +1970,13 @@ fixed_text<N>& operator<<(fixed_text<N>& t, quoted q) noexcept {
 /// outlives the file that it speaks of.
 class error {
   public:
+    /// The offset of an error that is at no byte.
     static constexpr std::uint64_t nowhere = ~std::uint64_t{0};
     /// A text in a fixed place, which ends in NUL.
     using text = detail::fixed_text<640>;
 
     error() noexcept = default;
+    /// `offset`: of the byte that is wrong, in its file.
     explicit error(errc code, std::uint64_t offset = nowhere) noexcept
         : code_(code), offset_(offset) {}
 
@@ -2017,7 +2042,9 @@ AKA_COLD inline error no_memory() noexcept {
 /// Thrown by result<T>::value(), `*` and `->` only, never by the core.
 class exception : public std::exception {
   public:
+    /// With the whole message.
     explicit exception(const aka::error& e) noexcept : error_(e), text_(e.message()) {}
+    /// The message; lives as long as this.
     const char* what() const noexcept override { return text_.c_str(); }
     /// What went wrong.
     const aka::error& error() const noexcept { return error_; }
@@ -2034,18 +2061,22 @@ class exception : public std::exception {
 template <class T>
 class [[nodiscard]] result {
   public:
+    /// A value.
     result(T value) noexcept : ok_(true) {
         ::new (static_cast<void*>(&value_)) T(std::move(value));
     }
+    /// An error; its code is not `none`.
     result(const aka::error& e) noexcept : ok_(false) {
         ::new (static_cast<void*>(&error_)) aka::error(e);
     }
+    /// Moved from, `o` still has what is left of its value, or its error.
     result(result&& o) noexcept : ok_(o.ok_) {
         if (ok_)
             ::new (static_cast<void*>(&value_)) T(std::move(o.value_));
         else
             ::new (static_cast<void*>(&error_)) aka::error(o.error_);
     }
+    /// Likewise.
     result& operator=(result&& o) noexcept {
         if (this != &o) {
             this->~result();
@@ -2059,6 +2090,7 @@ class [[nodiscard]] result {
         if (ok_) value_.~T();
     }
 
+    /// Whether there is no error.
     explicit operator bool() const noexcept { return ok_; }
     /// Whether there is a value: no error.
     bool has_value() const noexcept { return ok_; }
@@ -2076,6 +2108,9 @@ class [[nodiscard]] result {
     T value_or(T other) && noexcept { return ok_ ? std::move(value_) : std::move(other); }
 
 #if AKA_EXCEPTIONS
+    /// The value. Throws aka::exception where there is an error; without exceptions there is no
+    /// such member, and `get_if` is the way.
+    ///@{
     T& value() & AKA_LIFETIMEBOUND { return check(), value_; }
     const T& value() const& AKA_LIFETIMEBOUND { return check(), value_; }
     T value() && { return check(), std::move(value_); }
@@ -2084,6 +2119,7 @@ class [[nodiscard]] result {
     T operator*() && { return check(), std::move(value_); }
     T* operator->() AKA_LIFETIMEBOUND { return check(), &value_; }
     const T* operator->() const AKA_LIFETIMEBOUND { return check(), &value_; }
+    ///@}
 #endif
 
   private:
@@ -2105,18 +2141,22 @@ template <>
 class [[nodiscard]] result<void> {
   public:
     result() noexcept : ok_(true) {}
+    /// An error; its code is not `none`.
     result(const aka::error& e) noexcept : ok_(false) {
         ::new (static_cast<void*>(&error_)) aka::error(e);
     }
+    /// A copy.
     result(const result& o) noexcept : ok_(o.ok_) {
         if (!ok_) ::new (static_cast<void*>(&error_)) aka::error(o.error_);
     }
+    /// A copy.
     result& operator=(const result& o) noexcept {
         if (!o.ok_) ::new (static_cast<void*>(&error_)) aka::error(o.error_);
         ok_ = o.ok_;
         return *this;
     }
 
+    /// Whether there is no error.
     explicit operator bool() const noexcept { return ok_; }
     /// Whether there is a value: no error.
     bool has_value() const noexcept { return ok_; }
@@ -2125,6 +2165,7 @@ class [[nodiscard]] result<void> {
     /// `none` where nothing went wrong.
     errc code() const noexcept { return ok_ ? errc::none : error_.code(); }
 #if AKA_EXCEPTIONS
+    /// Throws aka::exception where there is an error.
     void value() const {
         if (!ok_) throw aka::exception(error_);
     }
@@ -3682,7 +3723,9 @@ enum class pattern : std::uint8_t { normal, sequential, random };
 class mapped_file {
   public:
     mapped_file() noexcept = default;
+    /// Takes over; the bytes stay where they are.
     mapped_file(mapped_file&& o) noexcept { swap(o); }
+    /// Unmaps and closes what it had, and takes over.
     mapped_file& operator=(mapped_file&& o) noexcept {
         mapped_file t(std::move(o));
         swap(t);
@@ -3704,9 +3747,11 @@ class mapped_file {
 
     /// As it was opened; empty for memory.
     std::string_view path() const noexcept AKA_LIFETIMEBOUND { return path_.view(); }
+    /// Bytes of the file when it was opened.
     std::uint64_t size() const noexcept { return size_; }
     /// Whether the bytes are in memory, so that `data()` is not null (an empty file: true).
     bool mapped() const noexcept { return data_ != nullptr || size_ == 0; }
+    /// The whole file, or null (see mapped); as long as this, or what it was moved to, lives.
     const std::byte* data() const noexcept AKA_LIFETIMEBOUND { return data_; }
 
     /// Copies out.size() bytes at `offset`. Positioned, thread-safe; short reads are continued.
@@ -4062,8 +4107,8 @@ enum class value_type : std::uint8_t {
 
 /// A type of value: its name, and the bytes of a plain one.
 struct value_type_info {
-    std::string_view name;
-    std::uint8_t size;  ///< bytes of a scalar; 0: strings and arrays carry their own length
+    std::string_view name;  ///< "u32", "string"
+    std::uint8_t size;      ///< bytes of a scalar; 0: strings and arrays carry their own length
 };
 
 namespace detail {
@@ -4193,6 +4238,7 @@ class metadata_array;
 class metadata_value {
   public:
     metadata_value() noexcept = default;
+    /// For the readers.
     metadata_value(std::string_view key, const detail::raw_value& raw) noexcept
         : key_(key), raw_(raw) {}
 
@@ -4256,11 +4302,15 @@ class metadata_value {
 /// `at` walks there.
 class metadata_array {
   public:
+    /// For the readers.
     explicit metadata_array(std::string_view key, const detail::raw_value& raw) noexcept
         : key_(key), raw_(raw) {}
 
+    /// How many elements there are.
     std::uint64_t size() const noexcept { return raw_.count; }
+    /// Whether there are none.
     bool empty() const noexcept { return raw_.count == 0; }
+    /// What all of them are.
     value_type element_type() const noexcept { return raw_.element; }
 
     class iterator {
@@ -4292,7 +4342,9 @@ class metadata_array {
         const std::byte* at_;
         std::uint64_t index_;
     };
+    /// From the first to the last: strings and arrays have to be walked.
     iterator begin() const noexcept AKA_LIFETIMEBOUND { return {this, raw_.at, 0}; }
+    /// Behind the last.
     iterator end() const noexcept AKA_LIFETIMEBOUND { return {this, nullptr, raw_.count}; }
 
     /// The element at a position. Constant time for numbers. Errors: out_of_range.
@@ -4338,7 +4390,9 @@ class metadata {
   public:
     metadata() noexcept = default;
 
+    /// How many keys there are, over all files.
     std::size_t size() const noexcept { return entries_.size(); }
+    /// Whether there are none.
     bool empty() const noexcept { return entries_.size() == 0; }
     /// The value of a key; false in a condition when there is none. Of a key that several files
     /// have (the shards of a checkpoint), the first file's.
@@ -4346,6 +4400,7 @@ class metadata {
         std::uint32_t i = index_.find(key, [this](std::size_t k) { return entries_[k].key; });
         return i == detail::name_index::none ? metadata_value() : (*this)[i];
     }
+    /// In the order of the files.
     metadata_value operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND {
         return {entries_[i].key, entries_[i].value};
     }
@@ -4373,7 +4428,9 @@ class metadata {
         const metadata* all_;
         std::size_t at_;
     };
+    /// In the order of the files.
     iterator begin() const noexcept AKA_LIFETIMEBOUND { return {this, 0}; }
+    /// Behind the last.
     iterator end() const noexcept AKA_LIFETIMEBOUND { return {this, entries_.size()}; }
 
     // For the readers.
@@ -4417,7 +4474,8 @@ AKA_BEGIN
 
 /// GGUF's view of a shape: always four numbers, the fastest first, missing ones are 1.
 struct ne4 {
-    std::uint64_t n[4];
+    std::uint64_t n[4];  ///< n[0] is the length of a row
+    /// Likewise.
     constexpr std::uint64_t operator[](std::size_t i) const noexcept { return n[i]; }
 };
 
@@ -4425,7 +4483,7 @@ struct ne4 {
 /// Any rank; up to eight sizes are held inside, more are borrowed from the checkpoint.
 class shape {
   public:
-    static constexpr std::uint32_t inline_rank = 8;
+    static constexpr std::uint32_t inline_rank = 8;  ///< sizes that are held inside
 
     constexpr shape() noexcept {}
     /// Borrows `dims` when there are more than eight.
@@ -4439,16 +4497,22 @@ class shape {
 
     /// Number of dimensions; 0: a scalar.
     std::uint32_t rank() const noexcept { return rank_; }
+    /// The size of a dimension, the outermost first: of a matrix, s[0] rows of s[1].
     std::uint64_t operator[](std::size_t i) const noexcept { return data()[i]; }
+    /// All sizes, outermost first. Lifetime: this shape's; of more than eight, the checkpoint's.
     const std::uint64_t* data() const& noexcept AKA_LIFETIMEBOUND {
         return rank_ <= inline_rank ? inline_ : far_;
     }
     const std::uint64_t* data() && = delete;
+    /// Number of dimensions, as containers call it.
     std::size_t size() const noexcept { return rank_; }
+    /// From the outermost on.
     const std::uint64_t* begin() const& noexcept AKA_LIFETIMEBOUND { return data(); }
+    /// Behind the innermost.
     const std::uint64_t* end() const& noexcept AKA_LIFETIMEBOUND { return data() + rank_; }
     const std::uint64_t* begin() && = delete;
     const std::uint64_t* end() && = delete;
+    /// The innermost: the length of a row; 1 of a scalar.
     std::uint64_t back() const noexcept { return rank_ == 0 ? 1 : (*this)[rank_ - 1]; }
 
     /// Product of all sizes, 1 for a scalar. False: it does not fit in 64 bits.
@@ -4472,12 +4536,14 @@ class shape {
         }
         return r;
     }
+    /// The same rank and sizes: [4] is not [1, 4].
     friend bool operator==(const shape& a, const shape& b) noexcept {
         if (a.rank_ != b.rank_) return false;
         for (std::uint32_t i = 0; i < a.rank_; ++i)
             if (a[i] != b[i]) return false;
         return true;
     }
+    /// Likewise.
     friend bool operator!=(const shape& a, const shape& b) noexcept { return !(a == b); }
 
   private:
@@ -4943,7 +5009,7 @@ class tensor {
     /// Whether its numbers lie in the other byte order than this machine's.
     bool is_swapped() const noexcept { return files_ != nullptr && other_byte_order(); }
 
-    // For the readers and the adapter.
+    /// For the readers and the adapter.
     tensor(const detail::file_list& files, const detail::tensor_record& r,
            const detail::tensor_plan* plan = nullptr) noexcept
         : files_(&files),
@@ -5315,10 +5381,13 @@ AKA_BEGIN
 /// calls are thread-safe; moving or dropping a handle invalidates nothing that another one holds.
 class tensor_list {
   public:
+    /// How many tensors there are.
     std::size_t size() const noexcept {
         return store_ ? store_->tensors.size() - store_->hidden : 0;
     }
+    /// Whether there are none.
     bool empty() const noexcept { return size() == 0; }
+    /// In the order of the files and of the data in them.
     tensor operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND { return at(*store_, i); }
 
     /// The tensor of this name; false in a condition when there is none.
@@ -5365,7 +5434,9 @@ class tensor_list {
         const detail::store* store_;
         std::size_t at_;
     };
+    /// Tensors are handles, made by value.
     iterator begin() const noexcept AKA_LIFETIMEBOUND { return {store_.get(), 0}; }
+    /// Behind the last.
     iterator end() const noexcept AKA_LIFETIMEBOUND { return {store_.get(), size()}; }
 
     /// Keys and values: `__metadata__` of safetensors, all keys of GGUF.
@@ -5398,9 +5469,10 @@ class tensor_list {
     }
 
     tensor_list() noexcept = default;
+    /// For the readers.
     explicit tensor_list(detail::store_ref s) noexcept : store_(std::move(s)) {}
 
-    detail::store_ref store_;
+    detail::store_ref store_;  ///< what all handles of one checkpoint share
 };
 
 AKA_END
@@ -5423,7 +5495,7 @@ AKA_BEGIN
 
 /// How to open, and what is let pass.
 struct gguf_options {
-    access how = access::map;
+    access how = access::map;               ///< how the data is got at
     duplicates names = duplicates::refuse;  ///< of tensors and of keys
 };
 
@@ -6486,7 +6558,7 @@ AKA_BEGIN
 
 /// How to open, and what is let pass: the defaults are the strict ones.
 struct safetensors_options {
-    access how = access::map;
+    access how = access::map;               ///< how the data is got at
     duplicates names = duplicates::refuse;  ///< of tensors, and of keys of `__metadata__`
     bool trailing_bytes = false;            ///< allow bytes behind the last tensor
     bool unknown_dtypes = false;            ///< list tensors of types that aka does not know
@@ -7268,10 +7340,10 @@ enum class checkpoint_format : std::uint8_t { safetensors, gguf, index };
 
 /// How to open, and what is let pass: the defaults are the strict ones.
 struct checkpoint_options {
-    access how = access::map;
-    duplicates names = duplicates::refuse;
-    bool trailing_bytes = false;  ///< see safetensors_options
-    bool unknown_dtypes = false;  ///< see safetensors_options
+    access how = access::map;               ///< how the data is got at
+    duplicates names = duplicates::refuse;  ///< of tensors, over all files
+    bool trailing_bytes = false;            ///< see safetensors_options
+    bool unknown_dtypes = false;            ///< see safetensors_options
     /// Take an index whose shards are absent, or of a kind that aka does not read, for what it is:
     /// a list of names without shapes and data.
     bool names_only = false;
@@ -7694,9 +7766,9 @@ inline constexpr char name_hole = '\x01';
 
 /// What a training framework or a bigger model puts around a name.
 struct wrapper_info {
-    std::string_view text;
-    bool anywhere;  ///< at any level, not only in front
-    std::string_view from;
+    std::string_view text;  ///< as names have it, with its separator
+    bool anywhere;          ///< at any level, not only in front
+    std::string_view from;  ///< who puts it there
 };
 
 namespace detail {
@@ -7835,29 +7907,33 @@ struct name_shape {
     std::string_view text;    ///< it, with holes
     std::string_view prefix;  ///< the wrappers in front: `model.language_model.`
     std::string_view core;    ///< what matching looks at: without wrappers, inside neither
-    std::uint32_t count = 0;
-    std::uint32_t holes = 0;
-    std::uint32_t low[detail::max_holes] = {}, high[detail::max_holes] = {};
+    std::uint32_t count = 0;  ///< names of this shape
+    std::uint32_t holes = 0;  ///< numbers in it
+    std::uint32_t low[detail::max_holes] = {};   ///< the least of each
+    std::uint32_t high[detail::max_holes] = {};  ///< the greatest of each
 
     /// Whether a wrapper stands in the middle of the name.
     bool wrapped_inside() const noexcept { return prefix.size() + core.size() != text.size(); }
 
+    /// @cond
     // positions of names: the first, the last; and how the next name is guessed
     std::uint32_t first_member = 0, last_member = 0;
     std::uint32_t guess = 0;
     std::uint16_t hole_at[detail::max_holes] = {};
+    /// @endcond
 };
 
 /// One name: its shape, its numbers from left to right, the next name of the same shape.
 struct folded_name {
-    std::uint32_t shape = 0;
-    std::uint32_t next = 0;
-    std::uint32_t number[detail::max_holes] = {};
+    std::uint32_t shape = 0;                       ///< position in folded_names::shapes
+    std::uint32_t next = 0;                        ///< the next name of this shape, or `none`
+    std::uint32_t number[detail::max_holes] = {};  ///< what is in its holes
 };
 
 /// Folds names in the order in which they are added. Borrows them.
 class folded_names {
   public:
+    /// Where there is no next name.
     static constexpr std::uint32_t none = ~std::uint32_t{0};
 
     folded_names() noexcept = default;
@@ -7878,7 +7954,9 @@ class folded_names {
         return of(names.size(), [&](std::size_t i) { return names[i]; });
     }
 
+    /// How many names there are.
     std::size_t size() const noexcept { return names_.size(); }
+    /// In the order in which they were added.
     const folded_name& operator[](std::size_t i) const noexcept { return names_[i]; }
     /// The few shapes that the names have.
     span<const name_shape> shapes() const noexcept AKA_LIFETIMEBOUND {
@@ -8393,39 +8471,40 @@ struct hparams {
     /// How experts are weighed.
     enum class gating : std::uint8_t { unsaid, softmax, sigmoid, softmax_weight, other };
 
-    hparams_source source = hparams_source::none;
+    hparams_source source = hparams_source::none;  ///< which kind of file was read
     std::string_view model_type;          ///< of the language model; general.architecture in GGUF
     std::string_view architecture;        ///< architectures[0] of the language model
     std::string_view outer_architecture;  ///< of what wraps it: a vision-language model
 
-    std::uint64_t n_vocab = 0;  ///< rows of the embedding, padding included where that is said
-    std::uint64_t n_ctx = 0;
-    std::uint64_t n_embd = 0;
-    std::uint64_t n_layer = 0;    ///< GGUF counts the n_layer_nextn draft layers in
-    std::uint64_t n_head = 0;     ///< where layers differ, the most; see n_head_at
-    std::uint64_t n_head_kv = 0;  ///< the same
-    std::uint64_t head_dim = 0;   ///< of q and k: GGUF's key_length
-    std::uint64_t head_dim_v = 0;
-    std::uint64_t n_ff = 0;   ///< dense layers; of one of gate and up, never of both together
-    std::uint64_t n_rot = 0;  ///< rotary dimensions of a head; 0 unsaid, all of them
-    std::uint64_t n_layer_nextn = 0;
+    std::uint64_t n_vocab = 0;     ///< rows of the embedding, padding included where that is said
+    std::uint64_t n_ctx = 0;       ///< tokens that it was trained for
+    std::uint64_t n_embd = 0;      ///< width of the residual stream
+    std::uint64_t n_layer = 0;     ///< GGUF counts the n_layer_nextn draft layers in
+    std::uint64_t n_head = 0;      ///< where layers differ, the most; see n_head_at
+    std::uint64_t n_head_kv = 0;   ///< the same
+    std::uint64_t head_dim = 0;    ///< of q and k: GGUF's key_length
+    std::uint64_t head_dim_v = 0;  ///< of v: GGUF's value_length
+    std::uint64_t n_ff = 0;        ///< dense layers; of one of gate and up, never of both together
+    std::uint64_t n_rot = 0;       ///< rotary dimensions of a head; 0 unsaid, all of them
+    std::uint64_t n_layer_nextn = 0;   ///< layers that only draft tokens ahead
     std::uint64_t sliding_window = 0;  ///< 0 also where the config switches it off
 
-    double rope_freq_base = nan();
-    double rope_freq_base_swa = nan();  ///< of the layers with a sliding window
-    double rope_fraction = nan();       ///< partial_rotary_factor; see n_rot
-    scaling rope_scaling = scaling::unsaid;
-    std::string_view rope_scaling_name;  ///< as it is written
-    double rope_factor = nan();
-    double rope_low_freq_factor = nan();
-    double rope_high_freq_factor = nan();
-    double rope_attn_factor = nan();
-    double rope_beta_fast = nan();
-    double rope_beta_slow = nan();
-    double rope_mscale = nan();
-    double rope_mscale_all_dim = nan();
-    std::uint64_t rope_original_ctx = 0;
-    std::uint64_t n_long_factors = 0, n_short_factors = 0;
+    double rope_freq_base = nan();           ///< theta
+    double rope_freq_base_swa = nan();       ///< of the layers with a sliding window
+    double rope_fraction = nan();            ///< partial_rotary_factor; see n_rot
+    scaling rope_scaling = scaling::unsaid;  ///< the kind; its numbers follow
+    std::string_view rope_scaling_name;      ///< as it is written
+    double rope_factor = nan();              ///< how many times longer the context is made
+    double rope_low_freq_factor = nan();     ///< llama3: slower waves are stretched whole
+    double rope_high_freq_factor = nan();    ///< llama3: faster waves are left alone
+    double rope_attn_factor = nan();         ///< yarn, longrope: cos and sin are multiplied by it
+    double rope_beta_fast = nan();           ///< yarn: turns from which on nothing is stretched
+    double rope_beta_slow = nan();           ///< yarn: turns up to which all is
+    double rope_mscale = nan();              ///< yarn: mscale, which DeepSeek has
+    double rope_mscale_all_dim = nan();      ///< yarn: mscale_all_dim, likewise
+    std::uint64_t rope_original_ctx = 0;     ///< tokens before it was stretched
+    std::uint64_t n_long_factors = 0;        ///< entries of LongRoPE's list, numbers or not
+    std::uint64_t n_short_factors = 0;       ///< the same
     /// LongRoPE's lists; empty where an entry is no number.
     span<const float> long_factors() const noexcept AKA_LIFETIMEBOUND {
         return {factors_[0].data(), factors_[0].size()};
@@ -8435,41 +8514,46 @@ struct hparams {
         return {factors_[1].data(), factors_[1].size()};
     }
     row_order rope_rows = row_order::unsaid;  ///< only where the file says it itself
-    answer alibi = answer::unsaid;
+    answer alibi = answer::unsaid;            ///< positions by bias, without rotary embedding
 
-    double norm_eps = nan();
-    norm norm_kind = norm::unsaid;
+    double norm_eps = nan();        ///< added to the mean square, or to the variance
+    norm norm_kind = norm::unsaid;  ///< RMSNorm or LayerNorm
 
-    std::uint64_t n_expert = 0;
-    std::uint64_t n_expert_used = 0;
-    std::uint64_t n_expert_shared = 0;
-    std::uint64_t n_expert_groups = 0, n_expert_groups_used = 0;
-    std::uint64_t n_ff_exp = 0;    ///< of one expert
-    std::uint64_t n_ff_shexp = 0;  ///< of all shared experts together
-    std::uint64_t n_layer_dense_lead = 0;
-    gating expert_gating = gating::unsaid;
+    std::uint64_t n_expert = 0;              ///< of a layer, to choose from
+    std::uint64_t n_expert_used = 0;         ///< chosen for a token
+    std::uint64_t n_expert_shared = 0;       ///< that every token goes through
+    std::uint64_t n_expert_groups = 0;       ///< in which experts are chosen
+    std::uint64_t n_expert_groups_used = 0;  ///< of those, for a token
+    std::uint64_t n_ff_exp = 0;              ///< of one expert
+    std::uint64_t n_ff_shexp = 0;            ///< of all shared experts together
+    std::uint64_t n_layer_dense_lead = 0;    ///< layers in front that have no experts
+    gating expert_gating = gating::unsaid;   ///< what the router's logits go through
     answer expert_norm = answer::unsaid;  ///< whether the chosen experts' weights are made to sum 1
-    double expert_scale = nan();
+    double expert_scale = nan();          ///< the experts' sum is multiplied by it
 
-    std::uint64_t q_lora_rank = 0, kv_lora_rank = 0;
-    std::uint64_t qk_nope_head_dim = 0, qk_rope_head_dim = 0;
+    std::uint64_t q_lora_rank = 0;       ///< MLA: width that q is squeezed to; 0: it is not
+    std::uint64_t kv_lora_rank = 0;      ///< MLA: width that k and v are
+    std::uint64_t qk_nope_head_dim = 0;  ///< MLA: numbers of a head that do not turn
+    std::uint64_t qk_rope_head_dim = 0;  ///< MLA: those that do
 
     double embedding_scale = nan();  ///< embeddings are multiplied by it
     double residual_scale = nan();   ///< what a block adds is multiplied by it
     double logit_scale = nan();      ///< logits are multiplied by it, also where the file divides
     double attn_scale = nan();       ///< q k is multiplied by it; unsaid: 1 / sqrt(head_dim)
-    double attn_softcap = nan();
-    double final_softcap = nan();
-    double clip_qkv = nan();
+    double attn_softcap = nan();     ///< c tanh(x / c) of q k
+    double final_softcap = nan();    ///< the same of logits
+    double clip_qkv = nan();         ///< q, k and v are kept within plus and minus this
 
     /// What gate rows go through, as it is written ("silu"), and the key; GGUF has no word for it.
     /// What it means, and what is meant where nothing is said: forward_hparams.
-    std::string_view activation_name, activation_key;
+    std::string_view activation_name;
+    std::string_view activation_key;  ///< where it was found
 
     answer tied = answer::unsaid;      ///< the output is the embedding
     answer qkv_bias = answer::unsaid;  ///< many models have it without a word
     std::string_view quant_method;     ///< "gptq", "mlx"; "unnamed" where only its settings are
-    std::uint64_t quant_bits = 0, quant_group = 0;
+    std::uint64_t quant_bits = 0;      ///< of a weight
+    std::uint64_t quant_group = 0;     ///< weights that share a scale
 
     /// False: there was nothing to read, which is no error.
     bool found() const noexcept { return source != hparams_source::none; }
@@ -8511,7 +8595,9 @@ struct hparams {
     static result<hparams> from_folder(const detail::path& folder,
                                        bool params_first = false) noexcept;
 
+    /// More is taken for a damaged file.
     static constexpr std::uint64_t max_layers = std::uint64_t{1} << 20;
+    /// Likewise, of any count.
     static constexpr std::uint64_t max_count = std::uint64_t{1} << 31;
 
   private:
@@ -9320,12 +9406,19 @@ AKA_BEGIN
 /// How long the axes of one layer are. `f` differs between the dense, the expert and the shared
 /// feed-forward.
 struct axis_sizes {
-    std::uint64_t v = 0, x = 0, kv = 0, g = 0;
-    std::uint64_t d = 0;       ///< a head of v
-    std::uint64_t head = 0;    ///< a head of q and k: the same in most models
-    std::uint64_t rotary = 0;  ///< rows of a head that turn: 2 * i; the rest of them is r
-    std::uint64_t f = 0, f_exps = 0, f_shexp = 0, e = 0;
+    std::uint64_t v = 0;        ///< rows of the embedding
+    std::uint64_t x = 0;        ///< width of the residual stream
+    std::uint64_t kv = 0;       ///< heads of k and v
+    std::uint64_t g = 0;        ///< heads of q for each of those
+    std::uint64_t d = 0;        ///< a head of v
+    std::uint64_t head = 0;     ///< a head of q and k: the same in most models
+    std::uint64_t rotary = 0;   ///< rows of a head that turn: 2 * i; the rest of them is r
+    std::uint64_t f = 0;        ///< rows of gate, dense layers
+    std::uint64_t f_exps = 0;   ///< rows of gate, one expert
+    std::uint64_t f_shexp = 0;  ///< rows of gate, all shared experts together
+    std::uint64_t e = 0;        ///< experts
 
+    /// All of them.
     friend bool operator==(const axis_sizes& a, const axis_sizes& b) noexcept {
         return a.v == b.v && a.x == b.x && a.kv == b.kv && a.g == b.g && a.d == b.d &&
                a.head == b.head && a.rotary == b.rotary && a.f == b.f && a.f_exps == b.f_exps &&
@@ -9365,17 +9458,18 @@ struct axis_sizes {
 /// Where a role lies in a tensor: element `base`, and a stride for each of its axes. A head's
 /// rotary rows and the `rest` behind them are two places.
 struct atom_axis {
-    aka::axis axis;
-    std::uint64_t n, stride;
+    aka::axis axis;        ///< which one
+    std::uint64_t n;       ///< its size
+    std::uint64_t stride;  ///< elements from one to the next
 };
 /// How one role lies in a tensor: its axes with their lengths and strides, in elements.
 struct atom_place {
-    static constexpr unsigned most_axes = 6;
-    aka::role role = role::none;
-    bool rest = false;
-    std::uint8_t axes = 0;
-    std::uint64_t base = 0;
-    atom_axis axis[most_axes] = {};
+    static constexpr unsigned most_axes = 6;  ///< that an atom can have
+    aka::role role = role::none;              ///< whose elements they are
+    bool rest = false;                        ///< those of a head that do not turn
+    std::uint8_t axes = 0;                    ///< in use
+    std::uint64_t base = 0;                   ///< element of the tensor where it begins
+    atom_axis axis[most_axes] = {};           ///< the first `axes`
 
     /// Null where the role has no such axis here.
     const atom_axis* find(aka::axis a) const noexcept {
@@ -9398,12 +9492,14 @@ struct atom_place {
 
 /// All places of one tensor, and its shape.
 struct placement {
-    static constexpr unsigned most_atoms = 8, most_dims = 4;
-    std::uint8_t atoms = 0, rank = 0;
-    bool opaque = false;  // `*`: the tensor is one thing, its shape its own affair
-    atom_place atom[most_atoms];
-    std::uint64_t dims[most_dims] = {};
-    std::uint64_t elements = 0;
+    static constexpr unsigned most_atoms = 8;  ///< in one tensor
+    static constexpr unsigned most_dims = 4;   ///< of a tensor
+    std::uint8_t atoms = 0;                    ///< in use
+    std::uint8_t rank = 0;                     ///< dimensions in use
+    bool opaque = false;                       ///< `*`: one thing, its shape its own affair
+    atom_place atom[most_atoms];               ///< where each lies
+    std::uint64_t dims[most_dims] = {};        ///< row-major, outermost first
+    std::uint64_t elements = 0;                ///< their product
 
     /// Null where the tensor does not hold this role (or, `rest`: rows behind its rotary part).
     const atom_place* find(role r, bool rest = false) const noexcept {
@@ -9862,9 +9958,11 @@ AKA_BEGIN
 
 /// What a tensor is, whatever it is called. -1: there is no such number.
 struct coordinate {
-    aka::role role = aka::role::none;
-    std::int32_t layer = -1, expert = -1, head = -1;
-    std::string_view part;
+    aka::role role = aka::role::none;  ///< what it does in the model
+    std::int32_t layer = -1;           ///< from 0
+    std::int32_t expert = -1;          ///< from 0
+    std::int32_t head = -1;            ///< from 0, where heads are tensors of their own
+    std::string_view part;             ///< "weight", "bias", "scales"
 };
 
 // rope_order is in roles.hpp
@@ -9876,18 +9974,19 @@ enum class hole_kind : std::uint8_t { layer, expert, head, fixed };
 
 /// One line of a convention: `PATTERN = roles and layout`.
 struct name_row {
-    std::string_view pattern;  ///< with holes: `model.layers.{l}.self_attn.q_proj.{part}`
-    std::string_view layout;   ///< as written; empty: the role's own, under the convention's rope
-    std::string_view words;    ///< whose tensor it is, of `other` rows
-    span<const role> roles;    ///< in the order of the layout; none for `drop` and `other`
-    std::uint64_t role_set = 0;
-    std::string_view part;  ///< of a pattern without {part}
-    bool has_part = false;
-    bool optional = false;  ///< its absence is not worth a word
-    bool also = false;      ///< read, never written
-    bool drop = false;      ///< known, holds no weights
-    bool other = false;     ///< known, belongs to something else
+    std::string_view pattern;    ///< with holes: `model.layers.{l}.self_attn.q_proj.{part}`
+    std::string_view layout;     ///< as written; empty: the role's own, under the convention's rope
+    std::string_view words;      ///< whose tensor it is, of `other` rows
+    span<const role> roles;      ///< in the order of the layout; none for `drop` and `other`
+    std::uint64_t role_set = 0;  ///< a bit a role
+    std::string_view part;       ///< of a pattern without {part}
+    bool has_part = false;       ///< its pattern ends in {part}
+    bool optional = false;       ///< its absence is not worth a word
+    bool also = false;           ///< read, never written
+    bool drop = false;           ///< known, holds no weights
+    bool other = false;          ///< known, belongs to something else
 
+    /// @cond
     // How names find it: the pattern without wrappers, in front of {part}, with holes.
     std::string_view prefix, stem;
     /// How the pattern is looked up.
@@ -9899,6 +9998,7 @@ struct name_row {
     std::uint32_t next = 0;                    // of the same stem, plus one
     std::uint32_t number = 0;                  // position in the catalog
     std::uint32_t used_from = 0, used_to = 0;  // by these conventions
+    /// @endcond
 
     /// Whether it names weights, and not what is dropped or belongs to something else.
     bool is_tensor() const noexcept { return !drop && !other; }
@@ -9908,9 +10008,11 @@ struct name_row {
 
 /// What a name says under one convention.
 struct parsed_name {
-    const name_row* row = nullptr;
-    std::int32_t layer = -1, expert = -1, head = -1;
-    std::string_view part;
+    const name_row* row = nullptr;  ///< the line that it follows
+    std::int32_t layer = -1;        ///< from 0, whatever the names count from
+    std::int32_t expert = -1;       ///< the same
+    std::int32_t head = -1;         ///< the same
+    std::string_view part;          ///< what stood for {part}
 };
 
 class convention;
@@ -9938,10 +10040,14 @@ class table_compiler;
 
 /// Where a row's numbers are in a shape: hole `from`, or `value` where that is -1.
 struct shape_match {
-    const name_row* row = nullptr;
-    std::string_view part;
-    std::int8_t layer_from = -1, expert_from = -1, head_from = -1;
-    std::int32_t layer = -1, expert = -1, head = -1;
+    const name_row* row = nullptr;  ///< the line that the shape follows
+    std::string_view part;          ///< what stands for {part}
+    std::int8_t layer_from = -1;    ///< the hole that has the layer's number
+    std::int8_t expert_from = -1;   ///< the hole that has the expert's
+    std::int8_t head_from = -1;     ///< the hole that has the head's
+    std::int32_t layer = -1;        ///< where no hole has it
+    std::int32_t expert = -1;       ///< where no hole has it
+    std::int32_t head = -1;         ///< where no hole has it
 
     /// The name with these numbers in its holes.
     parsed_name at(const std::uint32_t* number) const noexcept {
@@ -9988,7 +10094,9 @@ class convention {
     /// Why this is not of the Llama family; empty when it is.
     std::string_view not_llama() const noexcept { return not_llama_; }
 
+    /// How many rows there are.
     std::size_t size() const noexcept { return row_count_; }
+    /// A row, in the order of the table.
     const name_row& operator[](std::size_t i) const noexcept { return *rows_[i]; }
     /// All rows, those of its bases among them.
     span<const name_row* const> rows() const noexcept { return {rows_, row_count_}; }
@@ -10347,21 +10455,27 @@ R"aka(
 # ---- not of the family: known so that they can be refused with a reason
 
 convention gguf:* extends others
+  title GGUF
   each gpt2 gptj gptneox mpt starcoder starcoder2 refact bloom falcon codeshell phi2 jais jais2
   not_llama an older kind of block: LayerNorm, and a feed-forward without a gate
 convention gguf:* extends others
+  title GGUF
   each bert modern-bert nomic-bert nomic-bert-moe neo-bert jina-bert-v2 jina-bert-v3 eurobert
   not_llama an encoder (BERT)
 convention gguf:* extends others
+  title GGUF
   each t5 t5encoder
   not_llama an encoder-decoder (T5)
 convention gguf:* extends others
+  title GGUF
   each mamba mamba2 rwkv6 rwkv6qwen2 rwkv7 arwkv7
   not_llama a recurrent model
 convention gguf:* extends others
+  title GGUF
   each jamba falcon-h1 nemotron_h nemotron_h_moe plamo2 lfm2 lfm2moe kimi-linear
   not_llama a hybrid with recurrent or convolutional layers
 convention gguf:* extends others
+  title GGUF
   each clip wavtokenizer-dec cogvlm dflash-draft
   not_llama a tower or a helper of another model
 
@@ -12453,7 +12567,8 @@ class table_compiler {
                 now_.head = *b;
                 now_.head.base_ = b;
                 now_.head.aliases_ = now_.head.model_types_ = {};
-                now_.head.title_ = {};
+                // Many under one heading are all what their base is: GGUF.
+                if (!star) now_.head.title_ = {};
             } else if (w == "unverified") {
                 unverified = true;
             } else {
@@ -12776,8 +12891,8 @@ inline constexpr std::string_view provenance_key = "aka.renamed";
 /// The convention of the names, and the rows of q and k. Null: nothing is said, or of a convention
 /// that the catalog does not have.
 struct renamed_as {
-    const aka::convention* convention = nullptr;
-    rope_order rope = rope_order::unknown;
+    const aka::convention* convention = nullptr;  ///< of the catalog that was given
+    rope_order rope = rope_order::unknown;        ///< of q and k, as the file was written
 
     /// From the metadata of a checkpoint.
     static renamed_as of(const metadata& m, const catalog& known) noexcept {
@@ -12828,26 +12943,30 @@ AKA_BEGIN
 /// What one tensor's name says under the convention that was found. `row` is null where it says
 /// nothing.
 struct bound_name {
-    const name_row* row = nullptr;
-    std::int32_t layer = -1, expert = -1, head = -1;
-    const part_info* part = nullptr;
-    std::string_view part_text;
+    const name_row* row = nullptr;    ///< null: no rule knows the name
+    std::int32_t layer = -1;          ///< from 0
+    std::int32_t expert = -1;         ///< from 0
+    std::int32_t head = -1;           ///< from 0
+    const part_info* part = nullptr;  ///< null: the name has none
+    std::string_view part_text;       ///< as it stands in the name
 };
 
 /// A convention that fits. `unmatched` tensors, `missing` rows; `by_config` where model_type or
 /// general.architecture says it.
 struct candidate {
-    const aka::convention* convention = nullptr;
-    std::uint64_t matched = 0, unmatched = 0, missing = 0;
+    const aka::convention* convention = nullptr;  ///< of the catalog
+    std::uint64_t matched = 0;                    ///< tensors that its rules know
+    std::uint64_t unmatched = 0;                  ///< tensors that they do not
+    std::uint64_t missing = 0;                    ///< rules that no tensor follows, though one must
     std::uint64_t prefix = 0;  ///< how much of the names' beginnings it spells itself
-    bool by_config = false;
+    bool by_config = false;    ///< the config names its kind of model
 };
 
 /// A shape of names, with holes, and what is to be said of it.
 struct shape_note {
     std::string_view pattern;  ///< numbers as {}
-    std::uint64_t count = 0;
-    std::string_view words;  ///< of unmatched names: the nearest rule; of others: whose they are
+    std::uint64_t count = 0;   ///< tensors with such a name
+    std::string_view words;    ///< of unmatched names: the nearest rule; of others: whose they are
 };
 
 /// What was found out about a checkpoint's names. Move-only; borrows from the catalog.
@@ -13345,7 +13464,8 @@ AKA_BEGIN
 /// How a tensor-parallel rank is cut out: q, k, v, gate and up by rows, attn_output and down by
 /// columns; k and v are replicated where there are fewer kv heads than ranks.
 struct shard {
-    std::uint32_t rank = 0, world = 1;
+    std::uint32_t rank = 0;   ///< from 0
+    std::uint32_t world = 1;  ///< how many there are
 };
 
 /// Which element types the tensors of a target have. `convention`: the convention's own rule,
@@ -13360,7 +13480,7 @@ struct target {
     /// "roles": GGUF's names, of no architecture in particular.
     std::string_view convention = "hf";
     rope_order rope = rope_order::unknown;  ///< unknown: the convention's own
-    aka::shard shard;
+    aka::shard shard;                       ///< this rank's part only
     /// In `resolved()`: as_stored also where the convention has no rule, and for "roles".
     type_rules types = type_rules::convention;
     /// Patterns of the convention that are otherwise only read (`also`) and are to be used here, in
@@ -13614,7 +13734,7 @@ result<adapter> adapt(const checkpoint& source, const target& to) noexcept;
 /// A tensor of the ledger.
 struct ledger_entry {
     std::string_view name;  ///< of the file (unbound) or of the target (missing, made)
-    std::string_view why;
+    std::string_view why;   ///< for people
 };
 
 /// A checkpoint's own interface, under the target's names. Keeps the checkpoint's store alive;
@@ -17574,22 +17694,22 @@ constexpr std::string_view name(activation a) noexcept {
 /// A value, and whether the file says it: then `source` is its key, else who implies it.
 template <class T>
 struct implied {
-    T value{};
-    bool is_default = false;
-    std::string_view source;
+    T value{};                ///< what to compute with
+    bool is_default = false;  ///< no file says it
+    std::string_view source;  ///< a key, or a model type; lives as long as the checkpoint
 };
 
 /// Nothing here is a guess from weights. A default is what the implementation of this kind of model
 /// takes where its config has no such key; for a model type that no table here has, that of Llama.
 struct forward_hparams {
-    implied<double> rope_freq_base;
-    implied<double> norm_eps;
-    implied<double> attn_scale;  ///< 1 / sqrt(head_dim) unless said; 0: the heads are not known
+    implied<double> rope_freq_base;  ///< theta of the rotary embedding
+    implied<double> norm_eps;        ///< added to the mean square, or to the variance
+    implied<double> attn_scale;      ///< 1 / sqrt(head_dim) unless said; 0: the heads are not known
     /// Embeddings are multiplied by it; sqrt(n_embd) in Gemma's code, which no file says.
     implied<double> embedding_scale;
-    implied<bool> expert_norm;  ///< whether the chosen experts' weights are made to sum to 1
-    implied<aka::activation> act;
-    std::string_view act_name;  ///< as it is written, where it is
+    implied<bool> expert_norm;     ///< whether the chosen experts' weights are made to sum to 1
+    implied<aka::activation> act;  ///< of the feed-forward
+    std::string_view act_name;     ///< as it is written, where it is
     /// What this type of model computes otherwise than Llama though no key and no tensor says so:
     /// an engine that does not know it gets wrong numbers. Empty: nothing is known of.
     std::string_view besides;
@@ -17738,7 +17858,7 @@ AKA_BEGIN
 
 /// How to open a model, and as what.
 struct llama_options {
-    access how = access::map;
+    access how = access::map;  ///< how the data is got at
     /// Row order of q and k. `unknown`: as stored, and `rope()` tells.
     rope_order rope = rope_order::unknown;
     aka::shard shard;  ///< this rank's part only
@@ -17747,6 +17867,9 @@ struct llama_options {
 /// The tensors of one layer, each false in a condition where the model has none. Biases are beside
 /// their weights: `attn_q_bias`. Of experts `ffn_*_exps` is the stack; `llama::expert` takes one.
 struct llama_layer {
+    /// Row-major: a matrix is [outputs, inputs], a stack of experts [experts, outputs, inputs], a
+    /// norm or a bias one row. Rows of q and k lie in the order that was asked for.
+    ///@{
     tensor attn_norm, attn_norm_bias;
     tensor attn_q, attn_q_bias, attn_k, attn_k_bias, attn_v, attn_v_bias;
     tensor attn_output, attn_output_bias;
@@ -17758,6 +17881,7 @@ struct llama_layer {
     tensor ffn_gate_exps_bias, ffn_up_exps_bias, ffn_down_exps_bias;
     tensor ffn_gate_inp_shexp, ffn_gate_shexp, ffn_up_shexp, ffn_down_shexp;
     tensor ffn_post_norm;
+    ///@}
 };
 
 namespace detail {
@@ -17954,6 +18078,7 @@ AKA_BEGIN
 /// quantize_config.json. Move-only; texts live as long as it does.
 class quant_settings {
   public:
+    /// A group of all columns.
     static constexpr std::uint64_t whole_rows = ~std::uint64_t{0};
 
     /// GPTQ has two forms of one layout: the first stores zero points less one.
@@ -17964,8 +18089,9 @@ class quant_settings {
     std::string_view method;
     std::uint64_t bits = 0;   ///< 0: unsaid
     std::uint64_t group = 0;  ///< weights that share a scale; 0: unsaid; whole_rows: -1 in the file
-    std::uint64_t block_rows = 0, block_columns = 0;  ///< FP8: weights that share a scale
-    gptq gptq_format = gptq::unsaid;
+    std::uint64_t block_rows = 0;     ///< FP8: rows that share a scale; 0: unsaid
+    std::uint64_t block_columns = 0;  ///< FP8: columns that do
+    gptq gptq_format = gptq::unsaid;  ///< how zero points are stored
 
     /// Bits and group of one module: MLX lists those that differ from the rest by name.
     std::pair<std::uint64_t, std::uint64_t> of(std::string_view module) const noexcept {
@@ -18193,15 +18319,15 @@ constexpr std::string_view name(part_scheme s) noexcept {
 
 /// A form, and its sizes as far as the shapes are known.
 struct part_form {
-    part_scheme scheme = part_scheme::plain;
-    dtype stored = dtype::unknown;  ///< of the payload
-    unsigned bits = 0;              ///< of a weight; 0: not known
-    bool sized = false;             ///< whether what follows is known
-    std::uint64_t rows = 0;         ///< of all matrices of a stack
-    std::uint64_t columns = 0;
-    std::uint64_t matrix_rows = 0;  ///< of one of them
-    std::uint64_t group = 0;        ///< columns that share a scale; 0: not known
-    std::uint64_t block_rows = 0;   ///< rows that share one
+    part_scheme scheme = part_scheme::plain;  ///< whose way of packing
+    dtype stored = dtype::unknown;            ///< of the payload
+    unsigned bits = 0;                        ///< of a weight; 0: not known
+    bool sized = false;                       ///< whether what follows is known
+    std::uint64_t rows = 0;                   ///< of all matrices of a stack
+    std::uint64_t columns = 0;                ///< weights of a row
+    std::uint64_t matrix_rows = 0;            ///< of one of them
+    std::uint64_t group = 0;                  ///< columns that share a scale; 0: not known
+    std::uint64_t block_rows = 0;             ///< rows that share one
 
     /// "GPTQ 4-bit, groups of 128".
     template <std::size_t N>
@@ -21085,8 +21211,8 @@ class infer_report;
 
 /// A name, and its shape where that is known (rank 0: it is not).
 struct named_shape {
-    std::string_view name;
-    aka::shape shape;
+    std::string_view name;  ///< as in the file
+    aka::shape shape;       ///< row-major, outermost first
 };
 
 /// What an assignment rests on; a set.
@@ -21100,30 +21226,32 @@ constexpr bool has(evidence set, evidence e) noexcept {
 enum class fused_order : std::uint8_t { unsaid, parts, groups };
 /// What to take for granted where names and shapes cannot tell.
 struct infer_options {
-    fused_order qkv = fused_order::unsaid, gate_up = fused_order::unsaid;
+    fused_order qkv = fused_order::unsaid;      ///< of q, k and v in one tensor
+    fused_order gate_up = fused_order::unsaid;  ///< of gate and up in one tensor
 };
 
 /// What was found out about the tensors of one name pattern.
 struct inferred_row {
-    static constexpr unsigned most_roles = 3;
+    static constexpr unsigned most_roles = 3;  ///< in one tensor
 
     std::string_view pattern;       ///< `net.{l}.mix.qry.{part}`
     std::string_view bias_pattern;  ///< where a bias is spelled otherwise than by {part}
-    std::uint64_t tensors = 0;
+    std::uint64_t tensors = 0;      ///< that it is for
     aka::shape shape;  ///< of the weight in the first layer; rank 0: not known, or layers differ
-    role roles[most_roles] = {};
-    std::uint8_t role_count = 0;  ///< 0: open; more than one: fused
-    evidence by = evidence::none;
-    std::string_view words;  ///< those of the name that say something
-    std::string_view facts;  ///< what the shape says
+    role roles[most_roles] = {};   ///< the first `role_count`, in the order of the rows
+    std::uint8_t role_count = 0;   ///< 0: open; more than one: fused
+    evidence by = evidence::none;  ///< what speaks for it
+    std::string_view words;        ///< those of the name that say something
+    std::string_view facts;        ///< what the shape says
     /// In the grammar of conventions; empty: as the role has it. Where `order_open`, the first of
     /// two ways, and `other_layout` the second: neither is in the table, both are beside it.
-    std::string_view layout, other_layout;
-    bool order_open = false;
-    bool drop = false;             ///< holds no weights
-    bool bias = false;             ///< a bias of these roles, under a name of its own
-    std::uint64_t candidates = 0;  ///< where open: the roles it may have, a set of `1 << role`
-    std::string_view why;          ///< where open: why
+    std::string_view layout;
+    std::string_view other_layout;  ///< empty: there is one way only
+    bool order_open = false;        ///< which of the two it is, nothing says
+    bool drop = false;              ///< holds no weights
+    bool bias = false;              ///< a bias of these roles, under a name of its own
+    std::uint64_t candidates = 0;   ///< where open: the roles it may have, a set of `1 << role`
+    std::string_view why;           ///< where open: why
 
     /// Whether its meaning was found.
     bool assigned() const noexcept { return role_count != 0; }
@@ -21144,10 +21272,11 @@ class inference {
     /// Text in the grammar of conventions, for `catalog::add`, for printing and correcting: what
     /// is assigned as rows, what is open as comments that name the candidates.
     std::string_view table() const noexcept AKA_LIFETIMEBOUND { return table_; }
-    static constexpr std::string_view id = "inferred";
+    static constexpr std::string_view id = "inferred";  ///< of the convention in the table
 
     /// Whether everything that a Llama-like model needs is assigned.
     bool complete() const noexcept { return complete_; }
+    /// Names of which it is not known what they are.
     std::uint64_t open() const noexcept { return open_; }
 
     /// As the names have it.
@@ -23004,7 +23133,9 @@ class journal_writer {
 class edit_in_place {
   public:
     edit_in_place() noexcept = default;
+    /// Takes over; `o` is as new.
     edit_in_place(edit_in_place&& o) noexcept { swap(o); }
+    /// Destroys what it had, and takes over.
     edit_in_place& operator=(edit_in_place&& o) noexcept {
         edit_in_place t(std::move(o));
         swap(t);
@@ -23037,7 +23168,9 @@ class edit_in_place {
         return add(std::move(file), 0, bytes, true);
     }
 
+    /// How many files are to be edited.
     std::size_t size() const noexcept { return size_; }
+    /// Whether there are none.
     bool empty() const noexcept { return size_ == 0; }
 
     /// Does it, and returns when it is on the disk. Errors: those of writing, and then all files
@@ -23543,7 +23676,9 @@ struct output_options {
 class output_file {
   public:
     output_file() noexcept = default;
+    /// Takes over.
     output_file(output_file&& o) noexcept { swap(o); }
+    /// Destroys what it had, and takes over.
     output_file& operator=(output_file&& o) noexcept {
         output_file t(std::move(o));
         swap(t);
@@ -23573,6 +23708,7 @@ class output_file {
     /// Whether `copy` will share the blocks of that file (XFS, btrfs and others, on one file
     /// system) wherever `offset` and `from` agree modulo `block`. Ask before anything is written.
     bool shares_with(const mapped_file& source) noexcept;
+    /// Bytes of a block that can be shared.
     static constexpr std::uint64_t block = detail::range_copier::block;
 
     /// Errors: cannot_write, no_space, size_overflow, out_of_range (behind the size given).
@@ -23688,11 +23824,14 @@ class output_set {
 
     /// Takes a file that is written. Errors: out_of_memory.
     status add(output_file f) noexcept;
+    /// How many files there are.
     std::size_t size() const noexcept { return size_; }
+    /// In the order in which they were added.
     output_file& operator[](std::size_t i) noexcept AKA_LIFETIMEBOUND { return files_[i]; }
 
     /// Errors: as output_file::commit.
     status commit() noexcept;
+    /// Takes away what was not committed.
     void clear() noexcept {
         for (std::size_t i = 0; i < size_; ++i) files_[i].~output_file();
         AKA_FREE(files_);
@@ -24076,7 +24215,7 @@ class metadata_edits {
   public:
     /// One edit. The value is stored as in a little-endian GGUF.
     struct edit {
-        std::string_view key;
+        std::string_view key;     ///< of the file
         detail::raw_value value;  ///< of type `none`: the key goes
         bool plain;               ///< text that named no type: see set_text
     };
@@ -24125,8 +24264,11 @@ class metadata_edits {
         return {};
     }
 
+    /// How many keys are to change.
     std::size_t size() const noexcept { return edits_.size(); }
+    /// Whether none is.
     bool empty() const noexcept { return edits_.empty(); }
+    /// In the order in which they were given.
     const edit& operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND { return edits_[i]; }
     /// Null: nothing is to happen to this key.
     const edit* find(std::string_view key) const noexcept AKA_LIFETIMEBOUND {
@@ -24582,7 +24724,8 @@ struct rule_piece {
 /// `OLD => drop` leaves the tensor out. OLD is the whole of a name.
 class rename_rule {
   public:
-    static constexpr unsigned most_holes = 8, most_pieces = 2 * most_holes + 1;
+    static constexpr unsigned most_holes = 8;                    ///< of a pattern
+    static constexpr unsigned most_pieces = 2 * most_holes + 1;  ///< of a name, holes and text
 
     /// The text is borrowed. Errors: bad_table, with the column in the text.
     static result<rename_rule> parse(std::string_view text) noexcept {
@@ -24915,15 +25058,16 @@ class rule_finder {
 
 /// What the metadata say of an earlier rewrite.
 struct provenance {
-    std::string_view from, to;  ///< conventions' ids; empty where only rules renamed
-    rope_order rope = rope_order::unknown;
+    std::string_view from;                  ///< a convention's id
+    std::string_view to;                    ///< conventions' ids; empty where only rules renamed
+    rope_order rope = rope_order::unknown;  ///< of the source
     /// Patterns of `from` that are otherwise only read, and were used: see target::rows.
     detail::growing<std::string_view> rows;
     detail::rule_list rules;  ///< from the names that `from` makes to the names that were
     /// The value that the key had before: of an earlier rewrite, which is to be undone after this
     /// one; empty: none.
     std::string_view before;
-    detail::arena text;
+    detail::arena text;  ///< what the views here are of
 
     /// Of earlier rewrites at most this much is kept.
     static constexpr std::size_t most_before = std::size_t{1} << 18;
@@ -25247,31 +25391,35 @@ struct rewrite_options {
 
 /// A tensor to be written.
 struct planned_tensor {
-    std::string_view name;
-    rewrite_step step = rewrite_step::keep;
-    aka::dtype dtype = dtype::unknown;  ///< as written
-    std::uint64_t bytes = 0;            ///< as written
+    std::string_view name;                   ///< as written
+    rewrite_step step = rewrite_step::keep;  ///< what has to be done
+    aka::dtype dtype = dtype::unknown;       ///< as written
+    std::uint64_t bytes = 0;                 ///< as written
     /// Bytes that do not lie in a file as they are wanted: 0 is an edit of the header.
     std::uint64_t moved = 0;
     std::uint32_t file = 0;  ///< of the source, that it goes with
 
+    /// @cond
     // for the plan
     std::uint32_t at = 0;  // in the adapter, or in the checkpoint where it is kept
     bool adapted = false;
     std::uint32_t first_source = 0, sources = 0;
+    /// @endcond
 };
 
 /// Why nothing may be written, or (of drops) why a tensor is left out.
 struct plan_remark {
-    errc code = errc::none;
-    std::string_view name;  ///< of a tensor
-    std::string_view why;
+    errc code = errc::none;  ///< what kind of remark it is
+    std::string_view name;   ///< of a tensor
+    std::string_view why;    ///< for people
 };
 
 /// Made by `plan_rewrite`. Keeps the checkpoint's store alive; the catalog must outlive it.
 class rewrite_plan {
   public:
+    /// How many tensors there will be.
     std::size_t size() const noexcept { return items_.size(); }
+    /// In the order in which they are written.
     const planned_tensor& operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND {
         return items_[i];
     }
@@ -25784,11 +25932,11 @@ AKA_BEGIN
 
 /// One tensor of a file to be written. Borrows its name, and a shape of more than eight sizes.
 struct tensor_entry {
-    std::string_view name;
-    aka::dtype dtype = aka::dtype::unknown;
-    aka::shape shape;
-    std::uint64_t offset = 0;     ///< of its data, from the start of the data section
-    std::uint64_t bytes = 0;      ///< of its data; must be what dtype and shape say
+    std::string_view name;                   ///< UTF-8
+    aka::dtype dtype = aka::dtype::unknown;  ///< of a type that the format has
+    aka::shape shape;                        ///< row-major, outermost first, for GGUF as well
+    std::uint64_t offset = 0;                ///< of its data, from the start of the data section
+    std::uint64_t bytes = 0;                 ///< of its data; must be what dtype and shape say
     std::string_view raw_dtype;   ///< where dtype is unknown: its name in a safetensors header
     std::int64_t ggml_type = -1;  ///< where dtype is unknown: its id in a GGUF
 
@@ -25811,11 +25959,12 @@ struct tensor_entry {
 
 /// Which keys a header gets: those of a source, changed as the edits say.
 struct header_metadata {
+    /// As `file`: those of all files.
     static constexpr std::uint32_t every_file = ~std::uint32_t{0};
 
     const aka::metadata* source = nullptr;  ///< null: none
     std::uint32_t file = every_file;        ///< of the source, when it has several (shards)
-    const metadata_edits* edits = nullptr;
+    const metadata_edits* edits = nullptr;  ///< null: keys stay as they are
 };
 
 /// How long a header is made. The data section begins where it ends.
@@ -25844,7 +25993,7 @@ class header_bytes {
     /// Of the header and the data behind it.
     std::uint64_t file_size() const noexcept { return size() + data_size_; }
 
-    // For the writers.
+    /// For the writers.
     header_bytes(detail::growing<char> text, std::uint64_t used, std::uint64_t data_size) noexcept
         : text_(std::move(text)), used_(used), data_size_(data_size) {}
 
@@ -26361,7 +26510,7 @@ enum class safetensors_order : std::uint8_t {
 
 /// In which order, and how aligned, the data of a new file lies.
 struct safetensors_layout {
-    safetensors_order order = safetensors_order::reference;
+    safetensors_order order = safetensors_order::reference;  ///< of the data
     std::uint64_t align = 8;  ///< for `aligned`; give the same to the header's padding
 };
 
@@ -26685,13 +26834,14 @@ struct rewrite_layout_options {
 
 /// One file to be written.
 struct planned_file {
-    std::string_view name;               ///< without its folder
-    std::uint32_t source = 0;            ///< the file of the source that it goes with
-    std::uint32_t first = 0, count = 0;  ///< of rewrite_files::entries
+    std::string_view name;     ///< without its folder
+    std::uint32_t source = 0;  ///< the file of the source that it goes with
+    std::uint32_t first = 0;   ///< of rewrite_files::entries
+    std::uint32_t count = 0;   ///< of those, from `first` on
     /// The data stays as it is, byte for byte and in its order: only the header is new.
     bool stays = false;
     std::uint64_t header_used = 0;  ///< bytes of the header without padding
-    std::uint64_t data_size = 0;
+    std::uint64_t data_size = 0;    ///< bytes behind the header
 };
 
 /// Made by `lay_out`. Borrows the plan.
@@ -26699,7 +26849,9 @@ class rewrite_files {
   public:
     /// The plan that they are of.
     const rewrite_plan& plan() const noexcept { return *plan_; }
+    /// How many files there will be.
     std::size_t size() const noexcept { return files_.size(); }
+    /// In the order of their numbers.
     const planned_file& operator[](std::size_t i) const noexcept AKA_LIFETIMEBOUND {
         return files_[i];
     }
@@ -27162,6 +27314,7 @@ AKA_BEGIN
 /// independent of the plan from then on.
 class in_place_rewrite {
   public:
+    /// Takes over.
     in_place_rewrite(in_place_rewrite&& o) noexcept
         : headers_(std::exchange(o.headers_, nullptr)),
           count_(std::exchange(o.count_, 0)),
@@ -27389,9 +27542,11 @@ AKA_BEGIN
 
 /// Called now and then with bytes done and bytes in all; false stops the rewrite.
 struct rewrite_progress {
+    /// Bytes done of all; false: stop. Null: nobody asks.
     bool (*step)(void* context, std::uint64_t done, std::uint64_t all) = nullptr;
-    void* context = nullptr;
+    void* context = nullptr;  ///< the caller's, passed back
 
+    /// Whether to go on.
     bool operator()(std::uint64_t done, std::uint64_t all) const noexcept {
         return step == nullptr || step(context, done, all);
     }
@@ -27404,12 +27559,12 @@ struct write_options {
     bool carry = true;
     /// In place of what the source's config.json holds; empty: as it is.
     std::string_view config;
-    rewrite_progress progress;
+    rewrite_progress progress;  ///< called now and then
 };
 
 /// What a rewrite did.
 struct rewrite_report {
-    std::uint64_t files = 0;
+    std::uint64_t files = 0;          ///< written
     std::uint64_t bytes = 0;          ///< of the new files
     std::uint64_t bytes_copied = 0;   ///< read and written, or computed and written
     std::uint64_t bytes_shared = 0;   ///< blocks that old and new files have in common
