@@ -95,7 +95,7 @@ scenario several(std::size_t step) {
 }
 scenario copying(bool replace) {
     scenario s;
-    const std::string source = test::random_bytes(std::size_t{3} << 20, 1);
+    const std::string source = test::random_bytes(std::size_t{5} << 18, 1);  // two buffers
     s.before = {{"source", source}};
     if (replace) s.before["target"] = "what was there";
     s.after = {{"source", source}, {"target", "head" + source}};

@@ -29,17 +29,22 @@ class guard_buffer {
     // writable: for destinations of copies. Otherwise writing ends the test too.
     explicit guard_buffer(std::string_view bytes, guard_side side = guard_side::behind,
                           bool writable = false)
-        : size_(bytes.size()) {
+        : size_(bytes.size()), writable_(writable) {
 #if AKA_TEST_GUARD_PAGES
         const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
         const std::size_t inner = (size_ + page - 1) / page * page;
         total_ = inner + 2 * page;
-        void* p = mmap(nullptr, total_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (p == MAP_FAILED) throw std::runtime_error("guard_buffer: mmap failed");
-        base_ = static_cast<char*>(p);
+        const bool again = writable && kept().base_ != nullptr && kept().total_ == total_;
+        if (again) {
+            std::swap(base_, kept().base_);
+        } else {
+            void* p = mmap(nullptr, total_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            if (p == MAP_FAILED) throw std::runtime_error("guard_buffer: mmap failed");
+            base_ = static_cast<char*>(p);
+        }
         data_ = base_ + page + (side == guard_side::behind ? inner - size_ : 0);
         if (inner == 0) return;
-        if (mprotect(base_ + page, inner, PROT_READ | PROT_WRITE) != 0) fail();
+        if (!again && mprotect(base_ + page, inner, PROT_READ | PROT_WRITE) != 0) fail();
         std::memcpy(data_, bytes.data(), size_);
         if (!writable && mprotect(base_ + page, inner, PROT_READ) != 0) fail();
 #else
@@ -55,15 +60,23 @@ class guard_buffer {
         : base_(std::exchange(other.base_, nullptr)),
           data_(std::exchange(other.data_, nullptr)),
           size_(std::exchange(other.size_, 0)),
-          total_(std::exchange(other.total_, 0)) {}
+          total_(std::exchange(other.total_, 0)),
+          writable_(other.writable_) {}
     guard_buffer& operator=(guard_buffer&& other) noexcept {
         std::swap(base_, other.base_);
         std::swap(data_, other.data_);
         std::swap(size_, other.size_);
         std::swap(total_, other.total_);
+        std::swap(writable_, other.writable_);
         return *this;
     }
-    ~guard_buffer() { release(); }
+    ~guard_buffer() {
+        if (writable_ && base_ != nullptr) {
+            std::swap(base_, kept().base_);
+            std::swap(total_, kept().total_);
+        }
+        release();
+    }
 
     char* data() { return data_; }
     const char* data() const { return data_; }
@@ -71,6 +84,12 @@ class guard_buffer {
     std::string_view view() const { return {data_, size_}; }
 
   private:
+    guard_buffer() = default;
+    // The pages of the last destination: tests that copy much would mostly map new ones.
+    static guard_buffer& kept() {
+        static thread_local guard_buffer pages;
+        return pages;
+    }
     void release() {
 #if AKA_TEST_GUARD_PAGES
         if (base_ != nullptr) munmap(base_, total_);
@@ -88,6 +107,7 @@ class guard_buffer {
     char* data_ = nullptr;
     std::size_t size_ = 0;
     std::size_t total_ = 0;
+    bool writable_ = false;
 };
 
 }  // namespace test
