@@ -78,6 +78,11 @@ TEST_CASE("arena: no request to the system for every block, and none that is muc
     a.clear();
     CHECK(allocs.held() == 0);
     CHECK(a.allocate(1, 1) != nullptr);  // and it can be used again
+    // One large piece is no reason to take as much again for the next small one.
+    a.clear();
+    CHECK(a.allocate(10000, 1) != nullptr);
+    CHECK(a.allocate(100, 1) != nullptr);
+    CHECK(allocs.held() <= 10000 + 2048);
 }
 
 TEST_CASE("arena: objects and copies of text") {

@@ -58,6 +58,8 @@ const refused refused_tables[] = {
     {"convention a\n  a.{part+1} = attn_q", 2, 5, "unknown hole {part+1}"},
     {"convention a\n  a.{l:02}.x = attn_q\n  a.{l}.x = attn_k", 3, 3, "overlap"},
     {"convention a\n  a.7{l}.x = attn_q", 2, 3, "a number runs into another"},
+    {"convention a\n  a{part} = attn_q", 2, 3, "{part} stands after a name and a separator"},
+    {"convention a\n  .{part} = attn_q", 2, 3, "{part} stands after a name and a separator"},
     {"convention a\n  a.{l+1}.x = attn_q\n  a.{l}.x = attn_k", 3, 3, "overlap"},
     {"convention a\n  a.{l}.{z} = attn_q", 2, 9, "unknown hole {z}"},
     {"convention a\n  a.{l.{part} = attn_q", 2, 5, "unknown hole {l.{part}"},

@@ -194,8 +194,8 @@ class row_reader {
             if (hole == "part") {
                 if (!after.empty())
                     return text_.bad(where, "{part} stands at the end of a pattern");
-                if (n == 0 || (!is_separator(stem[n - 1]) && stem[n - 1] != '_'))
-                    return text_.bad(where, "{part} stands after a separator");
+                if (n < 2 || (!is_separator(stem[n - 1]) && stem[n - 1] != '_'))
+                    return text_.bad(where, "{part} stands after a name and a separator");
                 row.has_part = true;
                 row.part = {};
                 break;

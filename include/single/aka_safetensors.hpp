@@ -468,19 +468,20 @@ class arena {
   private:
     struct chunk {
         chunk* next;
-        std::size_t size;
+        std::size_t usual;  // its size, were it not for one large piece: the next one is twice that
     };
     void forget() noexcept { head_ = nullptr, at_ = end_ = nullptr; }
     bool grow(std::size_t size, std::size_t align) noexcept {
         constexpr std::size_t first = 512, most = std::size_t{1} << 16;
         if (size > SIZE_MAX / 2 - align - sizeof(chunk)) return false;
-        std::size_t want = head_ == nullptr ? first : head_->size * 2;
+        std::size_t want = head_ == nullptr ? first : head_->usual * 2;
         if (want > most) want = most;
+        const std::size_t usual = want;
         if (want < size + align + sizeof(chunk)) want = size + align + sizeof(chunk);
         auto* c = static_cast<chunk*>(AKA_MALLOC(want));
         if (c == nullptr) return false;
         c->next = head_;
-        c->size = want;
+        c->usual = usual;
         head_ = c;
         at_ = reinterpret_cast<char*>(c + 1);
         end_ = reinterpret_cast<char*>(c) + want;
