@@ -36,8 +36,10 @@ mkdir -p "$made"
 # The same bytes whoever makes it: names in order, the commit's time, no names of users.
 git archive --format=tar --prefix="$name/" HEAD | gzip -9n >"$made/$name.tar.gz"
 cp include/single/*.hpp tools/debug/aka_gdb.py LICENSE "$made"
-# Beside the single header, not in an installed tree.
-sed 's,#include <aka/aka.hpp>,#include "aka.hpp",' module/aka.cppm >"$made/aka.cppm"
+# Beside the single headers, not in an installed tree.
+sed -e 's,<aka/aka.hpp>,"aka.hpp",' -e 's,<aka/loading.hpp>,"aka_load.hpp",' module/aka.cppm \
+    >"$made/aka.cppm"
+! grep '<aka/' "$made/aka.cppm" || { echo 'release.sh: no single header for the module'; exit 1; }
 sha256=$(sha256sum "$made/$name.tar.gz" | cut -d ' ' -f 1)
 sha512=$(sha512sum "$made/$name.tar.gz" | cut -d ' ' -f 1)
 fill() { # template, file
@@ -57,6 +59,9 @@ for header in "$made"/*.hpp; do
     echo "#include \"${header##*/}\"" |
         "${CXX:-c++}" -std=c++17 -Wall -Wextra -Werror -fsyntax-only -I"$made" -x c++ -
 done
+if [ -n "$(command -v clang++-19)" ]; then
+    clang++-19 -std=c++20 -I"$made" --precompile "$made/aka.cppm" -o /dev/null
+fi
 tar -xzf "$made/$name.tar.gz" -C "$made"
 [ "$("$made/$name/tools/version.py")" = "$version" ]
 (cd "$made/$name/include/single" && for header in *.hpp; do cmp "$header" "../../../$header"; done)
