@@ -63,6 +63,7 @@ using aka::safetensors_options;
 using aka::safetensors;
 using aka::checkpoint_format;
 using aka::checkpoint_options;
+using aka::prefetch_policy;
 using aka::note;
 using aka::checkpoint;
 using aka::checkpoint_reader;

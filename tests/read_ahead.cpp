@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
@@ -151,6 +152,84 @@ TEST_CASE("read_ahead: what was asked for comes") {
     for (int i = 0; i < 200 && came < 0.99; ++i, came = cached(f))
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     CHECK(came >= 0.99);
+}
+
+TEST_CASE("read_ahead: told to wait, it says what cannot be read") {
+    const test::temp_folder folder;
+    const auto path = test::write_spelling(test::find_spelling("hf_llama"),
+                                           test::standard_models("F32")[0].model, folder.path());
+    auto file = aka::checkpoint::open(path.string());
+    REQUIRE(file);
+    aka::read_ahead_options o;
+    o.window = 0;
+    o.wait = true;
+    auto ahead = aka::read_ahead::over(*file, o);
+    REQUIRE(ahead);
+    CHECK(ahead->use(0));
+    std::filesystem::resize_file(folder / "model.safetensors", file->file(0).size() / 2);
+    const std::size_t last = file->size() - 1;
+    CHECK(ahead->use(last).error().code() == aka::errc::file_changed);
+    o.wait = false;
+    ahead = aka::read_ahead::over(*file, o);
+    CHECK(ahead->use(last));
+}
+
+TEST_CASE("checkpoint::prefetch: all files, a window at a time, as far as it may") {
+    const test::temp_folder folder;
+    test::spelling_options shards;
+    shards.shards = 3;
+    test::write_spelling(test::find_spelling("hf_llama"), test::standard_models("F32")[0].model,
+                         folder.path(), shards);
+    struct told {
+        std::uint64_t calls = 0, done = 0, all = 0, most = ~std::uint64_t{0};
+        static bool go_on(void* self, std::uint64_t done, std::uint64_t all) {
+            told& t = *static_cast<told*>(self);
+            if (done >= t.most) return false;
+            CHECK(done >= t.done);
+            t.done = done, t.all = all;
+            return ++t.calls, true;
+        }
+    };
+    std::string cut;
+    for (const aka::access how : {aka::access::map, aka::access::read}) {
+        aka::checkpoint_options o;
+        o.how = how;
+        auto file = aka::checkpoint::open(folder.path(), o);
+        REQUIRE(file);
+        REQUIRE(file->file_count() == 3);
+        std::uint64_t bytes = 0, windows = 0;
+        for (std::uint32_t i = 0; i < 3; ++i) {
+            const std::uint64_t n = file->data_end(i) - file->data_begin(i);
+            bytes += n, windows += (n + 9999) / 10000;
+        }
+        CHECK(file->prefetch());
+        if (how == aka::access::map)
+            for (std::uint32_t i = 0; i < 3; ++i)
+                CHECK((cached(file->file(i)) < 0 || cached(file->file(i)) > 0.99));
+        told t;
+        aka::prefetch_policy p{10000, &t, told::go_on};
+        CHECK(file->prefetch(p));
+        CHECK(t.calls == windows);
+        CHECK(t.all == bytes);
+        CHECK(bytes - t.done <= 10000);
+
+        t = {};
+        t.most = bytes / 2;
+        CHECK(file->prefetch(p).error().code() == aka::errc::cancelled);
+        CHECK(t.done < bytes / 2);
+        cut = std::string(file->file(2).path());
+    }
+    aka::checkpoint_options o;
+    o.how = aka::access::header;
+    CHECK(aka::checkpoint::open(folder.path(), o)->prefetch().error().code() == aka::errc::no_data);
+
+    auto file = aka::checkpoint::open(folder.path());
+    REQUIRE(file);
+    std::filesystem::resize_file(cut, file->file(2).size() - 1);
+    const aka::status s = file->prefetch();
+    REQUIRE_FALSE(s);
+    CHECK(s.error().code() == aka::errc::file_changed);
+    CHECK(std::string(s.error().message().view()).find(cut) != std::string::npos);
 }
 
 }  // namespace test_read_ahead

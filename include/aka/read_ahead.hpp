@@ -19,10 +19,14 @@ struct read_ahead_options {
     std::uint64_t window = std::uint64_t{256} << 20;
     /// Has the system forget each tensor when the next one is used: for models larger than memory.
     bool drop_behind = false;
+    /// Has `use` wait until what is used is in memory: what cannot be read is an error then, and no
+    /// signal later.
+    bool wait = false;
 };
 
-/// Asks the system to read tensors before they are used. Nothing is read here: the calls are advice
-/// and return at once. Not for several threads at a time. Borrows from the tensors.
+/// Asks the system to read tensors before they are used. Unless told to wait, nothing is read here:
+/// the calls are advice and return at once. Not for several threads at a time. Borrows from the
+/// tensors.
 class read_ahead {
   public:
     /// The tensors in the order in which they will be used. Errors: no_data, unsupported (see
@@ -56,7 +60,8 @@ class read_ahead {
 
     /// Number `i` is used next: what the window has behind it is asked for, and what lies
     /// before it is let go. Calling it for each, in order, is enough; i = 0 starts.
-    /// Errors: out_of_range; those of asking, which a caller may well pass over.
+    /// Errors: out_of_range; those of asking, which a caller may well pass over; where it waits,
+    /// file_changed and cannot_read.
     status use(std::size_t i) noexcept {
         if (i >= count_)
             return detail::fail(errc::out_of_range, error::nowhere, "tensor ", i, " of ", count_);
@@ -72,6 +77,9 @@ class read_ahead {
             ahead_ += r.size;
             if (status s = r.file->will_need(r.at, r.size); !s) return s;
         }
+        for (std::size_t k = used_; options_.wait && k < ranges_.size() && ranges_[k].item == i;
+             ++k)
+            if (status s = ranges_[k].file->prefetch(ranges_[k].at, ranges_[k].size); !s) return s;
         return {};
     }
     /// Bytes asked for and not used yet: less than the window and the range of one piece more,

@@ -7350,6 +7350,15 @@ struct checkpoint_options {
     bool names_only = false;
 };
 
+/// How checkpoint::prefetch goes about it.
+struct prefetch_policy {
+    std::uint64_t window = std::uint64_t{64} << 20;  ///< bytes that are brought in at a time
+    void* self = nullptr;
+    /// Asked before each window, when `done` bytes of `all` are there. It may wait until they are
+    /// used, and so bounds how far ahead of their user it runs; false ends it.
+    bool (*go_on)(void* self, std::uint64_t done, std::uint64_t all) = nullptr;
+};
+
 /// Something worth knowing that is no error: what, of which tensor or file.
 using note = detail::note;
 
@@ -7383,6 +7392,12 @@ class checkpoint : public tensor_list {
     span<const note> notes() const noexcept AKA_LIFETIMEBOUND {
         return {store_->notes.data(), store_->notes.size()};
     }
+    /// Brings the data of all tensors into the page cache, file by file and window by window, while
+    /// it waits: for a thread ahead of whoever uses mapped tensors. What cannot be read is an error
+    /// here, and no signal later. Where files are not mapped it is advice. In the order of a
+    /// forward pass, without a thread: read_ahead::by_layer. Errors: file_changed, cannot_read,
+    /// no_data, cancelled (`go_on` ended it).
+    status prefetch(const prefetch_policy& p = {}) const noexcept;
     /// Of a GGUF: version, alignment and byte order of its first file.
     const detail::gguf_facts& gguf_header() const noexcept { return facts_; }
 
@@ -7740,6 +7755,25 @@ class checkpoint_reader {
     checkpoint_options options_;
     bool some_shards_ = false;  // of the index that was tried last
 };
+
+inline status checkpoint::prefetch(const prefetch_policy& p) const noexcept {
+    std::uint64_t done = 0, all = 0;
+    for (std::uint32_t i = 0; i < file_count(); ++i) {
+        if (!store_->data()[i].data)
+            return detail::fail(errc::no_data, error::nowhere, "only its header was read")
+                .in(file(i).path());
+        all += data_end(i) - data_begin(i);
+    }
+    for (std::uint32_t i = 0; i < file_count(); ++i)
+        for (std::uint64_t at = data_begin(i), n; at < data_end(i); at += n, done += n) {
+            if (p.go_on != nullptr && !p.go_on(p.self, done, all))
+                return error(errc::cancelled).say("bringing tensors into memory was ended");
+            n = data_end(i) - at;
+            if (p.window != 0 && p.window < n) n = p.window;
+            if (status s = file(i).prefetch(at, n); !s) return s;
+        }
+    return {};
+}
 
 inline result<checkpoint> checkpoint::open(detail::path path,
                                            const checkpoint_options& o) noexcept {
