@@ -6,13 +6,10 @@
 
 #include <cstdint>
 #include <cstring>
-#include <new>
+#include <new>  // std::exception too, the base of its bad_alloc
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#if AKA_EXCEPTIONS
-#include <exception>
-#endif
 
 AKA_BEGIN
 
