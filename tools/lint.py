@@ -42,7 +42,7 @@ FLOORS = [
     'copy_range', 'output_file', 'edit_in_place',
     'cpu', 'vec8', 'convert', 'convert_vec8', 'dequantize_grids', 'dequantize_blocks', 'dequantize_vec8',
     'dequantize', 'convert_tensor', 'validate_blocks',
-    'huge_pages', 'load_pace', 'load_parts', 'load_block', 'load', 'load_sink', 'load_memory', 'load_threads', 'read_ahead', 'loading',
+    'read_pieces', 'huge_pages', 'load_pace', 'load_parts', 'load_block', 'load', 'load_sink', 'load_memory', 'load_threads', 'read_ahead', 'loading',
     'quant_settings', 'part_window', 'parts_rows', 'parts_columns', 'parts_bnb', 'part_form',
     'part_sizes', 'part_binder', 'dequantize_parts',
     'renamed', 'rename_rules', 'provenance', 'rewrite_steps', 'rewrite_plan', 'rewrite_files',

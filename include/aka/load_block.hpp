@@ -10,6 +10,7 @@
 #include "load_pace.hpp"
 #include "load_parts.hpp"
 #include "raw_file.hpp"
+#include "read_pieces.hpp"
 
 AKA_BEGIN
 
@@ -171,7 +172,7 @@ class block_reader {
             reached = segments_[i].at + segments_[i].n;
         }
         report.read += end - at, ++report.calls;
-        const int os = file_->read(at, {places_.data(), places_.size()});
+        const int os = read_pieces(*file_, at, {places_.data(), places_.size()});
         return os == 0 ? status() : status(failed(os, at, segments_[first].item));
     }
 

@@ -13,14 +13,10 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#if defined(__linux__)
-#include <sys/uio.h>
-#endif
 #include <unistd.h>
 #endif
 
 #include "path.hpp"
-#include "span.hpp"
 #include "windows.hpp"
 
 AKA_BEGIN
@@ -49,9 +45,6 @@ inline int resize_file(int fd, std::uint64_t n) noexcept {
 inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept {
     return ::pread64(fd, p, n, static_cast<file_offset>(at));
 }
-inline long read_file(int fd, const struct ::iovec* v, int n, std::uint64_t at) noexcept {
-    return static_cast<long>(::preadv64(fd, v, n, static_cast<file_offset>(at)));
-}
 inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) noexcept {
     return ::pwrite64(fd, p, n, static_cast<file_offset>(at));
 }
@@ -74,11 +67,6 @@ inline int resize_file(int fd, std::uint64_t n) noexcept {
 inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept {
     return static_cast<long>(::pread(fd, p, n, static_cast<file_offset>(at)));
 }
-#if defined(__linux__)
-inline long read_file(int fd, const struct ::iovec* v, int n, std::uint64_t at) noexcept {
-    return static_cast<long>(::preadv(fd, v, n, static_cast<file_offset>(at)));
-}
-#endif
 inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) noexcept {
     return static_cast<long>(::pwrite(fd, p, n, static_cast<file_offset>(at)));
 }
@@ -132,8 +120,6 @@ class raw_file {
     int open(const path& p, way w, unsigned mode = 0666) noexcept;
     void close() noexcept;
     int read(std::uint64_t at, void* to, std::size_t n) const noexcept;
-    /// One range of the file into one place after the other.
-    int read(std::uint64_t at, span<const span<std::byte>> to) const noexcept;
     int write(std::uint64_t at, const void* from, std::size_t n) const noexcept;
     int resize(std::uint64_t size) const noexcept;
     /// Returns when the data is where a power cut does not reach it.
@@ -185,40 +171,6 @@ inline int raw_file::read(std::uint64_t at, void* to, std::size_t n) const noexc
         if (k <= 0) return k < 0 ? errno : ended;
         p += k, at += static_cast<std::uint64_t>(k), n -= static_cast<std::size_t>(k);
     }
-    return 0;
-}
-
-inline int raw_file::read(std::uint64_t at, span<const span<std::byte>> to) const noexcept {
-#if defined(__linux__)
-    constexpr std::size_t most = 256;  // of 1,024 that the system takes
-    iovec v[most];
-    for (std::size_t i = 0; i < to.size();) {
-        std::size_t n = 0, bytes = 0;
-        for (; n < most && i + n < to.size() && bytes < most_at_once; ++n) {
-            v[n].iov_base = to[i + n].data();
-            v[n].iov_len = to[i + n].size();
-            bytes += to[i + n].size();
-        }
-        long k = read_file(file_, v, static_cast<int>(n), at);
-        if (k < 0 && errno == EINTR) continue;
-        if (k < 0) return errno;
-        auto left = static_cast<std::size_t>(k);
-        for (const std::size_t stop = i + n; i < stop; ++i) {
-            const std::size_t size = to[i].size(), have = left < size ? left : size;
-            at += have, left -= have;
-            if (have == size) continue;
-            // Cut short: what this piece lacks is read by itself, the others again together.
-            if (int os = read(at, to[i].data() + have, size - have); os != 0) return os;
-            at += size - have, ++i;
-            break;
-        }
-    }
-#else
-    for (const span<std::byte>& s : to) {
-        if (int os = read(at, s.data(), s.size()); os != 0) return os;
-        at += s.size();
-    }
-#endif
     return 0;
 }
 
@@ -334,14 +286,6 @@ inline int raw_file::read(std::uint64_t at, void* to, std::size_t n) const noexc
         }
         if (k == 0) return ended;
         p += k, at += k, n -= k;
-    }
-    return 0;
-}
-
-inline int raw_file::read(std::uint64_t at, span<const span<std::byte>> to) const noexcept {
-    for (const span<std::byte>& s : to) {
-        if (int os = read(at, s.data(), s.size()); os != 0) return os;
-        at += s.size();
     }
     return 0;
 }
