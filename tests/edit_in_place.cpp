@@ -313,6 +313,49 @@ TEST_CASE("journal: a whole one is carried out, one that is cut off is removed")
     CHECK(*nothing == aka::recovery::nothing);
 }
 
+TEST_CASE("journal: found behind any chain of links, and where the name is relative") {
+    const test::temp_folder folder;
+    const std::string old = test::random_bytes(20000), head = test::random_bytes(8192, 2);
+    namespace fs = std::filesystem;
+    for (const char* name : {"blobs", "blobs/deep", "names"}) fs::create_directory(folder / name);
+    test::write_file(folder / "blobs/deep/a", old);
+    journal_text j;
+    j.inode = inode_of(folder / "blobs/deep/a");
+    j.old_size = j.new_size = old.size();
+    j.old_head = old.substr(0, 8192);
+    j.new_head = head;
+    j.name = "a";
+    fs::create_symlink("blobs/deep", folder / "folder");
+    fs::create_symlink("../folder/a", folder / "names/one");           // through a linked folder
+    fs::create_symlink("one", folder / "names/two");                   // a link to a link
+    fs::create_symlink(folder / "names/two", folder / "names/three");  // from the root
+    fs::create_symlink("round", folder / "names/round");
+    fs::create_symlink("nothing", folder / "names/dangling");
+
+    const fs::path before = fs::current_path();
+    fs::current_path(folder / "names");
+    fs::create_symlink("names/one", folder / "four");
+    for (const fs::path& name :
+         {folder / "names/one", folder / "names/two", folder / "names/three", folder / "folder/a",
+          fs::path("one"), fs::path("three"), fs::path("../four"), fs::path("./two")}) {
+        CAPTURE(name);
+        test::write_file(folder / "blobs/deep/a", old);
+        test::write_file(folder / "blobs/deep/a.aka-journal", j.text());
+        CHECK_OK(aka::mapped_file::open(name));
+        CHECK(test::read_file(folder / "blobs/deep/a") == head + old.substr(8192));
+        CHECK(test::entries(folder / "blobs/deep") == 1);
+    }
+    fs::current_path(folder / "blobs/deep");
+    test::write_file("a", old);
+    test::write_file("a.aka-journal", j.text());
+    const auto r = aka::recover("a");
+    fs::current_path(before);
+    REQUIRE_OK(r);
+    CHECK(*r == aka::recovery::finished);
+    CHECK_REFUSED(aka::recover(folder / "names/round"), cannot_open);
+    CHECK_REFUSED(aka::recover(folder / "names/dangling"), missing_file);
+}
+
 TEST_CASE("journal: of another file, it touches nothing and says so") {
     const test::temp_folder folder;
     const std::string old = test::random_bytes(100000);

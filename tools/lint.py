@@ -39,7 +39,7 @@ FLOORS = [
     'infer_model', 'infer_norms', 'infer_matrices', 'infer_doubts', 'infer_table', 'infer_report',
     'infer',
     'renamed_as', 'identify', 'coordinate_map', 'rope_factors', 'target', 'adapter', 'places', 'source_tensors', 'block_scales', 'compose', 'adapt', 'llama',
-    'copy_range', 'output_file', 'edit_in_place',
+    'copy_range', 'real_path', 'output_file', 'edit_in_place',
     'cpu', 'vec8', 'convert', 'convert_vec8', 'dequantize_grids', 'dequantize_blocks', 'dequantize_vec8',
     'dequantize', 'convert_tensor', 'validate_blocks',
     'read_pieces', 'huge_pages', 'load_pace', 'load_parts', 'load_block', 'load', 'load_sink', 'load_memory', 'load_threads', 'read_ahead', 'loading',

@@ -10,8 +10,6 @@
 #ifndef AKA_CONFIG_HPP
 #define AKA_CONFIG_HPP
 
-#include <cstdlib>
-
 #include "version.hpp"
 
 #ifndef AKA_EXCEPTIONS
@@ -39,9 +37,16 @@
     }
 
 #ifndef AKA_MALLOC
+#if defined(__GNUC__) || defined(__clang__)  // these have the three without a header
+#define AKA_MALLOC(n) __builtin_malloc(n)
+#define AKA_REALLOC(p, n) __builtin_realloc(p, n)
+#define AKA_FREE(p) __builtin_free(p)
+#else
+#include <cstdlib>
 #define AKA_MALLOC(n) std::malloc(n)
 #define AKA_REALLOC(p, n) std::realloc(p, n)
 #define AKA_FREE(p) std::free(p)
+#endif
 #endif
 
 #if defined(_WIN32)

@@ -14,6 +14,7 @@
 #endif
 
 #include "journal.hpp"
+#include "real_path.hpp"
 
 AKA_BEGIN
 namespace detail {

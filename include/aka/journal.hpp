@@ -406,7 +406,7 @@ inline status lock_for(const path& file, raw_file& lock) noexcept {
     }
 }
 
-/// See aka::recover; `file` is real, without links.
+/// See aka::recover; `file` is no link.
 inline status recover_real(const path& file, recovery& what) noexcept {
     what = recovery::nothing;
     for (int tries = 0; tries < 100 && has_journal(file); ++tries) {
@@ -471,7 +471,7 @@ inline status finish_change(const path& file, bool is_link) noexcept {
     if (!is_link && !has_journal(file)) return {};
     path real;
     recovery what = recovery::nothing;
-    if (int os = real_path(file, real); os != 0)
+    if (int os = behind_links(file, real); os != 0)
         return fail(errc::cannot_open, error::nowhere, "cannot find the file behind this name")
             .os(os)
             .in(file.view());
@@ -489,7 +489,7 @@ inline result<recovery> recover(detail::path file) noexcept {
     detail::path real;
     recovery what = recovery::nothing;
     if (!file.ok()) return detail::no_memory();
-    if (int os = detail::real_path(file, real); os != 0)
+    if (int os = detail::behind_links(file, real); os != 0)
         return detail::fail(detail::is_missing(os) ? errc::missing_file : errc::cannot_open,
                             error::nowhere, "cannot find the file")
             .os(os)

@@ -21,6 +21,7 @@
 
 #include "copy_range.hpp"
 #include "mapped_file.hpp"
+#include "real_path.hpp"
 
 AKA_BEGIN
 

@@ -237,13 +237,21 @@ inline void remove_link(const path& name) noexcept {
     if (stat_name(name.c_str(), &st) == 0 && S_ISLNK(st.st_mode)) (void)::unlink(name.c_str());
 }
 
-/// The file's own path, without symbolic links.
-inline int real_path(const path& p, path& out) noexcept {
-    char* r = ::realpath(p.c_str(), nullptr);
-    if (r == nullptr) return errno;
-    out = path(static_cast<const char*>(r));
-    std::free(r);
-    return out.ok() ? 0 : ENOMEM;
+/// What a name leads to, in its folder or another: the links that it is are followed, those of
+/// folders before it are not.
+inline int behind_links(const path& p, path& out) noexcept {
+    out = path(p.view());
+    for (int links = 0; links < 40 && out.ok(); ++links) {
+        char to[4096];
+        const auto n = ::readlink(out.c_str(), to, sizeof to);
+        if (n < 0) return errno == EINVAL ? 0 : errno;  // EINVAL: it is none
+        const std::string_view target(to, static_cast<std::size_t>(n));
+        if (target.size() == sizeof to) return ENAMETOOLONG;
+        path next(starts_with(target, "/") ? std::string_view() : out.folder());
+        next /= target;
+        out = std::move(next);
+    }
+    return out.ok() ? ELOOP : ENOMEM;
 }
 
 #else  // Windows
@@ -356,7 +364,7 @@ inline bool is_full(int os) noexcept { return os == 112 || os == 39; }
 // Symbolic links are a privilege on Windows: one file at a time there.
 inline int make_link(const path&, const path&) noexcept { return 50; }  // ERROR_NOT_SUPPORTED
 inline void remove_link(const path&) noexcept {}
-inline int real_path(const path& p, path& out) noexcept {
+inline int behind_links(const path& p, path& out) noexcept {
     int os = 0;
     (void)kind_of(p, os);
     if (os != 0) return os;
