@@ -65,8 +65,6 @@ static_assert(AKA_VERSION ==
 #ifndef AKA_CONFIG_HPP
 #define AKA_CONFIG_HPP
 
-#include <cstdlib>
-
 #ifndef AKA_EXCEPTIONS
 #if defined(__cpp_exceptions) || defined(_CPPUNWIND)
 #define AKA_EXCEPTIONS 1
@@ -92,9 +90,16 @@ static_assert(AKA_VERSION ==
     }
 
 #ifndef AKA_MALLOC
+#if defined(__GNUC__) || defined(__clang__)  // these have the three without a header
+#define AKA_MALLOC(n) __builtin_malloc(n)
+#define AKA_REALLOC(p, n) __builtin_realloc(p, n)
+#define AKA_FREE(p) __builtin_free(p)
+#else
+#include <cstdlib>
 #define AKA_MALLOC(n) std::malloc(n)
 #define AKA_REALLOC(p, n) std::realloc(p, n)
 #define AKA_FREE(p) std::free(p)
+#endif
 #endif
 
 #if defined(_WIN32)
@@ -1216,13 +1221,10 @@ AKA_END
 
 #include <cstdint>
 #include <cstring>
-#include <new>
+#include <new>  // std::exception too, the base of its bad_alloc
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#if AKA_EXCEPTIONS
-#include <exception>
-#endif
 
 AKA_BEGIN
 
@@ -2073,9 +2075,6 @@ AKA_END
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#if defined(__linux__)
-#include <sys/uio.h>
-#endif
 #include <unistd.h>
 #endif
 
@@ -2105,9 +2104,6 @@ inline int resize_file(int fd, std::uint64_t n) noexcept {
 inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept {
     return ::pread64(fd, p, n, static_cast<file_offset>(at));
 }
-inline long read_file(int fd, const struct ::iovec* v, int n, std::uint64_t at) noexcept {
-    return static_cast<long>(::preadv64(fd, v, n, static_cast<file_offset>(at)));
-}
 inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) noexcept {
     return ::pwrite64(fd, p, n, static_cast<file_offset>(at));
 }
@@ -2130,11 +2126,6 @@ inline int resize_file(int fd, std::uint64_t n) noexcept {
 inline long read_file(int fd, void* p, std::size_t n, std::uint64_t at) noexcept {
     return static_cast<long>(::pread(fd, p, n, static_cast<file_offset>(at)));
 }
-#if defined(__linux__)
-inline long read_file(int fd, const struct ::iovec* v, int n, std::uint64_t at) noexcept {
-    return static_cast<long>(::preadv(fd, v, n, static_cast<file_offset>(at)));
-}
-#endif
 inline long write_file(int fd, const void* p, std::size_t n, std::uint64_t at) noexcept {
     return static_cast<long>(::pwrite(fd, p, n, static_cast<file_offset>(at)));
 }
@@ -2188,8 +2179,6 @@ class raw_file {
     int open(const path& p, way w, unsigned mode = 0666) noexcept;
     void close() noexcept;
     int read(std::uint64_t at, void* to, std::size_t n) const noexcept;
-    /// One range of the file into one place after the other.
-    int read(std::uint64_t at, span<const span<std::byte>> to) const noexcept;
     int write(std::uint64_t at, const void* from, std::size_t n) const noexcept;
     int resize(std::uint64_t size) const noexcept;
     /// Returns when the data is where a power cut does not reach it.
@@ -2241,40 +2230,6 @@ inline int raw_file::read(std::uint64_t at, void* to, std::size_t n) const noexc
         if (k <= 0) return k < 0 ? errno : ended;
         p += k, at += static_cast<std::uint64_t>(k), n -= static_cast<std::size_t>(k);
     }
-    return 0;
-}
-
-inline int raw_file::read(std::uint64_t at, span<const span<std::byte>> to) const noexcept {
-#if defined(__linux__)
-    constexpr std::size_t most = 256;  // of 1,024 that the system takes
-    iovec v[most];
-    for (std::size_t i = 0; i < to.size();) {
-        std::size_t n = 0, bytes = 0;
-        for (; n < most && i + n < to.size() && bytes < most_at_once; ++n) {
-            v[n].iov_base = to[i + n].data();
-            v[n].iov_len = to[i + n].size();
-            bytes += to[i + n].size();
-        }
-        long k = read_file(file_, v, static_cast<int>(n), at);
-        if (k < 0 && errno == EINTR) continue;
-        if (k < 0) return errno;
-        auto left = static_cast<std::size_t>(k);
-        for (const std::size_t stop = i + n; i < stop; ++i) {
-            const std::size_t size = to[i].size(), have = left < size ? left : size;
-            at += have, left -= have;
-            if (have == size) continue;
-            // Cut short: what this piece lacks is read by itself, the others again together.
-            if (int os = read(at, to[i].data() + have, size - have); os != 0) return os;
-            at += size - have, ++i;
-            break;
-        }
-    }
-#else
-    for (const span<std::byte>& s : to) {
-        if (int os = read(at, s.data(), s.size()); os != 0) return os;
-        at += s.size();
-    }
-#endif
     return 0;
 }
 
@@ -2341,13 +2296,21 @@ inline void remove_link(const path& name) noexcept {
     if (stat_name(name.c_str(), &st) == 0 && S_ISLNK(st.st_mode)) (void)::unlink(name.c_str());
 }
 
-/// The file's own path, without symbolic links.
-inline int real_path(const path& p, path& out) noexcept {
-    char* r = ::realpath(p.c_str(), nullptr);
-    if (r == nullptr) return errno;
-    out = path(static_cast<const char*>(r));
-    std::free(r);
-    return out.ok() ? 0 : ENOMEM;
+/// What a name leads to, in its folder or another: the links that it is are followed, those of
+/// folders before it are not.
+inline int behind_links(const path& p, path& out) noexcept {
+    out = path(p.view());
+    for (int links = 0; links < 40 && out.ok(); ++links) {
+        char to[4096];
+        const auto n = ::readlink(out.c_str(), to, sizeof to);
+        if (n < 0) return errno == EINVAL ? 0 : errno;  // EINVAL: it is none
+        const std::string_view target(to, static_cast<std::size_t>(n));
+        if (target.size() == sizeof to) return ENAMETOOLONG;
+        path next(starts_with(target, "/") ? std::string_view() : out.folder());
+        next /= target;
+        out = std::move(next);
+    }
+    return out.ok() ? ELOOP : ENOMEM;
 }
 
 #else  // Windows
@@ -2390,14 +2353,6 @@ inline int raw_file::read(std::uint64_t at, void* to, std::size_t n) const noexc
         }
         if (k == 0) return ended;
         p += k, at += k, n -= k;
-    }
-    return 0;
-}
-
-inline int raw_file::read(std::uint64_t at, span<const span<std::byte>> to) const noexcept {
-    for (const span<std::byte>& s : to) {
-        if (int os = read(at, s.data(), s.size()); os != 0) return os;
-        at += s.size();
     }
     return 0;
 }
@@ -2468,7 +2423,7 @@ inline bool is_full(int os) noexcept { return os == 112 || os == 39; }
 // Symbolic links are a privilege on Windows: one file at a time there.
 inline int make_link(const path&, const path&) noexcept { return 50; }  // ERROR_NOT_SUPPORTED
 inline void remove_link(const path&) noexcept {}
-inline int real_path(const path& p, path& out) noexcept {
+inline int behind_links(const path& p, path& out) noexcept {
     int os = 0;
     (void)kind_of(p, os);
     if (os != 0) return os;
@@ -3061,7 +3016,7 @@ inline status lock_for(const path& file, raw_file& lock) noexcept {
     }
 }
 
-/// See aka::recover; `file` is real, without links.
+/// See aka::recover; `file` is no link.
 inline status recover_real(const path& file, recovery& what) noexcept {
     what = recovery::nothing;
     for (int tries = 0; tries < 100 && has_journal(file); ++tries) {
@@ -3126,7 +3081,7 @@ inline status finish_change(const path& file, bool is_link) noexcept {
     if (!is_link && !has_journal(file)) return {};
     path real;
     recovery what = recovery::nothing;
-    if (int os = real_path(file, real); os != 0)
+    if (int os = behind_links(file, real); os != 0)
         return fail(errc::cannot_open, error::nowhere, "cannot find the file behind this name")
             .os(os)
             .in(file.view());
@@ -3144,7 +3099,7 @@ inline result<recovery> recover(detail::path file) noexcept {
     detail::path real;
     recovery what = recovery::nothing;
     if (!file.ok()) return detail::no_memory();
-    if (int os = detail::real_path(file, real); os != 0)
+    if (int os = detail::behind_links(file, real); os != 0)
         return detail::fail(detail::is_missing(os) ? errc::missing_file : errc::cannot_open,
                             error::nowhere, "cannot find the file")
             .os(os)

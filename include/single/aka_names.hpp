@@ -65,8 +65,6 @@ static_assert(AKA_VERSION ==
 #ifndef AKA_CONFIG_HPP
 #define AKA_CONFIG_HPP
 
-#include <cstdlib>
-
 #ifndef AKA_EXCEPTIONS
 #if defined(__cpp_exceptions) || defined(_CPPUNWIND)
 #define AKA_EXCEPTIONS 1
@@ -92,9 +90,16 @@ static_assert(AKA_VERSION ==
     }
 
 #ifndef AKA_MALLOC
+#if defined(__GNUC__) || defined(__clang__)  // these have the three without a header
+#define AKA_MALLOC(n) __builtin_malloc(n)
+#define AKA_REALLOC(p, n) __builtin_realloc(p, n)
+#define AKA_FREE(p) __builtin_free(p)
+#else
+#include <cstdlib>
 #define AKA_MALLOC(n) std::malloc(n)
 #define AKA_REALLOC(p, n) std::realloc(p, n)
 #define AKA_FREE(p) std::free(p)
+#endif
 #endif
 
 #if defined(_WIN32)
@@ -358,13 +363,10 @@ AKA_END
 
 #include <cstdint>
 #include <cstring>
-#include <new>
+#include <new>  // std::exception too, the base of its bad_alloc
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#if AKA_EXCEPTIONS
-#include <exception>
-#endif
 
 AKA_BEGIN
 
