@@ -64,14 +64,53 @@ inline void widen(aka::dtype type, const std::byte* from, span<std::byte> to,
     }
 }
 
+// What was read becomes what was asked for: this machine's byte order, F32 where that is pending.
+inline void complete(const load_item& i) noexcept {
+    const tensor stored = i.what.stored();
+    std::byte* from = place_of(i);
+    if (i.what.is_swapped()) swap_in_place(stored.dtype(), from, stored.size_bytes());
+    if (i.what.is_pending()) widen(stored.dtype(), from, i.to, i.what.norm_offset());
+}
+
+inline unsigned thread_count(const load_options& o) noexcept {
+    constexpr unsigned most = 64;
+    return o.executor.run == nullptr || o.threads == 0 ? 1 : o.threads < most ? o.threads : most;
+}
 inline std::size_t block_size(const load_options& o) noexcept {
     constexpr std::size_t least = 4096, most = std::size_t{64} << 20;
     return o.block < least ? least : o.block > most ? most : o.block / 4096 * 4096;
 }
+// What a thread holds besides the tensors, a block, up to a huge page to align it, and lists of
+// places: all together at most 64 MiB.
+inline std::size_t block_of_each(const load_options& o) noexcept {
+    constexpr std::size_t all = std::size_t{64} << 20, lists = std::size_t{1} << 19;
+    std::size_t share = all / thread_count(o) - lists;
+    if (share >= 2 * huge_page)
+        share -= huge_page;
+    else if (share >= huge_page)
+        share = huge_page - 1;  // a smaller block is in small pages
+    share = share / 4096 * 4096;
+    return block_size(o) < share ? block_size(o) : share;
+}
+// For a thread of a load of so many blocks: trying both ways of reading pays where each has many.
+inline block_reader::settings reader_settings(const load_options& o, std::size_t blocks,
+                                              unsigned threads) noexcept {
+    const bool few = blocks < std::size_t{16} * threads;
+    return {block_of_each(o), o.reading == reading::measured && few ? reading::cached : o.reading,
+            o.vectored, o.drop_cache};
+}
+// All threads' reports together.
+inline void add_report(load_report& all, const block_reader& r) noexcept {
+    atomic_add(all.read, r.report.read);
+    atomic_add(all.between, r.report.between);
+    atomic_add(all.calls, r.report.calls);
+    if (r.refused()) atomic_add(all.refused, 1);
+}
 
 class loading {
   public:
-    loading(span<const load_item> items, const load_options& o) noexcept : items_(items), o_(o) {}
+    loading(span<const load_item> items, const load_options& o) noexcept
+        : items_(items), o_(o), threads_(thread_count(o)) {}
 
     status prepare() noexcept {
         if (!left_.resize(items_.size())) return no_memory();
@@ -81,19 +120,8 @@ class loading {
             left_[i] = t.stored().size_bytes();
             if (status s = plan_.add(t, static_cast<std::uint32_t>(i)); !s) return s;
         }
-        threads_ = o_.executor.run == nullptr || o_.threads == 0 ? 1 : o_.threads;
-        if (threads_ > most_threads) threads_ = most_threads;
-        // What a thread holds besides the tensors, a block, up to a huge page to align it, and
-        // lists of places: all together at most 64 MiB.
-        constexpr std::size_t all = std::size_t{64} << 20, lists = std::size_t{1} << 19;
-        std::size_t share = all / threads_ - lists;
-        if (share >= 2 * huge_page)
-            share -= huge_page;
-        else if (share >= huge_page)
-            share = huge_page - 1;  // a smaller block is in small pages
-        share = share / 4096 * 4096;
-        block_ = block_size(o_) < share ? block_size(o_) : share;
-        if (!plan_.cut(block_, o_.coalesce ? 65536 : 0, !o_.coalesce)) return no_memory();
+        if (!plan_.cut(block_of_each(o_), o_.coalesce ? 65536 : 0, !o_.coalesce))
+            return no_memory();
         return {};
     }
 
@@ -136,10 +164,7 @@ class loading {
     // One of these runs in each thread.
     static void work(void* self) noexcept { static_cast<loading*>(self)->work(); }
     void work() noexcept {
-        // Trying both ways of reading pays where each thread has many blocks to read.
-        const bool few = plan_.blocks.size() < std::size_t{16} * threads_;
-        const reading how = o_.reading == reading::measured && few ? reading::cached : o_.reading;
-        block_reader reader(plan_, items_, {block_, how, o_.vectored, o_.drop_cache});
+        block_reader reader(plan_, items_, reader_settings(o_, plan_.blocks.size(), threads_));
         for (;;) {
             const std::uint64_t i = atomic_add(next_, 1) - 1;
             if (i >= plan_.blocks.size() || atomic_get(stop_) != 0) break;
@@ -157,10 +182,7 @@ class loading {
                               });
             if (!s) stop(s.error());
         }
-        atomic_add(report_.read, reader.report.read);
-        atomic_add(report_.between, reader.report.between);
-        atomic_add(report_.calls, reader.report.calls);
-        if (reader.refused()) atomic_add(report_.refused, 1);
+        add_report(report_, reader);
     }
     void stop(const error& why) noexcept {
         if (atomic_add(stop_, 1) == 1) first_ = why;  // the first; read when all threads are done
@@ -168,23 +190,15 @@ class loading {
 
     // All bytes of a tensor are there.
     void finish(std::size_t i) noexcept {
-        const tensor& t = items_[i].what;
-        const span<std::byte> to = items_[i].to;
-        const tensor stored = t.stored();
-        std::byte* from = place_of(items_[i]);
-        if (t.is_swapped()) swap_in_place(stored.dtype(), from, stored.size_bytes());
-        if (t.is_pending()) widen(stored.dtype(), from, to, t.norm_offset());
+        complete(items_[i]);
         if (o_.ready != nullptr) o_.ready(o_.self, i);
     }
-
-    static constexpr unsigned most_threads = 64;
 
     span<const load_item> items_;
     const load_options& o_;
     load_plan plan_;
     growing<std::uint64_t> left_;  // bytes of each tensor that are not there yet
-    std::size_t block_ = 0;
-    unsigned threads_ = 1;
+    unsigned threads_;
     std::uint64_t next_ = 0, done_ = 0;
     std::uint32_t stop_ = 0;
     status first_;

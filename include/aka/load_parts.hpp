@@ -67,6 +67,16 @@ class load_plan {
         return memory ? s : memory;
     }
 
+    /// Item 0 is this range of a file and nothing else.
+    bool set(const mapped_file& f, std::uint64_t at, std::uint64_t n) noexcept {
+        clear();
+        load_part p{};
+        p.what.dst = at, p.what.run = wanted = n;
+        p.end = at + n, p.file = &f;
+        return parts.push(p);
+    }
+    void clear() noexcept { parts.clear(), blocks.clear(), wanted = 0; }
+
     /// Cuts into blocks of about `size` bytes; where parts lie further apart than `gap` a new one
     /// begins. Each part is put on its own where `apart` is set.
     bool cut(std::uint64_t size, std::uint64_t gap, bool apart) noexcept {
