@@ -52,7 +52,7 @@ void warm(const aka::checkpoint& file, std::uint64_t bytes) {
             const aka::load_memory to = room(file);
             times->push_back(ms([&] { must(aka::load(to.items(), with(times == &one ? 1 : 4))); }));
         }
-        prefetched.push_back(ms([&] { must(cli::prefetch_all(file)); }));
+        prefetched.push_back(ms([&] { must(file.prefetch()); }));
     }
     std::printf("warm, into fresh huge pages\n");
     line("  memcpy", speed(bytes, copied), "GB/s", 0);
@@ -65,40 +65,30 @@ void warm(const aka::checkpoint& file, std::uint64_t bytes) {
 }
 
 void cold(const aka::checkpoint& file, std::uint64_t bytes) {
-    const std::vector<cli::load_way> ways = cli::load_ways(with(4));
     const aka::load_memory to = room(file);
-    must(aka::load(to.items(), with(4)));  // its pages are there
-    std::vector<std::vector<double>> times(ways.size());
-    std::uint64_t sum = 0;
-    for (int i = 0; i < rounds; ++i)
-        for (std::size_t w = 0; w < ways.size(); ++w) {
-            must(cli::drop_all(file));
-            times[w].push_back(
-                ms([&] { must(cli::carry_out(ways[w], file, to.items(), nullptr, sum)); }));
-        }
-    std::printf("cold, %d rounds in turns (%u)\n", rounds, static_cast<unsigned>(sum & 1));
-    // At the places in a page that the file gives.
-    aka::load_memory_options as_filed;
-    as_filed.align = 8;
-    auto other = aka::load_memory::lay_out(file, as_filed);
+    aka::load_memory_options all_at_64;
+    all_at_64.align = 64;
+    const auto other = aka::load_memory::lay_out(file, all_at_64);
     must(other);
-    must(aka::load(other->items(), with(4)));
-    std::vector<double> straight;
-    for (int i = 0; i < rounds; ++i) {
-        must(cli::drop_all(file));
-        straight.push_back(ms([&] { must(aka::load(other->items(), with(4))); }));
-    }
-    double best = 0, aka = 0;
-    for (std::size_t w = 0; w < ways.size(); ++w) {
-        const double s = speed(bytes, times[w]);
-        line(("  " + ways[w].name).c_str(), s, "GB/s", 0);
-        if (ways[w].plain)
-            best = std::max(best, s);
-        else
-            aka = s;
-    }
-    line("  aka::load, aligned to 8 as the file is", speed(bytes, straight), "GB/s", 0);
-    line("  aka::load / the best of the plain ways", aka / best, "x", 0.85, true);
+    const cli::plain_reader reader(file);
+    using kind = cli::load_way::kind;
+    std::vector<cli::load_way> ways = cli::plain_ways(file, reader);
+    ways.pop_back();  // memcpy: warm() has it
+    const std::size_t by_default = ways.size();
+    ways.push_back({"aka::load", kind::aka, 1, cli::default_load(), &to});
+    ways.push_back({"aka::load, the calling thread alone", kind::aka, 1, {}, &to});
+    ways.push_back(
+        {"aka::load, each tensor at 64 bytes", kind::aka, 1, cli::default_load(), &*other});
+    std::vector<cli::way_times> times;
+    must(cli::measure(ways, file, reader, rounds, true, times));
+    std::printf("cold, %d rounds in turns\n", rounds);
+    auto seconds = [&](std::size_t i) { return cli::way_times::median(times[i].cold); };
+    for (std::size_t i = 0; i < ways.size(); ++i)
+        line(("  " + ways[i].name).c_str(), static_cast<double>(bytes) / seconds(i) / 1e9, "GB/s",
+             0);
+    const std::size_t best = cli::best_plain(ways, times);
+    line(("  aka::load / the best plain way: " + ways[best].name).c_str(),
+         seconds(best) / seconds(by_default), "x", 0.85, true);
 }
 
 // Rank 3 of 8: what it reads of what all eight together have.

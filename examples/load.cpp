@@ -37,7 +37,8 @@ folder.
       --rank=R/W    only the part of tensor-parallel rank R (from 0) of W; with --as, or in its own
                     convention
       --compare     a table of ways: mapped and touched, read by so many threads, past the cache,
-                    and aka's loader as it is told below; cold and warm, in turns
+                    memcpy, and aka's loader as it is by default and as it is told below; cold and
+                    warm, in turns
       --rounds=N    of --compare (default: 5)
       --cold        has the system forget the files first
 
@@ -46,6 +47,8 @@ folder.
       --reading=HOW through the page cache (cached), past it where the system can (direct), or in
                     the way that proves faster (measured; default)
       --drop-cache  has the system forget what was read
+      --align=N     each tensor at a multiple of N bytes, a power of two; where the file has it
+                    otherwise that takes a copy (default: aligned as in the file)
       --small-pages not in huge pages
       --no-coalesce every tensor by itself
       --no-vectored every piece of a tensor by itself
@@ -69,11 +72,17 @@ enum exit_status { fine = 0, answer_is_no = 1, bad_usage = 2, cannot_read = 3 };
 struct options {
     bool compare = false, cold = false, drop = false, small_pages = false;
     bool no_coalesce = false, no_vectored = false, json = false;
-    std::string as, rank, rounds, threads, block, reading = "measured", colour = "auto";
+    std::string as, rank, rounds, threads, block, align, reading = "measured", colour = "auto";
     std::string path;
     aka::load_options load;
     aka::shard shard;
-    unsigned long n_rounds = 5;
+    unsigned long n_rounds = 5, n_align = 0;
+
+    // Whether anything is said about how to load.
+    bool told() const {
+        return !threads.empty() || !block.empty() || reading != "measured" || drop || no_coalesce ||
+               no_vectored || n_align != 0 || small_pages;
+    }
 };
 
 int fail(const options& o, const aka::error& e, int status) {
@@ -137,66 +146,71 @@ int load(const options& o, const aka::checkpoint& file, aka::span<const aka::loa
 }
 
 // Every way in turns, cold and warm; the medians.
-int compare(const options& o, const aka::checkpoint& file, aka::span<const aka::load_item> items) {
-    const std::vector<cli::load_way> ways = cli::load_ways(o.load);
-    std::uint64_t bytes = 0, sum = 0;
-    for (const aka::load_item& i : items) bytes += i.what.size_bytes();
-    struct runs {
-        std::vector<double> seconds[2];  // cold, warm
-        cli::load_cost last[2];
+int compare(const options& o, const aka::checkpoint& file, const aka::load_memory& memory,
+            const aka::load_memory& as_told) {
+    const cli::plain_reader reader(file);
+    std::vector<cli::load_way> ways = cli::plain_ways(file, reader);
+    const std::size_t floor = ways.size() - 1, by_default = ways.size();
+    using kind = cli::load_way::kind;
+    ways.push_back({"aka::load", kind::aka, 1, cli::default_load()});
+    for (cli::load_way& w : ways) w.to = &memory;
+    if (o.told()) ways.push_back({"aka::load, as told", kind::aka, 1, o.load, &as_told});
+    std::vector<cli::way_times> times;
+    if (const aka::status s = cli::measure(ways, file, reader, o.n_rounds, false, times); !s)
+        return fail(o, s.error(), cannot_read);
+
+    std::uint64_t bytes = 0;
+    for (const aka::load_item& i : memory.items()) bytes += i.what.size_bytes();
+    auto seconds = [&](std::size_t way, bool warm) {
+        return cli::way_times::median(warm ? times[way].warm : times[way].cold);
     };
-    std::vector<runs> all(ways.size());
-    for (unsigned long round = 0; round < o.n_rounds; ++round)
-        for (std::size_t w = 0; w < ways.size(); ++w)
-            for (int warm = 0; warm < 2; ++warm) {
-                if (warm == 0)
-                    if (const aka::status s = cli::drop_all(file); !s)
-                        return fail(o, s.error(), cannot_read);
-                aka::status done;
-                all[w].last[warm] = cli::cost_of(
-                    [&] { done = cli::carry_out(ways[w], file, items, nullptr, sum); });
-                if (!done) return fail(o, done.error(), cannot_read);
-                all[w].seconds[warm].push_back(all[w].last[warm].seconds);
-            }
-    auto median = [](std::vector<double> v) {
-        return std::sort(v.begin(), v.end()), v[v.size() / 2];
-    };
+    const std::size_t best = cli::best_plain(ways, times);
+    const double cold = seconds(best, false) / seconds(by_default, false);
+    const double warm = seconds(floor, true) / seconds(by_default, true);
     if (o.json) {
         cli::json_writer json(stdout);
         json.object(true).key("bytes").number(bytes).key("ways").array(true);
         for (std::size_t w = 0; w < ways.size(); ++w) {
             json.object().key("way").string(ways[w].name);
-            json.key("cold_seconds").number(median(all[w].seconds[0]));
-            json.key("warm_seconds").number(median(all[w].seconds[1]));
-            json.key("warm_faults").number(all[w].last[1].faults);
-            json.key("warm_cpu_seconds").number(all[w].last[1].cpu_seconds);
+            json.key("cold_seconds").number(seconds(w, false));
+            json.key("warm_seconds").number(seconds(w, true));
+            json.key("warm_faults").number(times[w].last.faults);
+            json.key("warm_cpu_seconds").number(times[w].last.cpu_seconds);
             json.end();
         }
-        json.end().key("peak_bytes").number(cli::usage_now::get().peak).end();
-        return sum == 1 ? answer_is_no : fine;
+        json.end().key("best_plain_cold").string(ways[best].name);
+        json.key("cold_of_best_plain").number(cold).key("warm_of_memcpy").number(warm);
+        json.key("peak_bytes").number(cli::usage_now::get().peak).end();
+        return fine;
     }
     using align = cli::table::align;
     cli::table t;
     t.column("WAY").column("COLD", align::right).column("WARM", align::right);
     t.column("FAULTS", align::right).column("PROCESSOR", align::right);
     for (std::size_t w = 0; w < ways.size(); ++w)
-        t.row({ways[w].name, speed(bytes, median(all[w].seconds[0])),
-               speed(bytes, median(all[w].seconds[1])), std::to_string(all[w].last[1].faults),
-               milliseconds(all[w].last[1].cpu_seconds)});
+        t.row({ways[w].name, w == floor ? "" : speed(bytes, seconds(w, false)),
+               speed(bytes, seconds(w, true)), std::to_string(times[w].last.faults),
+               milliseconds(times[w].last.cpu_seconds)});
     std::printf("%s, %s, medians of %s; faults and processor time: warm\n\n",
-                cli::plural(items.size(), "tensor").c_str(), cli::human_size(bytes).c_str(),
-                cli::plural(o.n_rounds, "round").c_str());
+                cli::plural(memory.items().size(), "tensor").c_str(),
+                cli::human_size(bytes).c_str(), cli::plural(o.n_rounds, "round").c_str());
     t.print(stdout, cli::look(o.colour));
-    return sum == 1 ? answer_is_no : fine;  // the sum is used, so that it is made
+    std::printf("\naka::load: cold %.2f of the best plain way (%s), warm %.2f of memcpy\n", cold,
+                ways[best].name.c_str(), warm);
+    return fine;
 }
 
 template <class List>
 int with(const options& o, const aka::checkpoint& file, const List& tensors) {
     aka::load_memory_options m;
     m.huge_pages = !o.small_pages;
+    m.align = o.n_align;
     const auto memory = aka::load_memory::lay_out(tensors, m);
     if (!memory) return fail(o, memory.error(), cannot_read);
-    return o.compare ? compare(o, file, memory->items()) : load(o, file, memory->items());
+    if (!o.compare) return load(o, file, memory->items());
+    const auto by_default = aka::load_memory::lay_out(tensors);
+    if (!by_default) return fail(o, by_default.error(), cannot_read);
+    return compare(o, file, *by_default, *memory);
 }
 
 int run(const options& o) {
@@ -246,6 +260,7 @@ int main(int argc, char** argv) try {
     args.flag("cold", o.cold);
     args.option("threads", o.threads);
     args.option("block", o.block);
+    args.option("align", o.align);
     args.option("reading", o.reading, {"measured", "cached", "direct"});
     args.flag("drop-cache", o.drop);
     args.flag("small-pages", o.small_pages);
@@ -257,16 +272,19 @@ int main(int argc, char** argv) try {
     const bool good = args.parse(argc, argv, program, usage, answered);
     if (answered) return fine;
     unsigned long threads = o.load.threads, kib = o.load.block >> 10;
-    const char* wrong = args.words().size() != 1 ? "which checkpoint?"
-                        : !o.threads.empty() && !read_number(o.threads, 64, threads)
-                            ? "--threads is a number from 1 to 64"
-                        : !o.block.empty() && !read_number(o.block, 65536, kib)
-                            ? "--block is a number of KiB from 1 to 65536"
-                        : !o.rounds.empty() && !read_number(o.rounds, 1000, o.n_rounds)
-                            ? "--rounds is a number from 1 to 1000"
-                        : !o.rank.empty() && !read_rank(o.rank, o.shard)
-                            ? "--rank is R/W, R from 0 and below W"
-                            : nullptr;
+    const char* wrong =
+        args.words().size() != 1 ? "which checkpoint?"
+        : !o.threads.empty() && !read_number(o.threads, 64, threads)
+            ? "--threads is a number from 1 to 64"
+        : !o.block.empty() && !read_number(o.block, 65536, kib)
+            ? "--block is a number of KiB from 1 to 65536"
+        : !o.align.empty() &&
+                (!read_number(o.align, 2097152, o.n_align) || (o.n_align & (o.n_align - 1)) != 0)
+            ? "--align is a power of two from 1 to 2097152"
+        : !o.rounds.empty() && !read_number(o.rounds, 1000, o.n_rounds)
+            ? "--rounds is a number from 1 to 1000"
+        : !o.rank.empty() && !read_rank(o.rank, o.shard) ? "--rank is R/W, R from 0 and below W"
+                                                         : nullptr;
     if (!good || wrong != nullptr) {
         std::fprintf(stderr, "%s: %s (see --help)\n", program,
                      good ? wrong : cli::escape(args.error()).c_str());

@@ -41,6 +41,7 @@ TEST_CASE("aka-load: what was read, and how") {
          std::vector<std::vector<std::string>>{{"--threads=3", "--block=4"},
                                                {"--no-coalesce"},
                                                {"--no-vectored", "--small-pages"},
+                                               {"--align=64", "--reading=direct"},
                                                {"--drop-cache", "--cold"},
                                                {"--as=meta"},
                                                {"--as=phi3", "--reading=direct"}}) {
@@ -66,14 +67,22 @@ TEST_CASE("aka-load: what was read, and how") {
 TEST_CASE("aka-load: all ways beside each other") {
     NEEDS_PROGRAM("aka-load");
     const json all = run_json({"--compare", "--rounds=1", sample("baichuan")});
-    CHECK(all["ways"].size() == 9);
-    CHECK(all["ways"][8]["way"].as_string() == "aka::load");
+    // Five through the page cache, three past it where the system does that, memcpy, and ours.
+    const std::size_t ways = all["ways"].size();
+    CHECK((ways == 7 || ways == 10));
+    CHECK(all["ways"][ways - 2]["way"].as_string() == "memcpy");
+    CHECK(all["ways"][ways - 1]["way"].as_string() == "aka::load");
+    CHECK(all["cold_of_best_plain"].as_double() > 0);
+    CHECK(all["warm_of_memcpy"].as_double() > 0);
     for (std::size_t i = 0; i < all["ways"].size(); ++i) {
         CHECK(all["ways"][i]["cold_seconds"].as_double() > 0);
         CHECK(all["ways"][i]["warm_seconds"].as_double() > 0);
     }
-    CHECK(run({"--compare", "--rounds=1", sample("yi")}).out.find("medians of 1 round;") !=
-          std::string::npos);
+    const std::string told =
+        run({"--compare", "--rounds=1", "--threads=2", "--align=64", sample("yi")}).out;
+    for (const char* says : {"medians of 1 round;", "\naka::load ", "\naka::load, as told ",
+                             "\naka::load: cold ", " of memcpy\n"})
+        CHECK_MESSAGE(told.find(says) != std::string::npos, told);
 }
 
 TEST_CASE("aka-load: what it refuses") {
@@ -89,6 +98,7 @@ TEST_CASE("aka-load: what it refuses") {
                               {{yi, yi}, 2, "which checkpoint?"},
                               {{"--threads=0", yi}, 2, "--threads is a number"},
                               {{"--block=x", yi}, 2, "--block is a number"},
+                              {{"--align=48", yi}, 2, "--align is a power of two"},
                               {{"--rank=2/2", yi}, 2, "--rank is R/W"},
                               {{"--rank=1", yi}, 2, "--rank is R/W"},
                               {{"--slow", yi}, 2, "unknown option"},

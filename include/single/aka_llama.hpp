@@ -7308,7 +7308,7 @@ struct checkpoint_options {
 /// How checkpoint::prefetch goes about it.
 struct prefetch_policy {
     std::uint64_t window = std::uint64_t{64} << 20;  ///< bytes that are brought in at a time
-    void* self = nullptr;
+    void* self = nullptr;                            ///< the caller's, passed back
     /// Asked before each window, when `done` bytes of `all` are there. It may wait until they are
     /// used, and so bounds how far ahead of their user it runs; false ends it.
     bool (*go_on)(void* self, std::uint64_t done, std::uint64_t all) = nullptr;

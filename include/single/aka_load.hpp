@@ -7718,6 +7718,16 @@ class load_plan {
         return memory ? s : memory;
     }
 
+    /// Item 0 is this range of a file and nothing else.
+    bool set(const mapped_file& f, std::uint64_t at, std::uint64_t n) noexcept {
+        clear();
+        load_part p{};
+        p.what.dst = at, p.what.run = wanted = n;
+        p.end = at + n, p.file = &f;
+        return parts.push(p);
+    }
+    void clear() noexcept { parts.clear(), blocks.clear(), wanted = 0; }
+
     /// Cuts into blocks of about `size` bytes; where parts lie further apart than `gap` a new one
     /// begins. Each part is put on its own where `apart` is set.
     bool cut(std::uint64_t size, std::uint64_t gap, bool apart) noexcept {
@@ -8203,14 +8213,53 @@ inline void widen(aka::dtype type, const std::byte* from, span<std::byte> to,
     }
 }
 
+// What was read becomes what was asked for: this machine's byte order, F32 where that is pending.
+inline void complete(const load_item& i) noexcept {
+    const tensor stored = i.what.stored();
+    std::byte* from = place_of(i);
+    if (i.what.is_swapped()) swap_in_place(stored.dtype(), from, stored.size_bytes());
+    if (i.what.is_pending()) widen(stored.dtype(), from, i.to, i.what.norm_offset());
+}
+
+inline unsigned thread_count(const load_options& o) noexcept {
+    constexpr unsigned most = 64;
+    return o.executor.run == nullptr || o.threads == 0 ? 1 : o.threads < most ? o.threads : most;
+}
 inline std::size_t block_size(const load_options& o) noexcept {
     constexpr std::size_t least = 4096, most = std::size_t{64} << 20;
     return o.block < least ? least : o.block > most ? most : o.block / 4096 * 4096;
 }
+// What a thread holds besides the tensors, a block, up to a huge page to align it, and lists of
+// places: all together at most 64 MiB.
+inline std::size_t block_of_each(const load_options& o) noexcept {
+    constexpr std::size_t all = std::size_t{64} << 20, lists = std::size_t{1} << 19;
+    std::size_t share = all / thread_count(o) - lists;
+    if (share >= 2 * huge_page)
+        share -= huge_page;
+    else if (share >= huge_page)
+        share = huge_page - 1;  // a smaller block is in small pages
+    share = share / 4096 * 4096;
+    return block_size(o) < share ? block_size(o) : share;
+}
+// For a thread of a load of so many blocks: trying both ways of reading pays where each has many.
+inline block_reader::settings reader_settings(const load_options& o, std::size_t blocks,
+                                              unsigned threads) noexcept {
+    const bool few = blocks < std::size_t{16} * threads;
+    return {block_of_each(o), o.reading == reading::measured && few ? reading::cached : o.reading,
+            o.vectored, o.drop_cache};
+}
+// All threads' reports together.
+inline void add_report(load_report& all, const block_reader& r) noexcept {
+    atomic_add(all.read, r.report.read);
+    atomic_add(all.between, r.report.between);
+    atomic_add(all.calls, r.report.calls);
+    if (r.refused()) atomic_add(all.refused, 1);
+}
 
 class loading {
   public:
-    loading(span<const load_item> items, const load_options& o) noexcept : items_(items), o_(o) {}
+    loading(span<const load_item> items, const load_options& o) noexcept
+        : items_(items), o_(o), threads_(thread_count(o)) {}
 
     status prepare() noexcept {
         if (!left_.resize(items_.size())) return no_memory();
@@ -8220,19 +8269,8 @@ class loading {
             left_[i] = t.stored().size_bytes();
             if (status s = plan_.add(t, static_cast<std::uint32_t>(i)); !s) return s;
         }
-        threads_ = o_.executor.run == nullptr || o_.threads == 0 ? 1 : o_.threads;
-        if (threads_ > most_threads) threads_ = most_threads;
-        // What a thread holds besides the tensors, a block, up to a huge page to align it, and
-        // lists of places: all together at most 64 MiB.
-        constexpr std::size_t all = std::size_t{64} << 20, lists = std::size_t{1} << 19;
-        std::size_t share = all / threads_ - lists;
-        if (share >= 2 * huge_page)
-            share -= huge_page;
-        else if (share >= huge_page)
-            share = huge_page - 1;  // a smaller block is in small pages
-        share = share / 4096 * 4096;
-        block_ = block_size(o_) < share ? block_size(o_) : share;
-        if (!plan_.cut(block_, o_.coalesce ? 65536 : 0, !o_.coalesce)) return no_memory();
+        if (!plan_.cut(block_of_each(o_), o_.coalesce ? 65536 : 0, !o_.coalesce))
+            return no_memory();
         return {};
     }
 
@@ -8275,10 +8313,7 @@ class loading {
     // One of these runs in each thread.
     static void work(void* self) noexcept { static_cast<loading*>(self)->work(); }
     void work() noexcept {
-        // Trying both ways of reading pays where each thread has many blocks to read.
-        const bool few = plan_.blocks.size() < std::size_t{16} * threads_;
-        const reading how = o_.reading == reading::measured && few ? reading::cached : o_.reading;
-        block_reader reader(plan_, items_, {block_, how, o_.vectored, o_.drop_cache});
+        block_reader reader(plan_, items_, reader_settings(o_, plan_.blocks.size(), threads_));
         for (;;) {
             const std::uint64_t i = atomic_add(next_, 1) - 1;
             if (i >= plan_.blocks.size() || atomic_get(stop_) != 0) break;
@@ -8296,10 +8331,7 @@ class loading {
                               });
             if (!s) stop(s.error());
         }
-        atomic_add(report_.read, reader.report.read);
-        atomic_add(report_.between, reader.report.between);
-        atomic_add(report_.calls, reader.report.calls);
-        if (reader.refused()) atomic_add(report_.refused, 1);
+        add_report(report_, reader);
     }
     void stop(const error& why) noexcept {
         if (atomic_add(stop_, 1) == 1) first_ = why;  // the first; read when all threads are done
@@ -8307,23 +8339,15 @@ class loading {
 
     // All bytes of a tensor are there.
     void finish(std::size_t i) noexcept {
-        const tensor& t = items_[i].what;
-        const span<std::byte> to = items_[i].to;
-        const tensor stored = t.stored();
-        std::byte* from = place_of(items_[i]);
-        if (t.is_swapped()) swap_in_place(stored.dtype(), from, stored.size_bytes());
-        if (t.is_pending()) widen(stored.dtype(), from, to, t.norm_offset());
+        complete(items_[i]);
         if (o_.ready != nullptr) o_.ready(o_.self, i);
     }
-
-    static constexpr unsigned most_threads = 64;
 
     span<const load_item> items_;
     const load_options& o_;
     load_plan plan_;
     growing<std::uint64_t> left_;  // bytes of each tensor that are not there yet
-    std::size_t block_ = 0;
-    unsigned threads_ = 1;
+    unsigned threads_;
     std::uint64_t next_ = 0, done_ = 0;
     std::uint32_t stop_ = 0;
     status first_;
@@ -8483,7 +8507,8 @@ struct load_sink {
     void* self = nullptr;  ///< the caller's, passed back
     /// A buffer of `bytes`, at most load_options::block; waits until one is free. An empty one ends
     /// the load: cancelled. What it gives comes back through `filled` or `strided`, or, where
-    /// reading it failed, through `failed`.
+    /// reading it failed, through `failed`. Past the page cache, one at a multiple of 4096 is read
+    /// straight into, any other by way of a copy.
     span<std::byte> (*acquire)(void* self, std::size_t bytes) = nullptr;
     /// Bytes of tensor number `item`, packed as load() would write them, from byte `offset` of it
     /// on.
@@ -8500,45 +8525,29 @@ struct load_sink {
 
 namespace detail {
 
-/// A load into a sink: pieces of tensors, each in a buffer, in the order of the files.
-class sinking {
+/// What goes into one buffer.
+struct sink_piece {
+    const mapped_file* file;
+    std::uint64_t at;  // in the file, where it begins
+    std::uint64_t first, count;
+    std::uint32_t item;
+    enum : std::uint8_t { rows, bytes, part } what;  // of what first and count are
+};
+
+/// Tensors in pieces that fit into buffers, in the order of the files.
+class sink_plan {
   public:
-    sinking(span<const tensor> tensors, const load_sink& sink, const load_options& o) noexcept
-        : tensors_(tensors), sink_(sink), o_(o), block_(block_size(o)) {}
+    growing<sink_piece> pieces;
 
-    status prepare() noexcept {
-        for (std::size_t i = 0; i < tensors_.size(); ++i) {
-            const tensor& t = tensors_[i];
-            if (status s = loading::accept(t, t.size_bytes()); !s) return s;
-            if (status s = t.size_bytes() == 0 ? status() : add(i); !s) return s;
-        }
-        sort(pieces_.data(), pieces_.size(), [](const piece& a, const piece& b) {
-            return a.file != b.file ? a.file < b.file : a.at < b.at;
-        });
-        return {};
-    }
-    result<load_report> run() noexcept {
-        const unsigned threads = o_.executor.run == nullptr || o_.threads == 0 ? 1 : o_.threads;
-        if (threads == 1)
-            work(this);
-        else
-            o_.executor.run(o_.executor.self, threads, work, this);
-        if (!first_) return first_.error();
-        return report_;
-    }
+    /// `strided`: what is not packed may be handed out as the file has it. `pages`: pieces of large
+    /// tensors begin at multiples of a page, as buffers do, so that they can be read past the
+    /// cache; what lies before the first of them is a piece of its own.
+    sink_plan(std::size_t block, bool strided, bool pages) noexcept
+        : block_(block), strided_(strided), pages_(pages) {}
 
-  private:
-    struct piece {
-        const mapped_file* file;
-        std::uint64_t at;  // in the file, where it begins
-        std::uint64_t first, count;
-        std::uint32_t item;
-        enum : std::uint8_t { rows, bytes, part } what;  // of what first and count are
-    };
-
-    status add(std::size_t i) noexcept {
-        const tensor& t = tensors_[i];
-        const auto item = static_cast<std::uint32_t>(i);
+    status add(const tensor& t, std::uint32_t item) noexcept {
+        if (status s = loading::accept(t, t.size_bytes()); !s) return s;
+        if (t.size_bytes() == 0) return {};
         const mapped_file* file = nullptr;
         std::uint64_t at = 0;
         std::size_t boxes = 0;
@@ -8549,124 +8558,171 @@ class sinking {
         });
         if (!s) return s;
         const bool plain = boxes == 1 && one_run && !t.is_pending() && !t.is_swapped();
-        if (!plain && sink_.strided != nullptr && !t.is_pending() && !t.is_swapped())
-            return add_parts(item);
+        if (!plain && strided_ && !t.is_pending() && !t.is_swapped()) return add_parts(t, item);
         // By rows, so that what is gathered, converted or swapped is whole; else by bytes.
-        std::uint64_t n = t.size_bytes(), unit = 1;
+        std::uint64_t n = t.size_bytes(), unit = 1, before = 0;
         if (!plain) {
-            n = t.shape().rank() == 0 ? 1 : t.shape()[0];
+            n = rows_of(t);
             unit = t.size_bytes() / n;
             if (unit > block_)
                 return fail(errc::unsupported, error::nowhere, "tensor ", quoted{t.name()},
                             ": a row of ", unit, " bytes does not fit in a buffer of ", block_)
                     .in(t.file());
+        } else if (pages_ && n >= large) {
+            before = (page - at % page) % page;
         }
-        for (std::uint64_t k = 0, step = block_ / unit; k < n; k += step)
-            if (!pieces_.push(piece{file, at + (plain ? k : 0), k, n - k < step ? n - k : step,
-                                    item, plain ? piece::bytes : piece::rows}))
+        for (std::uint64_t k = 0, step; k < n; k += step) {
+            step = k < before ? before : block_ / unit;
+            if (step > n - k) step = n - k;
+            if (!pieces.push(sink_piece{file, at + (plain ? k : 0), k, step, item,
+                                        plain ? sink_piece::bytes : sink_piece::rows}))
                 return no_memory();
+        }
         return {};
     }
-    // As the file has it, in blocks of the file.
-    status add_parts(std::uint32_t item) noexcept {
-        load_plan all;
-        if (status s = all.add(tensors_[item], item); !s) return s;
-        if (!all.cut(block_, 65536, false)) return no_memory();
-        for (const load_block& b : all.blocks)
-            if (!pieces_.push(piece{all.parts[b.first].file, b.begin, b.begin, b.end - b.begin,
-                                    item, piece::part}))
-                return no_memory();
-        return {};
-    }
-
-    static void work(void* self) noexcept { static_cast<sinking*>(self)->work(); }
-    void work() noexcept {
-        growing<strip> copies;
-        load_options alone;
-        alone.block = block_;
-        while (atomic_get(stop_) == 0) {
-            const std::uint64_t i = atomic_add(next_, 1) - 1;
-            if (i >= pieces_.size()) return;
-            const piece& p = pieces_[static_cast<std::size_t>(i)];
-            if (o_.cancelled != nullptr && o_.cancelled(o_.self))
-                return stop(error(errc::cancelled).say("loading was cancelled"));
-            const tensor& t = tensors_[p.item];
-            const std::uint64_t unit = p.what == piece::rows ? t.size_bytes() / rows_of(t) : 1;
-            const auto n = static_cast<std::size_t>(p.count * unit);
-            const span<std::byte> buffer = sink_.acquire(sink_.self, n);
-            if (buffer.size() < n)
-                return stop(error(errc::cancelled).say("the sink gave no buffer"));
-            status s = p.what == piece::part ? read_part(p, buffer.first(n), copies)
-                                             : read_piece(p, t, buffer.first(n), alone);
-            if (!s) {
-                if (sink_.failed != nullptr) sink_.failed(sink_.self, buffer);
-                return stop(s.error());
-            }
-            if (p.what == piece::part)
-                sink_.strided(sink_.self, buffer.first(n), p.item, {copies.data(), copies.size()});
-            else
-                sink_.filled(sink_.self, buffer.first(n), p.item, p.first * unit);
-        }
+    void in_order() noexcept {
+        sort(pieces.data(), pieces.size(), [](const sink_piece& a, const sink_piece& b) {
+            return a.file != b.file ? a.file < b.file : a.at < b.at;
+        });
     }
     static std::uint64_t rows_of(const tensor& t) noexcept {
         return t.shape().rank() == 0 ? 1 : t.shape()[0];
     }
-    status read_piece(const piece& p, const tensor& t, span<std::byte> to,
-                      const load_options& alone) noexcept {
-        if (p.what == piece::bytes) {
-            atomic_add(report_.wanted, to.size());
-            return read_range(p, t, to);
+
+  private:
+    static constexpr std::uint64_t page = 4096, large = std::uint64_t{1} << 20;
+
+    // As the file has it, in blocks of the file.
+    status add_parts(const tensor& t, std::uint32_t item) noexcept {
+        load_plan all;
+        if (status s = all.add(t, item); !s) return s;
+        if (!all.cut(block_, 65536, false)) return no_memory();
+        for (const load_block& b : all.blocks) {
+            const std::uint64_t at = pages_ ? b.begin / page * page : b.begin;
+            if (!pieces.push(sink_piece{all.parts[b.first].file, at, at, b.end - at, item,
+                                        sink_piece::part}))
+                return no_memory();
         }
-        result<tensor> rows = t.shape().rank() == 0 ? t : t.slice(0, p.first, p.count);
-        if (!rows) return rows.error();
-        const load_item one{*rows.get_if(), to};
-        auto r = load({&one, 1}, alone);
-        if (!r) return r.error();
-        const load_report& did = *r.get_if();
-        atomic_add(report_.wanted, did.wanted);
-        atomic_add(report_.read, did.read);
-        atomic_add(report_.between, did.between);
-        atomic_add(report_.calls, did.calls);
         return {};
     }
-    status read_range(const piece& p, const tensor& t, span<std::byte> to) noexcept {
-        atomic_add(report_.read, to.size());
-        atomic_add(report_.calls, 1);
-        status s = p.file->read(p.at, to);
-        if (s) return s;
-        error e = s.error();
-        return e.say("; tensor ", quoted{t.name()});
+
+    std::uint64_t block_;
+    bool strided_, pages_;
+};
+
+/// A load into a sink.
+class sinking {
+  public:
+    sinking(span<const tensor> tensors, const load_sink& sink, const load_options& o) noexcept
+        : tensors_(tensors),
+          sink_(sink),
+          o_(o),
+          plan_(block_size(o), sink.strided != nullptr, o.reading != reading::cached) {}
+
+    result<load_report> run() noexcept {
+        for (std::size_t i = 0; i < tensors_.size(); ++i)
+            if (status s = plan_.add(tensors_[i], static_cast<std::uint32_t>(i)); !s)
+                return s.error();
+        plan_.in_order();
+        if (const unsigned threads = thread_count(o_); threads == 1)
+            work(this);
+        else
+            o_.executor.run(o_.executor.self, threads, work, this);
+        if (!first_) return first_.error();
+        return report_;
     }
-    // What lies in the file from p.first on, and where it belongs.
-    status read_part(const piece& p, span<std::byte> to, growing<strip>& copies) noexcept {
-        copies.clear();
-        status memory;
+
+  private:
+    // What a thread has: the plan of one piece, and who reads it.
+    struct worker {
+        load_plan plan;
+        load_item one;
+        growing<strip> copies;
+        block_reader reader;
+
+        explicit worker(const block_reader::settings& s) noexcept : reader(plan, {&one, 1}, s) {}
+    };
+
+    static void work(void* self) noexcept { static_cast<sinking*>(self)->work(); }
+    void work() noexcept {
+        worker w(reader_settings(o_, plan_.pieces.size(), thread_count(o_)));
+        while (atomic_get(stop_) == 0) {
+            const std::uint64_t i = atomic_add(next_, 1) - 1;
+            if (i >= plan_.pieces.size()) break;
+            status s = hand_out(plan_.pieces[static_cast<std::size_t>(i)], w);
+            if (!s && atomic_add(stop_, 1) == 1) first_ = s;
+        }
+        add_report(report_, w.reader);
+    }
+    status hand_out(const sink_piece& p, worker& w) noexcept {
+        if (o_.cancelled != nullptr && o_.cancelled(o_.self))
+            return error(errc::cancelled).say("loading was cancelled");
+        const tensor& t = tensors_[p.item];
+        const std::uint64_t unit =
+            p.what == sink_piece::rows ? t.size_bytes() / sink_plan::rows_of(t) : 1;
+        const auto n = static_cast<std::size_t>(p.count * unit);
+        const span<std::byte> buffer = sink_.acquire(sink_.self, n);
+        if (buffer.size() < n) return error(errc::cancelled).say("the sink gave no buffer");
+        w.one = {t, buffer.first(n)};
+        if (status s = read(p, w); !s) {
+            if (sink_.failed != nullptr) sink_.failed(sink_.self, buffer);
+            return s;
+        }
+        if (p.what == sink_piece::part)
+            sink_.strided(sink_.self, w.one.to, p.item, {w.copies.data(), w.copies.size()});
+        else
+            sink_.filled(sink_.self, w.one.to, p.item, p.first * unit);
+        return {};
+    }
+    status read(const sink_piece& p, worker& w) noexcept {
+        const std::size_t block = block_of_each(o_);
+        if (p.what == sink_piece::rows) {
+            if (w.one.what.shape().rank() != 0) {
+                const result<tensor> rows = w.one.what.slice(0, p.first, p.count);
+                if (!rows) return rows.error();
+                w.one.what = *rows;
+            }
+            w.plan.clear();
+            if (status s = w.plan.add(w.one.what, 0); !s) return s;
+            if (!w.plan.cut(block, o_.coalesce ? 65536 : 0, !o_.coalesce)) return no_memory();
+        } else {
+            if (!w.plan.set(*p.file, p.at, p.count)) return no_memory();
+            for (std::uint64_t at = p.at, end = p.at + p.count; at < end; at += block)
+                if (!w.plan.blocks.push(load_block{at, end - at < block ? end : at + block, 0, 1}))
+                    return no_memory();
+        }
+        if (p.what == sink_piece::part)
+            if (status s = list_copies(p, w); !s) return s;
+        for (const load_block& b : w.plan.blocks)
+            if (status s = w.reader(b, [](std::uint32_t, std::uint64_t) {}); !s) return s;
+        if (p.what == sink_piece::rows) complete(w.one);
+        atomic_add(report_.wanted, w.plan.wanted);
+        return {};
+    }
+    // Where the bytes of a range of the file belong.
+    status list_copies(const sink_piece& p, worker& w) noexcept {
+        w.copies.clear();
+        bool room = true;
         std::uint64_t useful = 0;
-        status s = tensors_[p.item].for_each_box([&](const mapped_file& f, const box& b) {
+        status s = w.one.what.for_each_box([&](const mapped_file& f, const box& b) {
             if (&f != p.file) return true;
             for_each_strip(inverted(b), p.first, p.first + p.count, [&](const strip& c) {
                 useful += c.n * c.run;
-                if (!copies.push({c.dst - p.first, c.src, c.n, c.dst_step, c.src_step, c.run}))
-                    memory = no_memory();
-                return static_cast<bool>(memory);
+                return room = w.copies.push(
+                           {c.dst - p.first, c.src, c.n, c.dst_step, c.src_step, c.run});
             });
-            return static_cast<bool>(memory);
+            return room;
         });
-        if (!memory) return memory;
-        if (!s) return s;
-        atomic_add(report_.wanted, useful);
-        if (to.size() > useful) atomic_add(report_.between, to.size() - useful);
-        return read_range(p, tensors_[p.item], to);
-    }
-    void stop(const error& why) noexcept {
-        if (atomic_add(stop_, 1) == 1) first_ = why;
+        if (!room) return no_memory();
+        if (p.count > useful) w.reader.report.between += p.count - useful;
+        w.plan.wanted = useful;
+        return s;
     }
 
     span<const tensor> tensors_;
     const load_sink& sink_;
     const load_options& o_;
-    std::size_t block_;
-    growing<piece> pieces_;
+    sink_plan plan_;
     std::uint64_t next_ = 0;
     std::uint32_t stop_ = 0;
     status first_;
@@ -8675,14 +8731,13 @@ class sinking {
 
 }  // namespace detail
 
-/// Loads tensors into a sink, which gets every byte of each, in what order is not said. Of the
-/// options `executor`, `threads`, `block` and `cancelled` count; reading is through the page cache.
-/// Errors: as load(); unsupported also where a row that has to be gathered is longer than a block.
+/// Loads tensors into a sink, which gets every byte of each, in what order is not said. All options
+/// count but `ready` and `progress`, which the sink knows by itself. Holds at most 64 MiB besides
+/// the buffers. Errors: as load(); unsupported also where a row that has to be gathered is longer
+/// than a block.
 inline result<load_report> load(span<const tensor> tensors, const load_sink& sink,
                                 const load_options& o = {}) noexcept {
-    detail::sinking l(tensors, sink, o);
-    if (status s = l.prepare(); !s) return s.error();
-    return l.run();
+    return detail::sinking(tensors, sink, o).run();
 }
 
 AKA_END
