@@ -2,8 +2,6 @@
 #ifndef AKA_CONVENTIONS_FOREIGN_HPP
 #define AKA_CONVENTIONS_FOREIGN_HPP
 
-#include <string_view>
-
 #include "config.hpp"
 
 AKA_BEGIN
@@ -11,7 +9,7 @@ namespace detail {
 
 // In pieces: some compilers take no literal over 16 KB.
 // clang-format off
-inline constexpr std::string_view foreign_conventions =
+inline constexpr char foreign_conventions[] =
 R"aka(
 # ---- not of the family: known so that they can be refused with a reason
 

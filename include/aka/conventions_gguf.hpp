@@ -2,8 +2,6 @@
 #ifndef AKA_CONVENTIONS_GGUF_HPP
 #define AKA_CONVENTIONS_GGUF_HPP
 
-#include <string_view>
-
 #include "config.hpp"
 
 AKA_BEGIN
@@ -11,7 +9,7 @@ namespace detail {
 
 // In pieces: some compilers take no literal over 16 KB.
 // clang-format off
-inline constexpr std::string_view gguf_conventions =
+inline constexpr char gguf_conventions[] =
 R"aka(
 # ---- GGUF: one set of names; the architecture says how the rows lie
 

@@ -2,8 +2,6 @@
 #ifndef AKA_CONVENTIONS_HF_HPP
 #define AKA_CONVENTIONS_HF_HPP
 
-#include <string_view>
-
 #include "config.hpp"
 
 AKA_BEGIN
@@ -11,7 +9,7 @@ namespace detail {
 
 // In pieces: some compilers take no literal over 16 KB.
 // clang-format off
-inline constexpr std::string_view hf_conventions =
+inline constexpr char hf_conventions[] =
 R"aka(
 # What stands beside a language model, and what carries no weights: in every table. Of the towers'
 # prefixes visual, vision_backbone, sam_model, qwen2_model and view_seperator were seen in real
@@ -276,7 +274,7 @@ convention nemotron extends hf_llama
   norm_offset 1
   without ffn_gate
 )aka";
-inline constexpr std::string_view hf_expert_conventions =
+inline constexpr char hf_expert_conventions[] =
 R"aka(
 # ---- experts, with Hugging Face's names
 

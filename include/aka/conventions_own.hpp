@@ -2,8 +2,6 @@
 #ifndef AKA_CONVENTIONS_OWN_HPP
 #define AKA_CONVENTIONS_OWN_HPP
 
-#include <string_view>
-
 #include "config.hpp"
 
 AKA_BEGIN
@@ -11,7 +9,7 @@ namespace detail {
 
 // In pieces: some compilers take no literal over 16 KB.
 // clang-format off
-inline constexpr std::string_view own_conventions =
+inline constexpr char own_conventions[] =
 R"aka(
 # ---- names of their own
 
@@ -323,7 +321,7 @@ convention trtllm extends others
   transformer.layers.{l}.mlp.gate.{part} = ffn_up
   transformer.layers.{l}.mlp.proj.{part} = ffn_down
 )aka";
-inline constexpr std::string_view own_more_conventions =
+inline constexpr char own_more_conventions[] =
 R"aka(
 convention megatron_core extends others
   alias megatron
