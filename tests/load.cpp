@@ -382,6 +382,47 @@ TEST_CASE("load: where tensors are put, by where their file has them") {
     }
 }
 
+TEST_CASE("load: large tensors that follow each other in the file are read as one") {
+    // Odd sizes, so that none begins where a page does; past the cache each would be three reads.
+    std::vector<test::st_tensor> tensors;
+    std::uint64_t bytes = 0;
+    for (unsigned i = 0; i < 5; ++i) {
+        const std::size_t n = (std::size_t{1} << 20) + 3001 * i;
+        tensors.push_back({"t" + std::to_string(i), "U8", {n}, test::random_bytes(n, i + 1)});
+        bytes += n;
+    }
+    const test::temp_folder folder;
+    test::write_file(folder / "model.safetensors", test::write_safetensors(tensors));
+    auto file = aka::checkpoint::open((folder / "model.safetensors").string());
+    REQUIRE(file);
+    auto memory = aka::load_memory::lay_out(*file);
+    REQUIRE(memory);
+    for (std::size_t i = 1; i < 5; ++i)
+        CHECK((*memory)[i].to.data() == (*memory)[i - 1].to.data() + (*memory)[i - 1].to.size());
+    for (const aka::reading how : {aka::reading::direct, aka::reading::cached}) {
+        aka::load_options o;
+        o.reading = how;
+        auto r = aka::load(memory->items(), o);
+        REQUIRE(r);
+        CHECK(r->calls <= 3);  // the middle, and the pages at its ends
+        CHECK(r->read <= bytes + 3 * 4096);
+        for (std::size_t i = 0; i < 5; ++i)
+            CHECK(std::memcmp((*memory)[i].to.data(), tensors[i].data.data(),
+                              tensors[i].data.size()) == 0);
+    }
+    // The one that is not there is named, though it is read with others.
+    fs::resize_file(folder / "model.safetensors", file->find("t3").offset() + 5000);
+    for (const aka::reading how : {aka::reading::direct, aka::reading::cached}) {
+        aka::load_options o;
+        o.reading = how;
+        auto r = aka::load(memory->items(), o);
+        REQUIRE_FALSE(r);
+        CHECK(r.error().code() == aka::errc::file_changed);
+        CHECK_MESSAGE(r.error().message().view().find("tensor 't3'") != std::string_view::npos,
+                      r.error().message().view());
+    }
+}
+
 TEST_CASE("load: blocks of a row slice are aligned as the file has them") {
     // Q4_0 blocks of 18 bytes: the second row begins two bytes behind a multiple of 4.
     test::gguf_writer writer;

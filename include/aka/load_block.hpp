@@ -95,6 +95,7 @@ class block_reader {
 
     status read_block(const load_block& b) noexcept {
         segments_.clear();
+        block_ = &b;
         std::uint64_t low = b.end, high = b.begin;
         std::size_t n = 0;
         for (std::size_t i = b.first; i < b.last; ++i)
@@ -116,12 +117,19 @@ class block_reader {
                 for (std::uint64_t k = 0; k < s.n; ++k) {
                     const segment g{s.dst + k * s.dst_step, to + s.src + k * s.src_step,
                                     static_cast<std::size_t>(s.run), p.item};
-                    sorted = sorted && (segments_.empty() || segments_.back().at <= g.at);
-                    (void)segments_.push(g);  // reserved
+                    segment* before = segments_.empty() ? nullptr : &segments_.back();
+                    sorted = sorted && (before == nullptr || before->at <= g.at);
+                    // Tensors that follow each other in memory as they do in the file.
+                    if (settings_.vectored && before != nullptr && before->at + before->n == g.at &&
+                        before->to + before->n == g.to)
+                        before->n += g.n;
+                    else
+                        (void)segments_.push(g);  // reserved
                 }
                 return true;
             });
         }
+        n = segments_.size();
         if (!sorted)
             sort(segments_.data(), n,
                  [](const segment& x, const segment& y) { return x.at < y.at; });
@@ -278,12 +286,15 @@ class block_reader {
     AKA_COLD error failed(int os, std::uint64_t at, std::uint32_t item) const noexcept {
         raw_file::facts f;
         const bool known = os == raw_file::ended && file_->look(f) == 0;
-        for (const segment& s : segments_) {
-            // Which of those that were read together is not there.
-            if (!known || s.at < at || s.at + s.n <= f.size) continue;
-            item = s.item, at = s.at;
-            break;
-        }
+        // Which of those that were read together is not there: the first of them.
+        bool found = !known;
+        for (std::size_t i = block_->first; i < block_->last && !found; ++i)
+            each_strip(*block_, i, [&](const strip& s) {
+                if (s.dst + (s.n - 1) * s.dst_step + s.run <= f.size) return true;
+                found = true, item = plan_.parts[i].item;
+                if (s.dst > at) at = s.dst;
+                return false;
+            });
         const std::string_view name = items_[item].what.name();
         if (known)
             return fail(errc::file_changed, at, "tensor ", quoted{name}, ": the file has ", f.size,
@@ -306,6 +317,7 @@ class block_reader {
     const raw_file* file_ = nullptr;  // the one in use; null: its bytes are in memory
     bool direct_ = false, refused_ = false;
     load_pace pace_;
+    const load_block* block_ = nullptr;  // that is being read
     growing<segment> segments_;
     growing<span<std::byte>> places_;
     growing<std::byte> buffer_, waste_;

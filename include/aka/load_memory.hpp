@@ -58,16 +58,13 @@ class load_memory {
         if ((o.align & (o.align - 1)) != 0 || o.align > detail::huge_page)
             return detail::fail(errc::bad_alignment, error::nowhere, "an alignment of ", o.align,
                                 " bytes: a power of two up to 2 MiB was expected");
-        const std::size_t align = o.align != 0 ? o.align : 64;
         std::uint64_t size = 0;
         std::size_t n = 0;
         for (const tensor& t : tensors) {
             ++n;
-            if (!detail::checked_add(size, in_page(size, t, o.align), size) ||
-                !detail::checked_add(size, t.size_bytes(), size) ||
-                !detail::checked_add(size, align - 1, size))
+            if (!detail::checked_add(size, gap(size, t, o.align), size) ||
+                !detail::checked_add(size, t.size_bytes(), size))
                 return error(errc::size_overflow).say("the tensors are too large for one memory");
-            size &= ~std::uint64_t{align - 1};
         }
         if (!detail::fits_memory(size + detail::huge_page) || !m.items_.reserve(n))
             return detail::no_memory();
@@ -78,9 +75,9 @@ class load_memory {
         if (o.huge_pages) detail::ask_for_huge_pages(at, m.size_);
         for (const tensor& t : tensors) {
             const auto bytes = static_cast<std::size_t>(t.size_bytes());
-            at += in_page(reinterpret_cast<std::uintptr_t>(at), t, o.align);
+            at += gap(reinterpret_cast<std::uintptr_t>(at), t, o.align);
             (void)m.items_.push(load_item{t, {at, bytes}});  // reserved
-            at = detail::aligned(at + bytes, align);
+            at += bytes;
         }
         return m;
     }
@@ -97,13 +94,16 @@ class load_memory {
     std::size_t size_bytes() const noexcept { return size_; }
 
   private:
-    // How far behind `at` the tensor has the place in a page that it has in the file. `align`: as
-    // in the options.
-    static std::size_t in_page(std::uint64_t at, const tensor& t, std::size_t align) noexcept {
-        constexpr std::uint64_t large = std::uint64_t{1} << 20, page = 4096;
-        if (t.size_bytes() < large || !t.is_packed()) return 0;
-        if (t.offset() % (align != 0 ? align : of_elements(t.dtype())) != 0) return 0;
-        return static_cast<std::size_t>((t.offset() - at) % page);
+    // How far behind `at` a tensor is put: large ones that follow each other in the file do so
+    // here.
+    static std::size_t gap(std::uint64_t at, const tensor& t, std::size_t align) noexcept {
+        constexpr std::uint64_t large = std::uint64_t{1} << 20;
+        constexpr std::size_t page = 4096;
+        const bool as_filed = t.size_bytes() >= large && t.is_packed() &&
+                              t.offset() % (align != 0 ? align : of_elements(t.dtype())) == 0;
+        const std::uint64_t congruent_to = as_filed ? t.offset() : 0;
+        const std::size_t modulo = as_filed && align < page ? page : align != 0 ? align : 64;
+        return static_cast<std::size_t>((congruent_to - at) % modulo);
     }
     static std::size_t of_elements(dtype type) noexcept {
         const std::size_t n = info(type).block_bytes | 8;

@@ -7931,6 +7931,7 @@ class block_reader {
 
     status read_block(const load_block& b) noexcept {
         segments_.clear();
+        block_ = &b;
         std::uint64_t low = b.end, high = b.begin;
         std::size_t n = 0;
         for (std::size_t i = b.first; i < b.last; ++i)
@@ -7952,12 +7953,19 @@ class block_reader {
                 for (std::uint64_t k = 0; k < s.n; ++k) {
                     const segment g{s.dst + k * s.dst_step, to + s.src + k * s.src_step,
                                     static_cast<std::size_t>(s.run), p.item};
-                    sorted = sorted && (segments_.empty() || segments_.back().at <= g.at);
-                    (void)segments_.push(g);  // reserved
+                    segment* before = segments_.empty() ? nullptr : &segments_.back();
+                    sorted = sorted && (before == nullptr || before->at <= g.at);
+                    // Tensors that follow each other in memory as they do in the file.
+                    if (settings_.vectored && before != nullptr && before->at + before->n == g.at &&
+                        before->to + before->n == g.to)
+                        before->n += g.n;
+                    else
+                        (void)segments_.push(g);  // reserved
                 }
                 return true;
             });
         }
+        n = segments_.size();
         if (!sorted)
             sort(segments_.data(), n,
                  [](const segment& x, const segment& y) { return x.at < y.at; });
@@ -8114,12 +8122,15 @@ class block_reader {
     AKA_COLD error failed(int os, std::uint64_t at, std::uint32_t item) const noexcept {
         raw_file::facts f;
         const bool known = os == raw_file::ended && file_->look(f) == 0;
-        for (const segment& s : segments_) {
-            // Which of those that were read together is not there.
-            if (!known || s.at < at || s.at + s.n <= f.size) continue;
-            item = s.item, at = s.at;
-            break;
-        }
+        // Which of those that were read together is not there: the first of them.
+        bool found = !known;
+        for (std::size_t i = block_->first; i < block_->last && !found; ++i)
+            each_strip(*block_, i, [&](const strip& s) {
+                if (s.dst + (s.n - 1) * s.dst_step + s.run <= f.size) return true;
+                found = true, item = plan_.parts[i].item;
+                if (s.dst > at) at = s.dst;
+                return false;
+            });
         const std::string_view name = items_[item].what.name();
         if (known)
             return fail(errc::file_changed, at, "tensor ", quoted{name}, ": the file has ", f.size,
@@ -8142,6 +8153,7 @@ class block_reader {
     const raw_file* file_ = nullptr;  // the one in use; null: its bytes are in memory
     bool direct_ = false, refused_ = false;
     load_pace pace_;
+    const load_block* block_ = nullptr;  // that is being read
     growing<segment> segments_;
     growing<span<std::byte>> places_;
     growing<std::byte> buffer_, waste_;
@@ -8430,16 +8442,13 @@ class load_memory {
         if ((o.align & (o.align - 1)) != 0 || o.align > detail::huge_page)
             return detail::fail(errc::bad_alignment, error::nowhere, "an alignment of ", o.align,
                                 " bytes: a power of two up to 2 MiB was expected");
-        const std::size_t align = o.align != 0 ? o.align : 64;
         std::uint64_t size = 0;
         std::size_t n = 0;
         for (const tensor& t : tensors) {
             ++n;
-            if (!detail::checked_add(size, in_page(size, t, o.align), size) ||
-                !detail::checked_add(size, t.size_bytes(), size) ||
-                !detail::checked_add(size, align - 1, size))
+            if (!detail::checked_add(size, gap(size, t, o.align), size) ||
+                !detail::checked_add(size, t.size_bytes(), size))
                 return error(errc::size_overflow).say("the tensors are too large for one memory");
-            size &= ~std::uint64_t{align - 1};
         }
         if (!detail::fits_memory(size + detail::huge_page) || !m.items_.reserve(n))
             return detail::no_memory();
@@ -8450,9 +8459,9 @@ class load_memory {
         if (o.huge_pages) detail::ask_for_huge_pages(at, m.size_);
         for (const tensor& t : tensors) {
             const auto bytes = static_cast<std::size_t>(t.size_bytes());
-            at += in_page(reinterpret_cast<std::uintptr_t>(at), t, o.align);
+            at += gap(reinterpret_cast<std::uintptr_t>(at), t, o.align);
             (void)m.items_.push(load_item{t, {at, bytes}});  // reserved
-            at = detail::aligned(at + bytes, align);
+            at += bytes;
         }
         return m;
     }
@@ -8469,13 +8478,16 @@ class load_memory {
     std::size_t size_bytes() const noexcept { return size_; }
 
   private:
-    // How far behind `at` the tensor has the place in a page that it has in the file. `align`: as
-    // in the options.
-    static std::size_t in_page(std::uint64_t at, const tensor& t, std::size_t align) noexcept {
-        constexpr std::uint64_t large = std::uint64_t{1} << 20, page = 4096;
-        if (t.size_bytes() < large || !t.is_packed()) return 0;
-        if (t.offset() % (align != 0 ? align : of_elements(t.dtype())) != 0) return 0;
-        return static_cast<std::size_t>((t.offset() - at) % page);
+    // How far behind `at` a tensor is put: large ones that follow each other in the file do so
+    // here.
+    static std::size_t gap(std::uint64_t at, const tensor& t, std::size_t align) noexcept {
+        constexpr std::uint64_t large = std::uint64_t{1} << 20;
+        constexpr std::size_t page = 4096;
+        const bool as_filed = t.size_bytes() >= large && t.is_packed() &&
+                              t.offset() % (align != 0 ? align : of_elements(t.dtype())) == 0;
+        const std::uint64_t congruent_to = as_filed ? t.offset() : 0;
+        const std::size_t modulo = as_filed && align < page ? page : align != 0 ? align : 64;
+        return static_cast<std::size_t>((congruent_to - at) % modulo);
     }
     static std::size_t of_elements(dtype type) noexcept {
         const std::size_t n = info(type).block_bytes | 8;
