@@ -8,6 +8,7 @@
 #include <chrono>
 #include <random>
 #include <string>
+#include <utility>
 #include <string_view>
 #include <vector>
 
@@ -337,6 +338,28 @@ TEST_CASE("names: a list of names that count from 1 is matched") {
         });
     // A shape is matched as a whole, or not: 3 has no zero in front.
     CHECK(matched == 12 + 10);
+}
+
+// `weight1` at the end is a number to who folds names, so that a row that has it must have it too.
+TEST_CASE("names: a number behind weight is the same number") {
+    aka::catalog c;
+    const aka::status added = c.add(
+        "convention n\n  a.weight1 = output_norm\n  a.weight20 = output\n"
+        "  weight3.b = token_embd\n  a.weight04 = rope_freqs\n");
+    REQUIRE_MESSAGE(added, added.error().message().c_str());
+    const aka::convention& v = *c.find("n");
+    const std::pair<const char*, aka::role> names[] = {{"a.weight1", aka::role::output_norm},
+                                                       {"a.weight20", aka::role::output},
+                                                       {"weight3.b", aka::role::token_embd},
+                                                       {"a.weight04", aka::role::rope_freqs}};
+    for (const auto& n : names) {
+        CAPTURE(n.first);
+        const auto p = v.parse(n.first);
+        REQUIRE(p);
+        CHECK(p->row->holds(n.second));
+    }
+    for (const char* n : {"a.weight", "a.weight2", "a.weight10", "weight4.b", "a.weight4"})
+        CHECK_MESSAGE(!v.parse(n), n);
 }
 
 TEST_CASE("names: what cannot be spelled is refused") {

@@ -4255,12 +4255,13 @@ class row_reader {
             if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
                 return text_.bad(where, "control character in the pattern");
             if (c != '{') {
-                // a number that is always the same
-                std::size_t end = i;
-                if (i == segment_begin(core, i))
+                // a number that is always the same: a segment, or behind `weight` at the end
+                std::size_t end = i, begin = segment_begin(core, i);
+                bool counted = core.substr(begin, i - begin) == weight_word;
+                if (i == begin || counted)
                     while (end < core.size() && is_digit(core[end])) ++end;
-                bool whole = end > i && (end == core.size() || is_separator(core[end])) &&
-                             (end - i == 1 || c != '0') && end - i <= 9;
+                bool whole = end > i && (end - i == 1 || c != '0') && end - i <= 9 &&
+                             (end == core.size() || (!counted && is_separator(core[end])));
                 if (whole) {
                     if (row.holes == max_holes)
                         return text_.bad(where, "too many numbers in a pattern");
