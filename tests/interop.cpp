@@ -398,8 +398,43 @@ TEST_CASE("ggml: its tensors have our type, sizes, name and bytes") {
     lib.ggml_free(context);
 }
 
-// ---- std::mdspan: C++23 and libc++, so a program of its own
-// --------------------------------------
+// ---- mdspan before C++23: what the header asks of a type, and no more --------------------------
+
+struct extents17 {
+    using index_type = int;
+    static constexpr std::size_t rank() noexcept { return 2; }
+    static constexpr std::size_t static_extent(std::size_t i) noexcept {
+        return i == 0 ? static_cast<std::size_t>(-1) : 5;  // any number of rows of 5
+    }
+    extents17(int r, int c) : n{r, c} {}
+    int n[2];
+};
+template <bool RowMajor>
+struct mdspan17 {
+    using element_type = const float;
+    using index_type = int;
+    using extents_type = extents17;
+    mdspan17(const float* p, extents17 e) : data(p), extents(e) {}
+    int extent(std::size_t i) const { return extents.n[i]; }
+    int stride(std::size_t i) const { return (i == 0) == RowMajor ? extent(RowMajor ? 1 : 0) : 1; }
+    const float* data;
+    extents17 extents;
+};
+
+TEST_CASE("an mdspan of C++17") {
+    if (AKA_BIG_ENDIAN_HOST != 0) SKIP_TEST("the numbers are in the other byte order");
+    const saved file({made("w", "F32", {3, 5}), made("other", "F32", {5, 3})});
+    const aka::checkpoint c = file.open();
+    const auto w = aka::as_mdspan<mdspan17<true>>(c.find("w"));
+    REQUIRE_OK(w);
+    CHECK(w.get_if()->data == c.find("w").as<float>().get_if()->data());
+    CHECK(w.get_if()->extent(0) == 3);
+    CHECK(aka::as_mdspan<mdspan17<true>>(c.find("other")).code() == aka::errc::size_mismatch);
+    CHECK(aka::as_mdspan<mdspan17<false>>(c.find("w")).code() == aka::errc::unsupported);
+}
+
+// ---- std::mdspan: C++23 and libc++, so a program of its own ------------------------------------
+
 TEST_CASE("std::mdspan and std::span") {
     if (AKA_BIG_ENDIAN_HOST != 0) SKIP_TEST("the numbers are in the other byte order");
     const saved file({made("w", "F32", {3, 5}), made("h", "F16", {2, 3}), made("c", "C64", {2, 2}),
