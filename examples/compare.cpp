@@ -18,6 +18,7 @@
 #include "common/errors.hpp"
 #include "common/fingerprint.hpp"
 #include "common/fingerprint_file.hpp"
+#include "common/flow.hpp"
 #include "common/json_writer.hpp"
 #include "common/rules.hpp"
 #include "common/terminal.hpp"
@@ -176,9 +177,7 @@ class printer {
                            look_);
     }
     void line(const char* what, const std::string& text, cli::style s = cli::style::plain) {
-        std::printf("%s%*s%s\n", look_.paint(what, cli::style::dim).c_str(),
-                    static_cast<int>(14 - std::string_view(what).size()), "",
-                    look_.paint(text, s).c_str());
+        cli::print_wrapped(what, look_.paint(text, s), look_, 14);
     }
     void architecture() {
         std::printf("\n");
@@ -358,8 +357,11 @@ void print_prints(const cli::fingerprint& a, const cli::fingerprint& b,
     for (const cli::differing_field& f : cli::differing_fields(a.hparams, b.hparams))
         text += (text.empty() ? "" : ", ") + cli::escape(f.name) + ' ' + cli::escape(f.a) +
                 " and " + cli::escape(f.b);
-    std::printf("\n%s  %s\n\n", look.paint("architecture", cli::style::dim).c_str(),
-                text.empty() ? "nothing that both say differs" : ("different: " + text).c_str());
+    std::printf("\n");
+    cli::print_wrapped("architecture",
+                       text.empty() ? "nothing that both say differs" : "different: " + text, look,
+                       14);
+    std::printf("\n");
     cli::verdict_table(look, o.long_rows).print(lines_of(all));
 }
 

@@ -18,6 +18,7 @@
 #include "common/args.hpp"
 #include "common/convention_line.hpp"
 #include "common/errors.hpp"
+#include "common/flow.hpp"
 #include "common/json_writer.hpp"
 #include "common/plan_text.hpp"
 #include "common/progress.hpp"
@@ -190,11 +191,14 @@ void print_plan(const aka::rewrite_plan& p, const aka::rewrite_files* files, con
     cli::plan_table(p).print(look, o.all);
     cli::print_remarks("left out:", p.dropped(), look, cli::style::dim);
     cli::print_remarks("refused:", p.problems(), look, cli::style::bad);
-    std::printf("\n%s%s%s\n", cli::count_steps(p).c_str(), look.between,
-                files == nullptr ? "refused" : way_text(*files).c_str());
+    std::printf("\n");
+    cli::flow f(look, 0);
+    f.words(cli::count_steps(p));
+    f.piece(files == nullptr ? "refused" : way_text(*files), look.between);
+    f.print();
     if (!p.nothing_to_do() && !p.undoes() && !p.undoable())
-        std::printf("cannot be undone: %s\n", cli::describe(p.undoable().error()).c_str());
-    for (const std::string& n : needed) std::printf("note: %s\n", cli::escape(n).c_str());
+        cli::print_wrapped("cannot be undone:", cli::describe(p.undoable().error()), look, 18);
+    for (const std::string& n : needed) cli::print_wrapped("note:", cli::escape(n), look, 6);
 }
 
 void print_done(const outcome& done, const options& o, const std::string& steps,
@@ -214,7 +218,7 @@ void print_done(const outcome& done, const options& o, const std::string& steps,
     if (done.verified)
         std::printf("verified: %s as in the source\n",
                     cli::plural(*done.verified, "tensor").c_str());
-    for (const std::string& n : needed) std::printf("note: %s\n", cli::escape(n).c_str());
+    for (const std::string& n : needed) cli::print_wrapped("note:", cli::escape(n), look, 6);
 }
 
 void write_json(const aka::rewrite_plan& p, const options& o, const outcome& done,

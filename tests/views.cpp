@@ -195,7 +195,9 @@ std::vector<command> commands(const std::string& path) {
             {"aka-list", {"--check", path}},
             {"aka-list", {"--as=gguf", path}},
             {"aka-identify", {path}},
-            {"aka-identify", {"--hparams", path}}};
+            {"aka-identify", {"--hparams", path}},
+            {"aka-compare", {path, path}},
+            {"aka-rename", {"--to=gguf", path}}};
 }
 // Of UTF-8: Han characters are two columns wide, everything else that is written here one.
 std::size_t columns_of(std::string_view line) {
@@ -219,6 +221,8 @@ std::vector<std::string> lines_of(const std::string& text) {
 TEST_CASE("views: no line is longer than the terminal, and none is lost") {
     NEEDS_PROGRAM("aka-list");
     NEEDS_PROGRAM("aka-identify");
+    NEEDS_PROGRAM("aka-compare");
+    NEEDS_PROGRAM("aka-rename");
     NEEDS_TERMINAL();
     for (const char* sample : {"yi", "baichuan", "llama.gguf"}) {
         const std::string path = (test::samples() / sample).string();
@@ -244,6 +248,8 @@ TEST_CASE("views: no line is longer than the terminal, and none is lost") {
 TEST_CASE("views: escapes are for terminals that want them") {
     NEEDS_PROGRAM("aka-list");
     NEEDS_PROGRAM("aka-identify");
+    NEEDS_PROGRAM("aka-compare");
+    NEEDS_PROGRAM("aka-rename");
     NEEDS_TERMINAL();
     const auto escapes = [](const std::string& text) { return text.find('\x1b') != text.npos; };
     for (const command& c : commands((test::samples() / "yi").string())) {

@@ -64,7 +64,7 @@ class plan_table {
         t.column("", table::align::left, style::dim);
         t.column("old name", table::align::left, style::folded, table::narrow::shrink);
         t.column("", table::align::left, style::dim);
-        t.column("new name", table::align::left, style::bold);
+        t.column("new name", table::align::left, style::bold, table::narrow::shrink);
         t.column("", table::align::right);
         t.column("moved", table::align::right, style::plain, table::narrow::leave_out);
         std::vector<std::uint32_t> which = which_;
@@ -133,7 +133,8 @@ inline void print_remarks(const char* title, aka::span<const aka::plan_remark> r
     }
     table t;
     t.column("", table::align::left, style::folded, table::narrow::shrink);
-    t.column("", table::align::right).column("");
+    t.column("", table::align::right);
+    t.column("", table::align::left, style::plain, table::narrow::wrap);
     for (const name_group& g : fold_names(all, which))
         t.row({escape(g.label(4)), g.count == 1 ? "" : std::to_string(g.count) + ' ' + l.times,
                escape(reasons[all[g.first].made])});

@@ -104,11 +104,11 @@ inline std::string_view fit(std::string_view s, std::size_t columns) {
     return s.substr(0, at);
 }
 
-// Both ends of a long text: names differ at either.
+// Both ends of a long text: names differ at either, and more often at the second.
 inline std::string cut_middle(std::string_view s, std::size_t columns) {
     constexpr std::size_t gap = 3;
     if (width(s) <= columns || columns < gap + 2) return std::string(s);
-    const std::size_t left = (columns - gap) / 2, right = columns - gap - left;
+    const std::size_t left = (columns - gap) / 3, right = columns - gap - left;
     std::string_view tail = s;
     while (width(tail) > right) tail.remove_prefix(next_character(tail).size);
     return std::string(fit(s, left)).append("...").append(tail);

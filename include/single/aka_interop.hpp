@@ -5439,8 +5439,8 @@ AKA_END
 #endif  // AKA_INTEROP_GGML_HPP
 
 // ---- aka/interop/mdspan.hpp --------------------------------------------------------------------
-// aka: tensors as std::mdspan, or Kokkos' mdspan before C++23. Includes neither: the type is the
-// caller's.
+// aka: tensors as std::mdspan, or Kokkos' mdspan before C++23 (which was not at hand to try it
+// with). Includes neither: the type is the caller's.
 //
 //     using matrix = std::mdspan<const float, std::dextents<std::size_t, 2>>;
 //     aka::result<matrix> w = aka::as_mdspan<matrix>(model.find("output.weight"));
