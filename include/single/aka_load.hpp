@@ -8692,7 +8692,7 @@ class sinking {
             if (w.one.what.shape().rank() != 0) {
                 const result<tensor> rows = w.one.what.slice(0, p.first, p.count);
                 if (!rows) return rows.error();
-                w.one.what = *rows;
+                w.one.what = *rows.get_if();
             }
             w.plan.clear();
             if (status s = w.plan.add(w.one.what, 0); !s) return s;
