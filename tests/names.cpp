@@ -8,8 +8,8 @@
 #include <chrono>
 #include <random>
 #include <string>
-#include <utility>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace test_names {
