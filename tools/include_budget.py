@@ -1,14 +1,19 @@
 #!/usr/bin/env python3
 """What including aka costs and leaves behind: lines, forbidden headers, macros.
 
-    tools/include_budget.py [--cxx COMPILER]
+    tools/include_budget.py [--cxx COMPILER] [--beside HEADER]
 
 Exit status 1 where a header is over its budget, pulls in a forbidden header, or defines a macro
 that does not start with AKA_.
+
+--beside nlohmann/json.hpp compiles single headers and that one in turns, and prints and judges
+the processor time that each takes of that one's.
 """
 import argparse
 import os
 import re
+import resource
+import statistics
 import subprocess
 import sys
 
@@ -30,6 +35,9 @@ BUDGET = [
     ('single/aka_tools.hpp', 35000),
     ('single/aka_interop.hpp', 16000),
 ]
+
+# Of the time that nlohmann/json.hpp takes to compile.
+TIMES = [('single/aka_safetensors.hpp', 0.2), ('single/aka.hpp', 0.5)]
 
 FORBIDDEN = {'string', 'vector', 'memory', 'functional', 'algorithm', 'thread', 'filesystem',
              'iostream', 'regex', 'windows.h', 'Windows.h'}
@@ -72,10 +80,36 @@ def what_it_leaves(cxx, header):
     return macros, entered
 
 
+def seconds(cxx, header):
+    """Processor time of one compilation, not optimised."""
+    def used():
+        u = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return u.ru_utime + u.ru_stime
+    before = used()
+    subprocess.run([cxx, '-std=c++17', '-O0', '-c', '-x', 'c++', '-I', str(ROOT / 'include'),
+                    '-o', os.devnull, '-'], input='#include <%s>\n' % header, text=True, check=True)
+    return used() - before
+
+
+def compare_times(cxx, other):
+    headers = [other] + [header for header, _ in TIMES]
+    rounds = [[seconds(cxx, header) for header in headers] for _ in range(9)]
+    base, *times = (statistics.median(column) for column in zip(*rounds))
+    print('%-30s %8s %8s' % ('compiled beside ' + other, 'times', 'at most'))
+    bad = []
+    for (header, most), time in zip(TIMES, times):
+        print('%-30s %8.3f %8.3f%s' % (header, time / base, most, '' if time <= most * base else '  OVER'))
+        if time > most * base:
+            bad.append('%s takes %.3f of the time of %s, at most %.3f' % (header, time / base, other, most))
+    return bad
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--cxx', default=os.environ.get('CXX', 'g++'))
-    cxx = parser.parse_args().cxx
+    parser.add_argument('--beside', metavar='HEADER')
+    options = parser.parse_args()
+    cxx = options.cxx
     bad = []
 
     print('%-30s %8s %8s' % ('preprocessed lines', 'found', 'at most'))
@@ -101,6 +135,9 @@ def main():
             macro = DEFINE.match(line)
             if macro and not macro.group(1).startswith('AKA_'):
                 bad.append('aka/%s defines or undefines %s' % (path.name, macro.group(1)))
+
+    if options.beside:
+        bad += compare_times(cxx, options.beside)
 
     for line in bad:
         print('include_budget.py: ' + line)
