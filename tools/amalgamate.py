@@ -8,8 +8,8 @@ Every modular header goes in once, whole, after the headers it includes. Its own
 that any of the single headers, and the modular ones, can meet in one translation unit in any
 order; only its #include lines of other aka headers go. Standard includes stay where they are.
 
-The module exports the public names of aka.hpp and loading.hpp: what is declared at the start of a line, outside
-namespace detail.
+The module exports the public names of aka.hpp and loading.hpp: what is declared at the start of a
+line, outside namespace detail.
 """
 import argparse
 import difflib

@@ -22608,9 +22608,7 @@ class infer_table {
             const name_unit& u = in_.units[i];
             const inferred_row& r = out_.rows()[i];
             std::size_t pad = longest > r.pattern.size() ? longest - r.pattern.size() : 0;
-            // Where a name is wrappers alone, nothing is left in front of its part.
-            bool can = can_spell(u, in_.name_of(u)) &&
-                       r.pattern.substr(wrapped_prefix(r.pattern)) != "{part}";
+            const bool can = can_spell(u, in_.name_of(u));
             if (r.drop && can) {
                 t << "  " << r.pattern;
                 spaces(t, pad);
